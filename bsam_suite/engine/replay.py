@@ -1,0 +1,93 @@
+"""Catch the forward of an unmodified model, to run it again at other weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_iter, tree_map
+
+from bsam_suite.errors import InputError
+from bsam_suite.sharpness import RandomState
+
+
+class Replay:
+    """One forward of ``model``: its arguments, its random numbers and its output.
+
+    Made by :func:`capture`. Containers (dict, list, tuple) are copied when the forward starts, so a
+    model may take its arguments apart; a model that changes an input tensor in place is refused,
+    since its second pass would see other data.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.calls = 0
+        self.losses = None
+
+    def _before(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
+        self.calls += 1
+        self.arguments = tree_map(lambda leaf: leaf, (args, kwargs))
+        self.versions = [t._version for t in self._tensors()]
+        self.random_state = RandomState(model)
+
+    def _after(self, model: nn.Module, args: tuple, output) -> None:
+        self.losses = output
+
+    def _tensors(self) -> list[Tensor]:
+        leaves = tree_iter(self.arguments)
+        return [t for t in leaves if isinstance(t, Tensor) and not t.is_inference()]
+
+    def parse(self, losses) -> Tensor:
+        """The scalar that ``train_step`` makes of the forward's output."""
+        return getattr(self.model, "module", self.model).parse_losses(losses)[0]
+
+    def check(self, loss: Tensor) -> None:
+        """Make sure that a replay will compute the loss that ``train_step`` computed.
+
+        Raises:
+            InputError: the model called forward not exactly once, or made its loss otherwise than
+                by ``parse_losses``.
+        """
+        name = type(getattr(self.model, "module", self.model)).__name__
+        if self.calls != 1:
+            raise InputError(
+                f"{name}.train_step calls the model {self.calls} times inside optim_context. "
+                "A sharpness-aware wrapper replays exactly one forward a step: compute all losses "
+                "in one forward, or train this model with OptimWrapper"
+            )
+        with torch.no_grad():
+            expected = self.parse(self.losses)
+        self.losses = None
+        if not torch.allclose(expected, loss.detach(), rtol=1e-4, equal_nan=True):
+            raise InputError(
+                f"{name}.train_step hands update_params a loss of {float(loss):.6g}, but its "
+                f"forward and parse_losses give {float(expected):.6g}. The further passes replay "
+                "forward and parse_losses: move what train_step adds into forward's losses"
+            )
+
+    def __call__(self) -> Tensor:
+        """Run the forward again: same arguments, same random numbers, weights as they are now."""
+        if [t._version for t in self._tensors()] != self.versions:
+            name = type(getattr(self.model, "module", self.model)).__name__
+            raise InputError(
+                f"{name}.forward changes an input tensor in place, so a further pass would see "
+                "other data: let it work on a copy (tensor.clone())"
+            )
+        self.random_state.restore()
+        args, kwargs = tree_map(lambda leaf: leaf, self.arguments)
+        return self.parse(self.model(*args, **kwargs))
+
+
+@contextmanager
+def capture(model: nn.Module) -> Iterator[Replay]:
+    """Watch ``model`` while its forward runs inside this context."""
+    replay = Replay(model)
+    before = model.register_forward_pre_hook(replay._before, with_kwargs=True)
+    after = model.register_forward_hook(replay._after)
+    try:
+        yield replay
+    finally:
+        before.remove()
+        after.remove()

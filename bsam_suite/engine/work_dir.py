@@ -1,0 +1,39 @@
+"""Where a run keeps its results, and how earlier results are kept."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+from bsam_suite.errors import InputError
+
+
+def has_results(folder: Path) -> bool:
+    """Whether a training run has saved a checkpoint there."""
+    return (folder / "last_checkpoint").exists() or any(folder.glob("*.pth"))
+
+
+def choose_work_dir(config: str, given: str | None, resume: bool) -> str:
+    """The folder for a run of ``config``: ``given``, or ``work_dirs/CONFIG_NAME``.
+
+    Earlier results are never overwritten. A new run in the default place goes to the next free
+    ``work_dirs/CONFIG_NAME-2``, ``-3``, ...; a resumed one to the last of them with results.
+
+    Raises:
+        InputError: the folder given by hand holds the results of another run.
+    """
+    if given is not None:
+        if has_results(Path(given)) and not resume:
+            raise InputError(
+                f"--work-dir {given} holds the checkpoints of an earlier run: go on with it by "
+                "--resume auto, or name another folder"
+            )
+        return given
+    default = Path("work_dirs") / Path(config).stem
+    folders = [default]
+    for number in count(2):
+        if not has_results(folders[-1]):
+            break
+        folders.append(default.with_name(f"{default.name}-{number}"))
+    used = [folder for folder in folders if has_results(folder)]
+    return str(used[-1] if resume and used else folders[-1])

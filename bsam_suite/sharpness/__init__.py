@@ -1,0 +1,21 @@
+"""Sharpness-aware rules and the walk that carries them out. Pure PyTorch."""
+
+from bsam_suite.sharpness.forward_state import RandomState, frozen_buffers
+from bsam_suite.sharpness.rule import Along, Here, Rule
+from bsam_suite.sharpness.rules import BSAM, SAM
+from bsam_suite.sharpness.vector import PerGroup, Vector, ratio
+from bsam_suite.sharpness.walk import walk
+
+__all__ = [
+    "Along",
+    "BSAM",
+    "Here",
+    "PerGroup",
+    "RandomState",
+    "Rule",
+    "SAM",
+    "Vector",
+    "frozen_buffers",
+    "ratio",
+    "walk",
+]

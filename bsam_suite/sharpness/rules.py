@@ -1,0 +1,67 @@
+"""The rules: each is its paper's formula. w are the weights, g = grad L(w), |.| the 2-norm."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from bsam_suite.errors import InputError
+from bsam_suite.sharpness.rule import Along, Here, Rule, Walk
+from bsam_suite.sharpness.vector import ratio
+
+
+class SAM(Rule):
+    """Sharpness-Aware Minimization: ``g_max = grad L(w + rho g/|g|)``.
+
+    P. Foret et al., "Sharpness-Aware Minimization for Efficiently Improving Generalization",
+    arXiv 2010.01412.
+
+    Args:
+        rho: radius of the neighbourhood. Default 0.05.
+    """
+
+    def __init__(self, rho: float = 0.05) -> None:
+        super().__init__(rho=rho)
+
+    def gradient(self, h: SimpleNamespace) -> Walk:
+        g = yield Here()
+        g_max = yield Along(g, h.rho, "loss_max")
+        return g_max
+
+
+class BSAM(Rule):
+    """Bilateral Sharpness-Aware Minimization: ``g_max + g - (|g_max| / |g_min|) g_min``.
+
+    With ``g_max = grad L(w + rho g/|g|)`` and ``g_min = grad L(w - rho_min g/|g|)``: SAM's
+    max-sharpness and, with it, the min-sharpness L(w) - L(w_min). arXiv 2409.13173.
+
+    Args:
+        rho: radius upwards, to w_max. Default 0.05.
+        rho_min: radius downwards, to w_min. Default 0.05.
+        rho_min_follows_lr: scale rho_min by lr / initial lr, as in the paper. Needs a scheduler
+            (MMEngine's and PyTorch's record the initial lr); without one rho_min is constant.
+        start: ``"center"`` steps the base optimizer from w, as the formula says. ``"released"``
+            does what the authors' released code does: that code restores a tensor which it has
+            itself moved, so that the base optimizer starts from ``w - rho_min g/|g|`` and the
+            weights drift even at a learning rate of 0. For reproducing published runs only.
+    """
+
+    def __init__(
+        self,
+        rho: float = 0.05,
+        rho_min: float = 0.05,
+        rho_min_follows_lr: bool = True,
+        start: str = "center",
+    ) -> None:
+        super().__init__(rho=rho, rho_min=rho_min)
+        if start not in ("center", "released"):
+            raise InputError(f"start={start!r} in BSAM: give 'center' or 'released'")
+        self.rho_min_follows_lr = rho_min_follows_lr
+        self.stays_at_last_point = start == "released"
+
+    def gradient(self, h: SimpleNamespace) -> Walk:
+        rho_min = h.rho_min * h.lr / h.initial_lr if self.rho_min_follows_lr else h.rho_min
+        g = yield Here()
+        g_max = yield Along(g, h.rho, "loss_max")
+        g_min = yield Along(g, -rho_min, "loss_min")
+        weight = ratio(g_max.norm(), g_min.norm())
+        return g_max.add_(g).add_(g_min.mul_(-weight))
