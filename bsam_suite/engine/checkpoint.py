@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from mmengine.runner.checkpoint import CheckpointLoader
+from torch import nn
 
 from bsam_suite.errors import InputError
 

@@ -15,12 +15,12 @@ from mmengine.runner import Runner
 
 from bsam_suite.errors import InputError
 
-_OPTIONS: ContextVar[dict] = ContextVar("options", default={})
+_OPTIONS: ContextVar[dict | None] = ContextVar("options", default=None)
 
 
 def cfg_option(name: str, default=None):
     """What ``--cfg-options NAME=...`` says, for configs that decide by it while they are read."""
-    return _OPTIONS.get().get(name, default)
+    return (_OPTIONS.get() or {}).get(name, default)
 
 
 @contextmanager

@@ -1,0 +1,31 @@
+# Two commands: `make train` and `make test`. Each sets everything up first.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: train test lint format setup clean
+
+train: setup
+	$(RUN) tools/train.py configs/pose/hrnet_bsam.py
+
+test: setup
+	$(RUN) -m pytest
+
+lint: setup
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+format: setup
+	$(VENV)/bin/ruff format
+	$(VENV)/bin/ruff check --fix
+
+setup: $(VENV)/.complete
+
+$(VENV)/.complete: pyproject.toml
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	command -v uv >/dev/null || test -x $(VENV)/bin/uv || $(RUN) -m pip install --quiet uv
+	PATH="$$PATH:$(abspath $(VENV)/bin)" uv sync --all-extras --group dev --inexact
+	touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,67 @@
+"""Lets MMEngine 0.10.7 and MMPose 1.3.2 run on today's PyTorch, NumPy and setuptools.
+
+:func:`mend` mends MMEngine, :func:`import_mmpose` mends and imports MMPose. Each gap has a function
+of its own which says what it mends, for which versions, and does nothing where it is not needed.
+"""
+
+from __future__ import annotations
+
+from bsam_suite.compat.placeholders import is_missing, mmcv_ext, mmdet_utils
+from bsam_suite.errors import InputError
+
+HOW_TO_ADD_MMPOSE = (
+    "MMPose is missing: pip install -e '.[pose]' && pip install --no-deps mmpose==1.3.2"
+)
+
+
+def check_pkg_resources() -> bool:
+    """MMEngine 0.10.7 imports ``pkg_resources``, which setuptools 81 has dropped.
+
+    Raises:
+        InputError: it is missing.
+    """
+    if is_missing("pkg_resources"):
+        raise InputError(
+            "MMEngine 0.10.7 needs pkg_resources, which the installed setuptools no longer has: "
+            "pip install 'setuptools<81'"
+        )
+    return False
+
+
+def mend() -> dict[str, bool]:
+    """Mend MMEngine. Can be called any number of times.
+
+    Returns:
+        For each gap whether it had to be mended.
+    """
+    from bsam_suite.compat.checkpoints import allow_checkpoint_classes
+
+    return {
+        "pkg_resources": check_pkg_resources(),
+        "safe checkpoints": allow_checkpoint_classes(),
+    }
+
+
+def import_mmpose() -> dict[str, bool]:
+    """Mend and import MMPose, so that its models, data sets and metrics are registered.
+
+    Returns:
+        For each gap whether it had to be mended.
+
+    Raises:
+        InputError: MMPose is not installed.
+    """
+    if any(map(is_missing, ("mmpose", "mmcv", "torchvision", "json_tricks"))):
+        raise InputError(HOW_TO_ADD_MMPOSE)
+    from bsam_suite.compat.xtcocotools import serve_xtcocotools
+
+    mended = mend()
+    mended["xtcocotools"] = serve_xtcocotools()
+    with mmcv_ext() as ext, mmdet_utils() as mmdet:
+        import mmpose.codecs
+        import mmpose.datasets
+        import mmpose.engine
+        import mmpose.evaluation
+        import mmpose.models
+        import mmpose.visualization  # noqa: F401
+    return mended | {"mmcv._ext": ext, "mmdet.utils": mmdet}

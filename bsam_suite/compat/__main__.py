@@ -1,0 +1,43 @@
+"""``python -m bsam_suite.compat``: what is installed, and what was mended."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from rich.console import Console
+from rich.table import Table
+
+from bsam_suite.compat import import_mmpose, mend
+from bsam_suite.errors import InputError
+
+TESTED = {
+    "torch": "2.15.0",
+    "torchvision": "0.29.2",
+    "mmengine": "0.10.7",
+    "mmcv-lite": "2.2.0",
+    "mmpose": "1.3.2",
+    "pycocotools": "2.0.11",
+    "numpy": "2.4.6",
+    "opencv-python": "5.0.0.93",
+    "setuptools": "80.10.2",
+}
+
+
+def main() -> None:
+    table = Table("package", "installed", "tested with")
+    for name, tested in TESTED.items():
+        try:
+            installed = version(name)
+        except PackageNotFoundError:
+            installed = "-"
+        table.add_row(name, installed, tested)
+    Console().print(table)
+    try:
+        mended = import_mmpose()
+    except InputError as error:
+        print(error)
+        mended = mend()
+    for gap, needed in mended.items():
+        print(f"{gap}: {'mended' if needed else 'nothing to mend'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""From a command line to a running MMEngine Runner and a summary of what came out."""
+
+from __future__ import annotations
+
+import warnings
+from argparse import Namespace
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from bsam_suite.compat import mend
+from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
+from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.reproduce import make_reproducible
+from bsam_suite.engine.work_dir import choose_work_dir
+from bsam_suite.errors import InputError
+
+
+def train(args: Namespace) -> None:
+    """Train as ``tools/train.py`` was told, then print metrics, checkpoint and next command.
+
+    Raises:
+        InputError: something given is not usable; nothing has been written over.
+    """
+    cfg = _prepare(args)
+    cfg.work_dir = choose_work_dir(args.config, args.work_dir, resume=args.resume is not None)
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.amp:
+        _use_amp(cfg)
+    if args.auto_scale_lr:
+        if "base_batch_size" not in cfg.get("auto_scale_lr", {}):
+            raise InputError(
+                f"--auto-scale-lr: {args.config} sets no auto_scale_lr.base_batch_size"
+            )
+        cfg.auto_scale_lr.enable = True
+    if args.resume is not None:
+        cfg.resume = True
+        found = find_latest_checkpoint(cfg.work_dir) if args.resume == "auto" else args.resume
+        if found is None:
+            print(f"--resume auto: no checkpoint in {cfg.work_dir} yet, training starts anew")
+        cfg.load_from = found
+        cfg.resume = found is not None
+    checkpoint = read_checkpoint(cfg.load_from) if cfg.get("load_from") else None
+    make_reproducible(cfg, _seed(args, cfg, checkpoint))
+    preflight(cfg)
+    print(f"Results: {cfg.work_dir}", flush=True)
+    runner = Runner.from_cfg(cfg)
+    if checkpoint is not None and cfg.resume:
+        check_weights(runner.model, checkpoint, cfg.load_from)
+    del checkpoint
+    runner.train()
+    if is_main_process():
+        _summarize(runner, args)
+
+
+def test(args: Namespace) -> None:
+    """Evaluate as ``tools/test.py`` was told.
+
+    Raises:
+        InputError: something given is not usable.
+    """
+    cfg = _prepare(args)
+    cfg.work_dir = args.work_dir or str(Path(args.checkpoint).parent / "test")
+    checkpoint = read_checkpoint(args.checkpoint)
+    cfg.load_from = args.checkpoint
+    if args.dump:
+        if not args.dump.endswith((".pkl", ".pickle")):
+            raise InputError(f"--dump {args.dump}: give a name that ends in .pkl")
+        evaluators = cfg.test_evaluator
+        evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+        cfg.test_evaluator = [*evaluators, dict(type="DumpResults", out_file_path=args.dump)]
+    preflight(cfg)
+    runner = Runner.from_cfg(cfg)
+    check_weights(runner.model, checkpoint, args.checkpoint)
+    del checkpoint
+    metrics = runner.test()
+    if is_main_process():
+        print("\n" + _table(metrics))
+
+
+def _prepare(args: Namespace) -> Config:
+    # MMEngine 0.10.7 asks pkg_resources for versions, which warns at every start.
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+    mend()
+    cfg = load_config(args.config, args.cfg_options)
+    cfg.launcher = args.launcher
+    if args.show_dir:
+        for hook in cfg.get("custom_hooks", []):
+            if hook.type == "ContactSheetHook":
+                hook.out_dir = args.show_dir
+    return cfg
+
+
+def _use_amp(cfg: Config) -> None:
+    kind = cfg.optim_wrapper.get("type", "OptimWrapper")
+    if kind in ("OptimWrapper", "AmpOptimWrapper"):
+        cfg.optim_wrapper.type = "AmpOptimWrapper"
+        cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
+        return
+    import torch
+
+    cfg.optim_wrapper.amp_dtype = "float16" if torch.cuda.is_available() else "bfloat16"
+
+
+def _seed(args: Namespace, cfg: Config, checkpoint: dict | None) -> int:
+    resumed = (checkpoint or {}).get("meta", {}).get("seed") if cfg.get("resume") else None
+    if args.seed is not None:
+        if resumed is not None and args.seed != resumed:
+            raise InputError(
+                f"--seed {args.seed}: the run to resume has seed {resumed}; leave --seed out"
+            )
+        if not 0 <= args.seed < 2**31:
+            raise InputError(f"--seed {args.seed}: give a number from 0 to {2**31 - 1}")
+        return args.seed
+    if resumed is not None:
+        return resumed
+    return cfg.get("randomness", {}).get("seed") or 0
+
+
+def _summarize(runner: Runner, args: Namespace) -> None:
+    scalars = runner.message_hub.log_scalars
+    metrics = {k[4:]: v.current() for k, v in scalars.items() if k.startswith("val/")}
+    last = Path(runner.work_dir) / "last_checkpoint"
+    checkpoint = last.read_text().strip() if last.is_file() else None
+    print("\n" + _table({k: v for k, v in metrics.items() if k not in ("time", "data_time")}))
+    curves = Path(runner.work_dir) / "curves.png"
+    if curves.is_file():
+        print(f"Curves: {curves}")
+    if checkpoint:
+        options = " ".join(f"{k}={v}" for k, v in (args.cfg_options or {}).items())
+        print(f"Checkpoint: {checkpoint}")
+        print(f"Next: python tools/test.py {args.config} {checkpoint}", end="")
+        print(f" --cfg-options {options}" if options else "")
+
+
+def _table(metrics: dict) -> str:
+    return "\n".join(f"{name:<16} {value:.4f}" for name, value in metrics.items())

@@ -1,0 +1,78 @@
+"""A small HRNet at 128x96 on the people that come with the suite, plain Adam."""
+
+_base_ = "mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w32_8xb64-210e_coco-256x192.py"
+
+from bsam_suite.engine.config import cfg_option
+from tasks.pose.people import people_root
+
+custom_imports = dict(imports=["tasks.pose.parts"])
+people = dict(
+    train=cfg_option("people.train", 2000),
+    val=cfg_option("people.val", 400),
+    seed=cfg_option("people.seed", 0),
+)
+data_root = str(people_root(**people))
+preflight = [dict(type="prepare_people", **people)]
+
+codec = dict(type="UDPHeatmap", input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)
+model = dict(
+    backbone=dict(
+        init_cfg=None,
+        extra=dict(
+            stage1=dict(block="BASIC", num_blocks=(1,), num_channels=(32,)),
+            stage2=dict(num_blocks=(1, 1), num_channels=(16, 32)),
+            stage3=dict(num_modules=1, num_blocks=(1, 1, 1), num_channels=(16, 32, 64)),
+            stage4=dict(num_modules=1, num_blocks=(1, 1, 1, 1), num_channels=(16, 32, 64, 128)),
+        ),
+    ),
+    head=dict(in_channels=16, decoder=codec),
+    test_cfg=dict(shift_heatmap=False),
+)
+
+train_pipeline = [
+    dict(type="LoadImage"),
+    dict(type="GetBBoxCenterScale"),
+    dict(type="RandomFlip", direction="horizontal"),
+    dict(type="RandomBBoxTransform", rotate_factor=60, scale_factor=(0.8, 1.25)),
+    dict(type="TopdownAffine", input_size=codec["input_size"], use_udp=True),
+    dict(type="GenerateTarget", encoder=codec),
+    dict(type="PackPoseInputs"),
+]
+val_pipeline = [
+    dict(type="LoadImage"),
+    dict(type="GetBBoxCenterScale"),
+    dict(type="TopdownAffine", input_size=codec["input_size"], use_udp=True),
+    dict(type="PackPoseInputs"),
+]
+# On a few cores a worker process takes more from the training than it gives.
+in_process = dict(num_workers=0, persistent_workers=False)
+train_dataloader = dict(
+    **in_process,
+    batch_size=32,
+    drop_last=True,
+    dataset=dict(data_root=data_root, pipeline=train_pipeline),
+)
+val_dataloader = dict(
+    **in_process,
+    batch_size=64,
+    dataset=dict(data_root=data_root, bbox_file="", pipeline=val_pipeline),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=f"{data_root}/annotations/person_keypoints_val2017.json")
+test_evaluator = val_evaluator
+
+train_cfg = dict(max_epochs=5, val_interval=1)
+optim_wrapper = dict(optimizer=dict(lr=3e-3))
+param_scheduler = [
+    dict(type="LinearLR", begin=0, end=50, start_factor=0.05, by_epoch=False),
+    dict(
+        type="CosineAnnealingLR", T_max=5, eta_min=3e-5, by_epoch=True, convert_to_iter_based=True
+    ),
+]
+auto_scale_lr = dict(base_batch_size=32)
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=1, max_keep_ckpts=2))
+custom_hooks = [
+    dict(type="SyncBuffersHook"),
+    dict(type="ContactSheetHook"),
+    dict(type="CurvesHook", metric="coco/AP"),
+]

@@ -1,0 +1,11 @@
+"""The small HRNet at 128x96 on COCO (``--cfg-options data_root=DIR``) with BSAM."""
+
+_base_ = "./hrnet-tiny_bsam_people-128x96.py"
+
+data_root = "data/coco"
+preflight = [dict(type="check_coco")]
+train_dataloader = dict(dataset=dict(data_root=data_root), drop_last=False)
+val_dataloader = dict(dataset=dict(data_root=data_root))
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=f"{data_root}/annotations/person_keypoints_val2017.json")
+test_evaluator = val_evaluator

@@ -1,0 +1,5 @@
+"""The small HRNet on the built-in people with SAM."""
+
+_base_ = "./hrnet-tiny_adam_people-128x96.py"
+
+optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))

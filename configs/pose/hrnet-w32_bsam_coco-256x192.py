@@ -1,0 +1,5 @@
+"""HRNet-W32 on COCO, MMPose's 210-epoch recipe, with BSAM."""
+
+_base_ = "./hrnet-w32_adam_coco-256x192.py"
+
+optim_wrapper = dict(type="BSAMOptimWrapper", rho=0.05, rho_min=0.05)

@@ -1,0 +1,127 @@
+"""MMPose imports, and what was put in place for it says the truth afterwards."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bsam_suite.compat import import_mmpose, mend
+from bsam_suite.compat.placeholders import mmcv_ext
+
+
+def run(code, **kwargs):
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, **kwargs
+    )
+
+
+def test_placeholders_are_gone_and_the_flags_tell_the_truth():
+    code = """
+import sys
+from bsam_suite.compat import import_mmpose
+mended = import_mmpose()
+again = import_mmpose()
+assert not any(name in sys.modules for name in ("mmcv._ext", "mmdet", "mmdet.utils"))
+import mmcv, torch
+assert not hasattr(mmcv, "_ext")
+from mmengine.utils.dl_utils import collect_env
+from mmpose.registry import MODELS
+assert "RTMOHead" in MODELS and "HRNet" in MODELS and "DEKRHead" in MODELS
+try:
+    import mmdet
+    raise SystemExit("mmdet seems installed")
+except ImportError:
+    pass
+from mmcv.ops import nms
+try:
+    nms(torch.rand(3, 4), torch.rand(3), 0.5)
+except RuntimeError as error:
+    assert "mmcv-lite" in str(error), error
+else:
+    raise SystemExit("a missing op ran")
+print(mended["mmcv._ext"], mended["xtcocotools"], again["xtcocotools"])
+"""
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-3:] == ["True", "True", "False"]
+
+
+def test_nothing_is_done_where_the_real_module_is(tmp_path):
+    package = tmp_path / "xtcocotools"
+    package.mkdir()
+    (package / "__init__.py").write_text("REAL = True")
+    code = """
+from bsam_suite.compat.xtcocotools import serve_xtcocotools
+assert serve_xtcocotools() is False
+import xtcocotools
+assert xtcocotools.REAL
+"""
+    done = run(code, env={"PYTHONPATH": str(tmp_path), "PATH": ""})
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_package_is_light():
+    done = run(
+        "import sys, bsam_suite, bsam_suite.compat\n"
+        "heavy = {'torch', 'cv2', 'mmpose', 'mmengine'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_placeholder_leaves_also_when_the_import_fails():
+    with pytest.raises(KeyError), mmcv_ext() as placed:
+        assert placed and "mmcv._ext" in sys.modules
+        raise KeyError
+    assert "mmcv._ext" not in sys.modules
+
+
+def ground_truth(area):
+    keypoints = [0] * 51
+    keypoints[0:3] = [50, 50, 2]
+    keypoints[15:18] = [40, 80, 2]
+    person = dict(
+        id=1,
+        image_id=1,
+        category_id=1,
+        bbox=[10, 20, 60, 90],
+        area=area,
+        iscrowd=0,
+        num_keypoints=2,
+        keypoints=keypoints,
+    )
+    return dict(images=[dict(id=1)], annotations=[person], categories=[dict(id=1, name="person")])
+
+
+@pytest.mark.parametrize("use_area", [True, False])
+def test_oks_by_hand(use_area):
+    import_mmpose()
+    from xtcocotools.coco import COCO
+    from xtcocotools.cocoeval import COCOeval
+
+    truth = COCO()
+    truth.dataset = ground_truth(area=2000)
+    truth.createIndex()
+    detection = dict(ground_truth(1)["annotations"][0], score=1.0)
+    detection["keypoints"] = list(detection["keypoints"])
+    detection["keypoints"][0] += 3
+    detection["keypoints"][16] += 4
+    sigmas = np.full(17, 0.05)
+    sigmas[5] = 0.1
+    found = truth.loadRes([detection])
+    evaluation = COCOeval(truth, found, "keypoints", sigmas, use_area)
+    evaluation.evaluate()
+    area = 2000 if use_area else 0.53 * 60 * 90
+    oks = np.mean([np.exp(-(3**2) / (2 * area * 0.1**2)), np.exp(-(4**2) / (2 * area * 0.2**2))])
+    assert evaluation.ious[1, 1][0, 0] == pytest.approx(oks, rel=1e-9)
+    with pytest.raises(NotImplementedError, match="keypoints_crowd"):
+        COCOeval(truth, found, "keypoints_crowd")
+
+
+def test_mend_twice_and_report():
+    assert mend() == mend()
+    done = subprocess.run(
+        [sys.executable, "-m", "bsam_suite.compat"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "mmcv._ext: mended" in done.stdout, done.stderr
