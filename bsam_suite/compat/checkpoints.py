@@ -25,10 +25,28 @@ def allow_checkpoint_classes() -> bool:
     number = np.float64(0).__reduce__()[0]
     dtypes = [type(np.dtype(t)) for t in (np.float64, np.float32, np.int64, np.int32, np.bool_)]
     torch.serialization.add_safe_globals(
-        [HistoryBuffer, np.ndarray, np.dtype, reconstruct, number, *dtypes]
+        [
+            HistoryBuffer,
+            np.ndarray,
+            np.dtype,
+            reconstruct,
+            number,
+            *dtypes,
+            (_bound_statistic, "builtins.getattr"),
+        ]
     )
     CheckpointLoader.register_scheme(prefixes="", loader=load_local, force=True)
     return True
+
+
+def _bound_statistic(owner, name: str):
+    """What stands for ``getattr`` in a checkpoint: a ``HistoryBuffer`` pickles its own methods."""
+    from mmengine.logging.history_buffer import HistoryBuffer
+
+    methods = ("min", "max", "mean", "current", "data", "statistics")
+    if not (owner is HistoryBuffer or type(owner) is HistoryBuffer) or name not in methods:
+        raise pickle.UnpicklingError(f"getattr of {name!r} on a {type(owner).__name__}")
+    return getattr(owner, name)
 
 
 def load_local(filename: str, map_location=None):
@@ -45,13 +63,13 @@ def load_local(filename: str, map_location=None):
         raise FileNotFoundError(f"{path} is not a file")
     try:
         return torch.load(path, map_location=map_location, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # a damaged file fails in many ways
         try:
             classes = torch.serialization.get_unsafe_globals_in_checkpoint(path)
         except Exception:
             classes = []
         if not classes:
-            reason = str(error).splitlines()[0]
+            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise InputError(
                 f"{path} is no checkpoint that PyTorch can read ({reason}): it may be cut off or "
                 "of another kind; copy or save it again"

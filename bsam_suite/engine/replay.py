@@ -30,7 +30,7 @@ class Replay:
         self.calls += 1
         self.arguments = tree_map(lambda leaf: leaf, (args, kwargs))
         self.versions = [t._version for t in self._tensors()]
-        self.random_state = RandomState(model)
+        self.random_state = RandomState(model.parameters())
 
     def _after(self, model: nn.Module, args: tuple, output) -> None:
         self.losses = output

@@ -7,22 +7,22 @@ batch-norm statistics that are updated by the first pass only.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class RandomState:
     """The state of all generators a forward pass may draw from, taken when constructed."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, parameters: Iterable[Tensor]) -> None:
         self.python = random.getstate()
         self.numpy = np.random.get_state()
         self.cpu = torch.get_rng_state()
-        devices = {p.device for p in model.parameters() if p.device.type == "cuda"}
+        devices = {p.device for p in parameters if p.device.type == "cuda"}
         self.cuda = {device: torch.cuda.get_rng_state(device) for device in devices}
 
     def restore(self) -> None:

@@ -17,7 +17,11 @@ preflight = [dict(type="prepare_people", **people)]
 codec = dict(type="UDPHeatmap", input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)
 model = dict(
     backbone=dict(
-        init_cfg=None,
+        # MMPose's default of std 0.001 is meant to be overwritten by pretrained weights.
+        init_cfg=[
+            dict(type="Kaiming", layer="Conv2d"),
+            dict(type="Constant", layer=["_BatchNorm", "BatchNorm2d"], val=1),
+        ],
         extra=dict(
             stage1=dict(block="BASIC", num_blocks=(1,), num_channels=(32,)),
             stage2=dict(num_blocks=(1, 1), num_channels=(16, 32)),
@@ -25,7 +29,7 @@ model = dict(
             stage4=dict(num_modules=1, num_blocks=(1, 1, 1, 1), num_channels=(16, 32, 64, 128)),
         ),
     ),
-    head=dict(in_channels=16, decoder=codec),
+    head=dict(type="SoftmaxHeatmapHead", in_channels=16, decoder=codec),
     test_cfg=dict(shift_heatmap=False),
 )
 
@@ -33,7 +37,7 @@ train_pipeline = [
     dict(type="LoadImage"),
     dict(type="GetBBoxCenterScale"),
     dict(type="RandomFlip", direction="horizontal"),
-    dict(type="RandomBBoxTransform", rotate_factor=60, scale_factor=(0.8, 1.25)),
+    dict(type="RandomBBoxTransform", shift_factor=0.08, rotate_factor=20, scale_factor=(0.9, 1.15)),
     dict(type="TopdownAffine", input_size=codec["input_size"], use_udp=True),
     dict(type="GenerateTarget", encoder=codec),
     dict(type="PackPoseInputs"),
@@ -62,11 +66,11 @@ val_evaluator = dict(ann_file=f"{data_root}/annotations/person_keypoints_val2017
 test_evaluator = val_evaluator
 
 train_cfg = dict(max_epochs=5, val_interval=1)
-optim_wrapper = dict(optimizer=dict(lr=3e-3))
+optim_wrapper = dict(optimizer=dict(lr=4e-3))
 param_scheduler = [
     dict(type="LinearLR", begin=0, end=50, start_factor=0.05, by_epoch=False),
     dict(
-        type="CosineAnnealingLR", T_max=5, eta_min=3e-5, by_epoch=True, convert_to_iter_based=True
+        type="CosineAnnealingLR", T_max=5, eta_min=4e-5, by_epoch=True, convert_to_iter_based=True
     ),
 ]
 auto_scale_lr = dict(base_batch_size=32)

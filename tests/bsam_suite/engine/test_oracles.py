@@ -12,6 +12,7 @@ from mmengine.optim import CosineAnnealingLR, build_optim_wrapper
 from torch import nn
 
 import bsam_suite.engine  # noqa: F401  registers the wrappers
+from bsam_suite.sharpness import BSAM, SAM, SharpnessOptimizer
 
 NETS = {
     "mlp": lambda: nn.Sequential(
@@ -54,6 +55,41 @@ def wrapper_config(meta):
     if rule == "bsam_released":
         config["start"] = "released"
     return dict(type="BSAMOptimWrapper", **config)
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("rule", ["sam", "bsam"])
+@pytest.mark.parametrize("problem", NETS)
+def test_plain_pytorch_loop(problem, rule, base):
+    data = np.load(Path(__file__).parent / "oracles" / f"{problem}.npz")
+    run = f"{rule}/{base}/"
+    meta = json.loads(str(data[run + "meta"]))
+    net = NETS[problem]().double()
+    net.load_state_dict(
+        {k[5:]: torch.from_numpy(data[k]) for k in data.files if k.startswith("init/")}
+    )
+    kwargs = dict(BASES[base])
+    optimizer = getattr(torch.optim, kwargs.pop("type"))(net.parameters(), lr=meta["lr"], **kwargs)
+    radii = {k: meta[k] for k in ("rho", "rho_min") if k in meta}
+    optimizer = SharpnessOptimizer(optimizer, {"sam": SAM, "bsam": BSAM}[rule](**radii), net)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=meta["steps"])
+    for step in range(meta["steps"]):
+        x, y = torch.from_numpy(data["X"][step]), torch.from_numpy(data["Y"][step])
+
+        def closure(x=x, y=y):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(x), y)
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        scheduler.step()
+        if step == 9:  # a checkpoint in the middle changes nothing
+            optimizer.load_state_dict(optimizer.state_dict())
+        weights = nn.utils.parameters_to_vector(net.parameters()).detach().numpy()
+        assert np.abs(weights - data[run + "weights"][step]).max() < 1e-12
+        found = [value.item() for value in optimizer.losses.values()]
+        assert np.abs(np.array(found) - data[run + "losses"][step]).max() < 1e-12
 
 
 @pytest.mark.parametrize("base", BASES)

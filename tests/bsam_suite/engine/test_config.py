@@ -1,0 +1,56 @@
+"""Configs, options and work directories: what is given wrong is named."""
+
+from pathlib import Path
+
+import pytest
+
+from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.work_dir import choose_work_dir
+from bsam_suite.errors import InputError
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text(
+        "data_root = 'data/x/'\n"
+        "train_dataloader = dict(dataset=dict(data_root=data_root, files=[data_root + 'f.json']))\n"
+        "optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))\n"
+    )
+    return str(path)
+
+
+def test_data_root_moves_every_path_in_it(config):
+    cfg = load_config(config, {"data_root": "/else/where", "optim_wrapper.optimizer.lr": 0.2})
+    assert cfg.data_root == "/else/where"
+    assert cfg.train_dataloader.dataset.data_root == "/else/where"
+    assert cfg.train_dataloader.dataset.files == ["/else/where/f.json"]
+    assert cfg.optim_wrapper.optimizer.lr == 0.2
+
+
+def test_unknown_config_option_and_preflight(config):
+    with pytest.raises(InputError, match=r"b\.py.*did you mean.*a\.py"):
+        load_config(config.replace("a.py", "b.py"))
+    with pytest.raises(InputError, match="optim_wraper.*did you mean 'optim_wrapper'"):
+        load_config(config, {"optim_wraper.rho": 1})
+    broken = Path(config).with_name("broken.py")
+    broken.write_text("x = 1 / 0")
+    with pytest.raises(InputError, match="broken.py.*cannot be read"):
+        load_config(str(broken))
+    cfg = load_config(config)
+    cfg.preflight = [dict(type="no_such_check")]
+    with pytest.raises(InputError, match="no_such_check"):
+        preflight(cfg)
+
+
+def test_work_dirs_with_results_are_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert choose_work_dir("configs/a.py", None, resume=False) == "work_dirs/a"
+    Path("work_dirs/a").mkdir(parents=True)
+    assert choose_work_dir("configs/a.py", None, resume=False) == "work_dirs/a"
+    Path("work_dirs/a/epoch_1.pth").touch()
+    assert choose_work_dir("configs/a.py", None, resume=False) == "work_dirs/a-2"
+    assert choose_work_dir("configs/a.py", None, resume=True) == "work_dirs/a"
+    with pytest.raises(InputError, match="--work-dir work_dirs/a holds"):
+        choose_work_dir("configs/a.py", "work_dirs/a", resume=False)
+    assert choose_work_dir("configs/a.py", "work_dirs/a", resume=True) == "work_dirs/a"

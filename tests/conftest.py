@@ -1,0 +1,40 @@
+"""Shared by all tests: a small set of people, written once, and a runner of the tools."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMALL = ["people.train=48", "people.val=12"]
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    """A cache folder of the tests' own."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def people(home):
+    """Root of a small set of people in COCO layout."""
+    from tasks.pose.people import write_people
+
+    return write_people(home / "people-v2-small", train=48, val=12, seed=1, progress=False)
+
+
+@pytest.fixture
+def tool(home, tmp_path):
+    """Run ``tools/NAME.py`` from an empty folder, as a user would."""
+
+    def run(name, config, *args, options=()):
+        config = str(ROOT / config) if not Path(config).is_absolute() else config
+        command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), config, *map(str, args)]
+        if options:
+            command += ["--cfg-options", *options]
+        env = dict(os.environ, BSAM_SUITE_HOME=str(home), OMP_NUM_THREADS="2")
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+
+    return run
