@@ -23,7 +23,7 @@ def allow_checkpoint_classes() -> bool:
     array = np.zeros(1)
     reconstruct = array.__reduce__()[0]
     number = np.float64(0).__reduce__()[0]
-    dtypes = [type(np.dtype(t)) for t in (np.float64, np.float32, np.int64, np.int32, np.bool_)]
+    dtypes = {type(np.dtype(code)) for code in np.typecodes["AllInteger"] + "?efd"}
     torch.serialization.add_safe_globals(
         [
             HistoryBuffer,
