@@ -3,10 +3,9 @@
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
-from bsam_suite.compat import import_mmpose, mend
+from bsam_suite.compat import mend
 from bsam_suite.compat.placeholders import mmcv_ext
 
 
@@ -75,48 +74,6 @@ def test_placeholder_leaves_also_when_the_import_fails():
         assert placed and "mmcv._ext" in sys.modules
         raise KeyError
     assert "mmcv._ext" not in sys.modules
-
-
-def ground_truth(area):
-    keypoints = [0] * 51
-    keypoints[0:3] = [50, 50, 2]
-    keypoints[15:18] = [40, 80, 2]
-    person = dict(
-        id=1,
-        image_id=1,
-        category_id=1,
-        bbox=[10, 20, 60, 90],
-        area=area,
-        iscrowd=0,
-        num_keypoints=2,
-        keypoints=keypoints,
-    )
-    return dict(images=[dict(id=1)], annotations=[person], categories=[dict(id=1, name="person")])
-
-
-@pytest.mark.parametrize("use_area", [True, False])
-def test_oks_by_hand(use_area):
-    import_mmpose()
-    from xtcocotools.coco import COCO
-    from xtcocotools.cocoeval import COCOeval
-
-    truth = COCO()
-    truth.dataset = ground_truth(area=2000)
-    truth.createIndex()
-    detection = dict(ground_truth(1)["annotations"][0], score=1.0)
-    detection["keypoints"] = list(detection["keypoints"])
-    detection["keypoints"][0] += 3
-    detection["keypoints"][16] += 4
-    sigmas = np.full(17, 0.05)
-    sigmas[5] = 0.1
-    found = truth.loadRes([detection])
-    evaluation = COCOeval(truth, found, "keypoints", sigmas, use_area)
-    evaluation.evaluate()
-    area = 2000 if use_area else 0.53 * 60 * 90
-    oks = np.mean([np.exp(-(3**2) / (2 * area * 0.1**2)), np.exp(-(4**2) / (2 * area * 0.2**2))])
-    assert evaluation.ious[1, 1][0, 0] == pytest.approx(oks, rel=1e-9)
-    with pytest.raises(NotImplementedError, match="keypoints_crowd"):
-        COCOeval(truth, found, "keypoints_crowd")
 
 
 def test_mend_twice_and_report():
