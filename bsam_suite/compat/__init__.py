@@ -34,11 +34,13 @@ def mend() -> dict[str, bool]:
     Returns:
         For each gap whether it had to be mended.
     """
-    from bsam_suite.compat.checkpoints import allow_checkpoint_classes
+    from bsam_suite.compat.allowed import allow_checkpoint_classes
+    from bsam_suite.compat.checkpoints import load_checkpoints_safely
 
     return {
         "pkg_resources": check_pkg_resources(),
-        "safe checkpoints": allow_checkpoint_classes(),
+        "classes in checkpoints": allow_checkpoint_classes(),
+        "safe loading": load_checkpoints_safely(),
     }
 
 

@@ -1,81 +1,116 @@
-"""Load MMEngine's checkpoints safely on PyTorch 2.6 and later."""
+"""Load checkpoints safely, from wherever MMEngine's CheckpointLoader takes them."""
 
 from __future__ import annotations
 
 import os
-import pickle
+import re
+from http.client import HTTPException
+from types import ModuleType
+from urllib.parse import urlparse
 
+from bsam_suite.compat.allowed import BY_USER, allowed_by_user
 from bsam_suite.errors import InputError
 
+BLOCKED = ("sys", "os", "posix", "nt")  # modules that PyTorch never loads from
 
-def allow_checkpoint_classes() -> bool:
-    """Allow the classes that MMEngine 0.10.7 stores in a checkpoint, and no others.
 
-    Since PyTorch 2.6 ``torch.load`` takes tensors and plain containers only. MMEngine's
-    checkpoints hold besides the log's history (``HistoryBuffer``) with NumPy arrays. A file that
-    needs more is refused with an error that names the class; nothing is loaded unsafely.
+def load_checkpoints_safely() -> bool:
+    """Let all loaders of MMEngine 0.10.7 read with ``weights_only=True``.
+
+    MMEngine reads what it downloads (``http://``, ``torchvision://``, ``open-mmlab://``,
+    ``mmcls://``, ...) with PyTorch's ``load_state_dict_from_url``, which by default runs any code
+    in the file. It reads all else with ``torch.load``, safe since PyTorch 2.6 unless
+    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` is set. Both are replaced, in MMEngine's module only.
     """
-    import numpy as np
-    import torch
-    from mmengine.logging.history_buffer import HistoryBuffer
-    from mmengine.runner import CheckpointLoader
+    import mmengine.runner.checkpoint
 
-    array = np.zeros(1)
-    reconstruct = array.__reduce__()[0]
-    number = np.float64(0).__reduce__()[0]
-    dtypes = {type(np.dtype(code)) for code in np.typecodes["AllInteger"] + "?efd"}
-    torch.serialization.add_safe_globals(
-        [
-            HistoryBuffer,
-            np.ndarray,
-            np.dtype,
-            reconstruct,
-            number,
-            *dtypes,
-            (_bound_statistic, "builtins.getattr"),
-        ]
-    )
-    CheckpointLoader.register_scheme(prefixes="", loader=load_local, force=True)
+    mmengine.runner.checkpoint.load_url = load_url
+    mmengine.runner.checkpoint.torch = _TorchLoadingSafely("torch")
     return True
 
 
-def _bound_statistic(owner, name: str):
-    """What stands for ``getattr`` in a checkpoint: a ``HistoryBuffer`` pickles its own methods."""
-    from mmengine.logging.history_buffer import HistoryBuffer
+class _TorchLoadingSafely(ModuleType):
+    """``torch`` as MMEngine's loaders see it."""
 
-    methods = ("min", "max", "mean", "current", "data", "statistics")
-    if not (owner is HistoryBuffer or type(owner) is HistoryBuffer) or name not in methods:
-        raise pickle.UnpicklingError(f"getattr of {name!r} on a {type(owner).__name__}")
-    return getattr(owner, name)
+    def __getattr__(self, name: str):
+        import torch
+
+        return read if name == "load" else getattr(torch, name)
 
 
-def load_local(filename: str, map_location=None):
-    """Load a checkpoint from disk with ``weights_only=True``.
+def read(file, map_location=None):
+    """Read a checkpoint from a path or an open binary file with ``weights_only=True``.
 
     Raises:
-        FileNotFoundError: no such file.
         InputError: no checkpoint, or one that holds a class that is not allowed.
     """
     import torch
 
-    path = os.path.expanduser(str(filename))
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"{path} is not a file")
     try:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        return torch.load(file, map_location=map_location, weights_only=True)
     except Exception as error:  # a damaged file fails in many ways
-        try:
-            classes = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        except Exception:
-            classes = []
-        if not classes:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise InputError(
-                f"{path} is no checkpoint that PyTorch can read ({reason}): it may be cut off or "
-                "of another kind; copy or save it again"
-            ) from error
-        raise InputError(
-            f"{path} holds {', '.join(classes)}, which is not allowed: loading it could run code. "
-            "If you trust the file, allow it first by "
-            f"torch.serialization.add_safe_globals([{', '.join(classes)}])"
-        ) from error
+        raise _refusal(file, error) from error
+
+
+def load_url(url: str, model_dir: str | None = None, map_location=None, progress: bool = True):
+    """Download a checkpoint, unless it was before, and read it with ``weights_only=True``.
+
+    Raises:
+        OSError: it cannot be downloaded.
+        InputError: no checkpoint, or one that holds a class that is not allowed.
+    """
+    import torch
+
+    folder = model_dir or os.path.join(torch.hub.get_dir(), "checkpoints")
+    try:
+        return torch.hub.load_state_dict_from_url(
+            url, folder, map_location=map_location, progress=progress, weights_only=True
+        )
+    except HTTPException as error:
+        raise OSError(f"{url}: {error!r}") from error
+    except OSError:
+        raise
+    except Exception as error:
+        file = os.path.join(folder, os.path.basename(urlparse(url).path))
+        raise _refusal(file, error, "delete it, so that it is downloaded again") from error
+
+
+def _refusal(file, error: Exception, again: str = "copy or save it again") -> InputError:
+    """Why ``file`` could not be read, and what to do. An error of the device is raised as it is."""
+    if "map_location" in str(error):
+        raise error
+    where = str(file) if isinstance(file, (str, os.PathLike)) else "the checkpoint"
+    if isinstance(error, InputError):
+        return InputError(f"{where} holds {error}, which is not allowed: save it again without")
+    names = _foreign_names(file, error)
+    blocked = [name for name in names if name.rpartition(".")[0] in BLOCKED]
+    if blocked:
+        return InputError(
+            f"{where} holds {', '.join(blocked)}, which is never allowed: loading it could run "
+            "any command. Do not use this file"
+        )
+    if names:
+        allow = ",".join(dict.fromkeys([*allowed_by_user(), *names]))
+        return InputError(
+            f"{where} holds {', '.join(names)}, which is not allowed: loading it could run code. "
+            f"If you trust the file, set the environment variable {BY_USER}={allow} and start again"
+        )
+    reason = re.search(r"WeightsUnpickler error:\s*(.*)", str(error))
+    reason = reason[1] if reason else (str(error) or type(error).__name__).splitlines()[0]
+    return InputError(
+        f"{where} is no checkpoint that PyTorch can read ({reason.strip()}): it may be cut off or "
+        f"of another kind; {again}"
+    )
+
+
+def _foreign_names(file, error: Exception) -> list[str]:
+    """The classes and functions in ``file`` that are not allowed."""
+    import torch
+
+    try:
+        if hasattr(file, "seek"):
+            file.seek(0)
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
+    except Exception:  # a file in the format before PyTorch 1.6: the first name, from the error
+        names = re.findall(r"GLOBAL (\S+) (?:was not an allowed|whose module)", str(error))
+    return sorted(name if "." in name else f"builtins.{name}" for name in names)

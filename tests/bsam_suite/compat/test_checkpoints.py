@@ -1,6 +1,9 @@
 """Checkpoints load safely, or not at all."""
 
 import os
+import re
+from argparse import Namespace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -15,7 +18,11 @@ from bsam_suite.errors import InputError
 
 @pytest.fixture(autouse=True)
 def mended():
+    before = torch.serialization.get_safe_globals()
     mend()
+    yield
+    torch.serialization.clear_safe_globals()
+    torch.serialization.add_safe_globals(before)
 
 
 def test_what_mmengine_stores_loads(tmp_path):
@@ -30,20 +37,86 @@ def test_what_mmengine_stores_loads(tmp_path):
     assert loaded["message_hub"]["runtime_info"]["x"] == 3.0
 
 
+@pytest.mark.parametrize("core", [b"numpy.core", b"numpy._core"])
+def test_arrays_saved_under_numpy_1_and_2(tmp_path, core):
+    path = tmp_path / "a.pth"
+    content = dict(array=np.arange(3), number=np.float32(2))
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    plain = path.read_bytes().replace(b"numpy._core", b"numpy.core")
+    assert plain.count(b"numpy.core") == 2
+    path.write_bytes(plain.replace(b"numpy.core", core))
+    loaded = read_checkpoint(str(path))
+    assert loaded["array"].tolist() == [0, 1, 2] and loaded["number"] == 2
+
+
 class Trap:
-    def __init__(self, path):
-        self.path = path
+    """Runs ``function(*args)`` when it is unpickled."""
+
+    def __init__(self, function, *args):
+        self.call = function, args
 
     def __reduce__(self):
-        return os.mkdir, (self.path,)
+        return self.call
 
 
-def test_foreign_class_is_refused_and_does_not_run(tmp_path):
-    trap, path = tmp_path / "sprung", tmp_path / "b.pth"
-    torch.save(dict(state_dict={}, extra=Trap(str(trap))), path)
-    with pytest.raises(InputError, match=r"b\.pth holds .*mkdir.*add_safe_globals"):
+@pytest.mark.parametrize("new_format", [True, False])
+@pytest.mark.parametrize(
+    "function, args, message",
+    [
+        (os.mkdir, (), r"b\.pth holds \w+\.mkdir, which is never allowed.*Do not use"),
+        (
+            open,
+            ("w",),
+            r"b\.pth holds _?io\.open, which is not allowed.*BSAM_SUITE_ALLOW=_?io\.open",
+        ),
+        (eval, (), r"b\.pth holds builtins\.eval, which is not allowed"),
+        (
+            getattr,
+            ("__class__",),
+            r"b\.pth holds '__class__' of builtins\.str, which is not allowed",
+        ),
+    ],
+)
+def test_what_could_run_is_refused_and_does_not_run(tmp_path, function, args, message, new_format):
+    sprung = tmp_path / "sprung"
+    first = f"open({str(sprung)!r}, 'w')" if function is eval else str(sprung)
+    content = dict(state_dict={}, extra=Trap(function, first, *args))
+    path = tmp_path / "b.pth"
+    torch.save(content, path, _use_new_zipfile_serialization=new_format)
+    with pytest.raises(InputError, match=message):
         read_checkpoint(str(path))
-    assert not trap.exists()
+    assert not sprung.exists()
+
+
+def test_methods_in_a_checkpoint_are_mmengines_own(tmp_path):
+    content = dict(min=HistoryBuffer.min, mean=HistoryBuffer([3.0], [1]).mean)
+    torch.save(content, tmp_path / "a.pth")
+    assert read_checkpoint(str(tmp_path / "a.pth"))["mean"]() == 3
+    torch.save(dict(update=HistoryBuffer.update), tmp_path / "b.pth")
+    with pytest.raises(InputError, match=r"b\.pth holds 'update' of mmengine.*HistoryBuffer"):
+        read_checkpoint(str(tmp_path / "b.pth"))
+
+
+@pytest.mark.parametrize("new_format", [True, False])
+def test_the_remedy_works_when_typed(tmp_path, new_format, monkeypatch):
+    path = tmp_path / "c.pth"
+    content = dict(options=Namespace(lr=0.1), ratio=Fraction(1, 3))
+    torch.save(content, path, _use_new_zipfile_serialization=new_format)
+    for _ in range(1 if new_format else 2):  # the old format names one class at a time
+        with pytest.raises(InputError) as refused:
+            read_checkpoint(str(path))
+        (name, value), *_ = re.findall(r"(BSAM_SUITE_ALLOW)=(\S+)", str(refused.value))
+        monkeypatch.setenv(name, value)
+        mend()
+    loaded = read_checkpoint(str(path))
+    assert loaded["options"].lr == 0.1 and loaded["ratio"] == Fraction(1, 3)
+    assert set(value.split(",")) == {"argparse.Namespace", "fractions.Fraction"}
+
+
+def test_a_name_that_is_none_cannot_be_allowed(monkeypatch):
+    monkeypatch.setenv("BSAM_SUITE_ALLOW", "argparse.Namespace,argparse.Nothing")
+    with pytest.raises(InputError, match=r"argparse\.Nothing in BSAM_SUITE_ALLOW"):
+        mend()
 
 
 @pytest.mark.parametrize("content", [b"", b"random bytes", b"PK\x03\x04 cut off"])
@@ -52,6 +125,15 @@ def test_a_file_that_is_no_checkpoint(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"c\.pth is no checkpoint"):
         read_checkpoint(str(path))
+
+
+def test_a_checkpoint_for_another_device_keeps_its_error(tmp_path):
+    path = tmp_path / "d.pth"
+    torch.save(dict(w=torch.ones(1)), path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes().replace(b"\x03\x00\x00\x00cpu", b"\x03\x00\x00\x00hpu"))
+    with pytest.raises(RuntimeError, match="map_location"):
+        CheckpointLoader.load_checkpoint(str(path))
+    assert read_checkpoint(str(path))["w"] == 1
 
 
 def test_missing_file_and_other_model(tmp_path):
