@@ -37,10 +37,8 @@ class COCO(pycocotools.coco.COCO):
             annotation.setdefault("iscrowd", False)
 
     def loadRes(self, resFile):
-        results = super().loadRes if not _is_empty(resFile) else self._no_results
-        return results(resFile)
-
-    def _no_results(self, _):
+        if not _is_empty(resFile):
+            return super().loadRes(resFile)
         results = COCO()
         results.dataset = dict(images=list(self.dataset["images"]), annotations=[])
         results.createIndex()
@@ -50,7 +48,7 @@ class COCO(pycocotools.coco.COCO):
 def _is_empty(results) -> bool:
     if isinstance(results, str):
         with open(results) as file:
-            return file.read(64).split() in (["[]"], ["[", "]"])
+            return "".join(file.read(64).split()) == "[]"
     return len(results) == 0
 
 
@@ -149,7 +147,7 @@ class COCOeval(pycocotools.cocoeval.COCOeval):
         return annotation[name]
 
     def summarize(self):
-        """AP and AR in ``stats``; for ``'keypoints_crowd'`` with AP of easy, medium, hard images"""
+        """Put AP and AR in ``stats``; for crowds also the AP of easy, medium and hard images."""
         super().summarize()
         if self.kind == "keypoints_crowd":
             crowding = self._ap_by_crowding()
