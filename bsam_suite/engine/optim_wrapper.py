@@ -15,8 +15,8 @@ from torch.optim import Optimizer
 from bsam_suite.engine.registry import RULES
 from bsam_suite.engine.replay import Replay, capture
 from bsam_suite.errors import InputError
-from bsam_suite.sharpness import BSAM, Here, Rule, frozen_buffers, walk
-from bsam_suite.sharpness.rule import Point, check_radius
+from bsam_suite.sharpness import BSAM, Here, Memory, Rule, frozen_buffers, walk
+from bsam_suite.sharpness.rule import Point
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -62,12 +62,11 @@ class SharpnessOptimWrapper(OptimWrapper):
                 f"amp_dtype={amp_dtype!r} in optim_wrapper: give 'bfloat16', 'float16' or None"
             )
         self.rule = RULES.build(rule) if isinstance(rule, dict) else rule
-        for group in self.param_groups:
-            for name, value in self.rule.hyper.items():
-                check_radius(name, group.setdefault(name, value), "optim_wrapper's param group")
+        self.rule.enter(self.param_groups, "optim_wrapper's param group")
         self.amp_dtype = getattr(torch, amp_dtype) if amp_dtype else None
         device = optimizer.param_groups[0]["params"][0].device.type
         self.loss_scaler = torch.amp.GradScaler(device, enabled=amp_dtype == "float16")
+        self._memory = Memory(optimizer, lambda: self.loss_scaler.get_scale())
         self._passes: list[_Pass] = []
         self._last: Replay | None = None
 
@@ -102,7 +101,10 @@ class SharpnessOptimWrapper(OptimWrapper):
         passes, self._passes = self._passes, []
         with frozen_buffers(replay.model):
             losses = walk(
-                self.rule, self.optimizer.param_groups, lambda point: self._evaluate(point, passes)
+                self.rule,
+                self.optimizer.param_groups,
+                lambda point: self._evaluate(point, passes),
+                self._memory,
             )
         self._log(losses)
         self.step(**(step_kwargs or {}))
@@ -131,7 +133,7 @@ class SharpnessOptimWrapper(OptimWrapper):
     def backward(self, loss: Tensor, **kwargs) -> None:
         """Backward of the (under float16: scaled) loss."""
         # The gradient stays scaled until the step: the rules' directions and ratios do not change
-        # when all gradients are multiplied by one number.
+        # when all gradients are multiplied by one number; a rule's memory is kept unscaled.
         super().backward(self.loss_scaler.scale(loss), **kwargs)
 
     def step(self, **kwargs) -> None:

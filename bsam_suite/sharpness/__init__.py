@@ -1,6 +1,7 @@
 """Sharpness-aware rules and the walk that carries them out. Pure PyTorch."""
 
 from bsam_suite.sharpness.forward_state import RandomState, frozen_buffers
+from bsam_suite.sharpness.memory import Memory
 from bsam_suite.sharpness.optimizer import SharpnessOptimizer
 from bsam_suite.sharpness.rule import Along, Here, Rule
 from bsam_suite.sharpness.rules import BSAM, SAM
@@ -11,6 +12,7 @@ __all__ = [
     "Along",
     "BSAM",
     "Here",
+    "Memory",
     "PerGroup",
     "RandomState",
     "Rule",

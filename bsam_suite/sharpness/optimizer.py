@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from bsam_suite.sharpness.forward_state import RandomState, frozen_buffers
-from bsam_suite.sharpness.rule import Here, Point, Rule, check_radius
+from bsam_suite.sharpness.memory import Memory
+from bsam_suite.sharpness.rule import Here, Point, Rule
 from bsam_suite.sharpness.walk import walk
 
 
@@ -27,7 +28,7 @@ class SharpnessOptimizer(Optimizer):
             further passes. Needed for models that have batch norm.
 
     Raises:
-        InputError: a radius in a parameter group is negative or no number.
+        InputError: a hyperparameter in a parameter group is unusable, such as a negative radius.
 
     Example:
         >>> base = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -43,13 +44,12 @@ class SharpnessOptimizer(Optimizer):
     def __init__(
         self, base_optimizer: Optimizer, rule: Rule, model: nn.Module | None = None
     ) -> None:
-        for group in base_optimizer.param_groups:
-            for name, value in rule.hyper.items():
-                check_radius(name, group.setdefault(name, value), "a parameter group")
+        rule.enter(base_optimizer.param_groups, "a parameter group")
         super().__init__(base_optimizer.param_groups, base_optimizer.defaults)
         self.base_optimizer, self.rule, self.model = base_optimizer, rule, model
         #: Losses of the last step by the names of the points visited (``loss``, ``loss_max``, ...).
         self.losses: dict[str, Tensor] = {}
+        self._memory = Memory(base_optimizer)
         self._share()
 
     def _share(self) -> None:
@@ -72,7 +72,7 @@ class SharpnessOptimizer(Optimizer):
             return closure()
 
         with frozen_buffers(self.model) if self.model is not None else nullcontext():
-            self.losses = walk(self.rule, self.param_groups, evaluate)
+            self.losses = walk(self.rule, self.param_groups, evaluate, self._memory)
         self.base_optimizer.step()
         return first
 
@@ -81,7 +81,7 @@ class SharpnessOptimizer(Optimizer):
         self.base_optimizer.zero_grad(set_to_none)
 
     def state_dict(self) -> dict:
-        """The base optimizer's state, with the rule's radii in its parameter groups."""
+        """The base optimizer's state, with the rule's hyperparameters and what it keeps."""
         return self.base_optimizer.state_dict()
 
     def load_state_dict(self, state_dict: dict) -> None:

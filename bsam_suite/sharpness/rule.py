@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -50,28 +51,52 @@ class Rule:
     there, ``return`` the vector that the base optimizer shall use as its gradient. It owns the
     vectors that it receives and may change them in place.
 
-    Hyperparameters named in :attr:`hyper` live in the optimizer's parameter groups, where
-    schedulers find them and checkpoints keep them; a rule reads them from ``h``, each as a
-    :class:`PerGroup`. ``h.lr`` is the learning rate, ``h.initial_lr`` the one that the scheduler
-    began with (``h.lr`` where no scheduler has recorded one).
+    Its hyperparameters live in the optimizer's parameter groups, where schedulers find them and
+    checkpoints keep them; a rule reads them from ``h``, each as a :class:`PerGroup`. ``h`` holds
+    as well
+
+    - ``h.lr`` the learning rate and ``h.initial_lr`` the one that the scheduler began with
+      (``h.lr`` where no scheduler has recorded one),
+    - ``h.w`` the weights, a :class:`Vector` to read; they stand at w whenever the rule's code runs,
+    - ``h.memory`` what the rule keeps from step to step, see :class:`Memory`.
 
     Args:
         hyper: values of the hyperparameters for groups that do not set their own.
 
     Raises:
-        InputError: a hyperparameter is negative or no number.
+        InputError: a hyperparameter is not what :attr:`checks` asks for.
     """
 
+    #: The check of each hyperparameter that is no radius.
+    checks: ClassVar[Mapping[str, Callable[[str, float, str], None]]] = {}
     #: True where the base optimizer starts from the last point visited instead of from w.
     stays_at_last_point = False
 
     def __init__(self, **hyper: float) -> None:
+        self.hyper: dict[str, float] = {}
+        self.add(**hyper)
+
+    def add(self, **hyper: float) -> None:
+        """Add hyperparameters; for rules that extend another one."""
         for name, value in hyper.items():
-            check_radius(name, value, type(self).__name__)
-        self.hyper = hyper
+            self.check(name, value, type(self).__name__)
+        self.hyper.update(hyper)
 
     def gradient(self, h: SimpleNamespace) -> Walk:
         raise NotImplementedError
+
+    def enter(self, groups: Sequence[dict], place: str) -> None:
+        """Put the hyperparameters in the parameter groups that do not set their own.
+
+        Raises:
+            InputError: one that a group sets is not what :attr:`checks` asks for.
+        """
+        for group in groups:
+            for name, value in self.hyper.items():
+                self.check(name, group.setdefault(name, value), place)
+
+    def check(self, name: str, value: float, place: str) -> None:
+        self.checks.get(name, check_radius)(name, value, place)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.hyper.items())})"
@@ -79,10 +104,38 @@ class Rule:
 
 def check_radius(name: str, value: float, place: str) -> None:
     """Refuse a radius that is negative, infinite or no number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9:
+    if not (_is_number(value) and 0 <= value < 1e9):
         raise InputError(
             f"{name}={value!r} in {place} is not a radius: give a number >= 0, such as 0.05"
         )
+
+
+def check_weight(name: str, value: float, place: str) -> None:
+    """Refuse a weight that is negative, infinite or no number."""
+    if not (_is_number(value) and 0 <= value < 1e9):
+        raise InputError(
+            f"{name}={value!r} in {place} is not a weight: give a number >= 0, such as 0.5"
+        )
+
+
+def check_positive(name: str, value: float, place: str) -> None:
+    """Refuse a value that is 0, negative, infinite or no number."""
+    if not (_is_number(value) and 0 < value < 1e9):
+        raise InputError(
+            f"{name}={value!r} in {place} is not positive: give a number > 0, such as 0.01"
+        )
+
+
+def check_decay(name: str, value: float, place: str) -> None:
+    """Refuse a decay that is outside [0, 1) or no number."""
+    if not (_is_number(value) and 0 <= value < 1):
+        raise InputError(
+            f"{name}={value!r} in {place} is not a decay: give a number >= 0 and < 1, such as 0.9"
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def hyperparameters(rule: Rule, groups: Sequence[Mapping]) -> SimpleNamespace:

@@ -7,12 +7,17 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from bsam_suite.sharpness.memory import Memory
 from bsam_suite.sharpness.rule import Here, Point, Rule, hyperparameters
 from bsam_suite.sharpness.vector import Vector
 
 
+@torch.no_grad()
 def walk(
-    rule: Rule, groups: Sequence[dict], evaluate: Callable[[Point], Tensor]
+    rule: Rule,
+    groups: Sequence[dict],
+    evaluate: Callable[[Point], Tensor],
+    memory: Memory | None = None,
 ) -> dict[str, Tensor]:
     """Visit the points that ``rule`` asks for and leave its gradient in ``p.grad``.
 
@@ -24,23 +29,28 @@ def walk(
         groups: the optimizer's parameter groups, which hold the rule's hyperparameters.
         evaluate: computes the loss (a scalar tensor) at the weights as they stand and adds its
             gradient to ``p.grad``. It is given the point for which it is called.
+        memory: for rules that keep something from step to step.
 
     Returns:
         The losses by the points' names.
     """
     params = [group["params"] for group in groups]
     home = _Home(params)
-    formula = rule.gradient(hyperparameters(rule, groups))
+    h = hyperparameters(rule, groups)
+    h.w, h.memory = Vector(params), memory
+    formula = rule.gradient(h)
     losses = {}
     try:
         point = next(formula)
         while True:
             home.go(point)
-            losses[point.name] = evaluate(point).detach()
+            with torch.enable_grad():
+                losses[point.name] = evaluate(point).detach()
+            home.restore(remember=rule.stays_at_last_point)
             point = formula.send(_take_gradient(params))
     except StopIteration as stop:
-        if not rule.stays_at_last_point:
-            home.restore()
+        if rule.stays_at_last_point:
+            home.go_back()
         _set_gradient(params, stop.value)
     except BaseException:
         home.restore()
@@ -55,9 +65,7 @@ class _Home:
         self.params = params
         self.weights: dict[Tensor, Tensor] = {}
 
-    @torch.no_grad()
     def go(self, point: Point) -> None:
-        self.restore()
         if isinstance(point, Here):
             return
         norm = point.norm if point.norm is not None else point.direction.norm(where=point.rho)
@@ -71,10 +79,16 @@ class _Home:
                 norms = [norm.to(p.dtype) for p in ps]
                 torch._foreach_addcdiv_(ps, ds, norms, value=rho)
 
-    @torch.no_grad()
-    def restore(self) -> None:
+    def restore(self, remember: bool = False) -> None:
         if self.weights:
+            if remember:
+                self.last = [p.clone() for p in self.weights]
             torch._foreach_copy_(list(self.weights), list(self.weights.values()))
+
+    def go_back(self) -> None:
+        """To where the last ``restore(remember=True)`` left from."""
+        if self.weights:
+            torch._foreach_copy_(list(self.weights), self.last)
 
 
 def _take_gradient(params: list[list[Tensor]]) -> Vector:
