@@ -2,8 +2,13 @@
 
 from mmengine.registry import Registry
 
-from bsam_suite.sharpness import BSAM, SAM
+from bsam_suite.sharpness import rules
 
 RULES = Registry("sharpness rule", locations=["bsam_suite.engine"])
-RULES.register_module(module=SAM)
-RULES.register_module(module=BSAM)
+RULES.register_module(module=rules.SAM)
+RULES.register_module(module=rules.ASAM)
+RULES.register_module(module=rules.GSAM)
+RULES.register_module(module=rules.FriendlySAM)
+RULES.register_module(module=rules.GCSAM)
+RULES.register_module(module=rules.BSAM)
+RULES.register_module(module=rules.AdaptiveBSAM)

@@ -1,4 +1,4 @@
-"""The rules: each is its paper's formula. w are the weights, g = grad L(w), |.| the 2-norm."""
+"""BSAM."""
 
 from __future__ import annotations
 
@@ -6,26 +6,7 @@ from types import SimpleNamespace
 
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.rule import Along, Here, Rule, Walk
-from bsam_suite.sharpness.vector import ratio
-
-
-class SAM(Rule):
-    """Sharpness-Aware Minimization: ``g_max = grad L(w + rho g/|g|)``.
-
-    P. Foret et al., "Sharpness-Aware Minimization for Efficiently Improving Generalization",
-    arXiv 2010.01412.
-
-    Args:
-        rho: radius of the neighbourhood. Default 0.05.
-    """
-
-    def __init__(self, rho: float = 0.05) -> None:
-        super().__init__(rho=rho)
-
-    def gradient(self, h: SimpleNamespace) -> Walk:
-        g = yield Here()
-        g_max = yield Along(g, h.rho, "loss_max")
-        return g_max
+from bsam_suite.sharpness.vector import PerGroup, Vector, ratio
 
 
 class BSAM(Rule):
@@ -43,6 +24,9 @@ class BSAM(Rule):
             does what the authors' released code does: that code restores a tensor which it has
             itself moved, so that the base optimizer starts from ``w - rho_min g/|g|`` and the
             weights drift even at a learning rate of 0. For reproducing published runs only.
+
+    Raises:
+        InputError: a radius is negative or no number, or start is unknown.
     """
 
     def __init__(
@@ -61,7 +45,11 @@ class BSAM(Rule):
     def gradient(self, h: SimpleNamespace) -> Walk:
         rho_min = h.rho_min * h.lr / h.initial_lr if self.rho_min_follows_lr else h.rho_min
         g = yield Here()
-        g_max = yield Along(g, h.rho, "loss_max")
-        g_min = yield Along(g, -rho_min, "loss_min")
+        g_max = yield self.point(h, g, h.rho, "loss_max")
+        g_min = yield self.point(h, g, -rho_min, "loss_min")
         weight = ratio(g_max.norm(), g_min.norm())
         return g_max.add_(g).add_(g_min.mul_(-weight))
+
+    def point(self, h: SimpleNamespace, g: Vector, rho: PerGroup, name: str) -> Along:
+        """The point at distance rho from w, along g."""
+        return Along(g, rho, name)
