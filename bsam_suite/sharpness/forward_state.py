@@ -41,16 +41,19 @@ def frozen_buffers(model: nn.Module) -> Iterator[None]:
     Holds for running statistics of every kind of batch norm, for observers of quantizers and for
     anything else that a forward keeps in a buffer.
     """
-    kept = [
-        (module, name, buffer, buffer.detach().clone())
+    owners = [
+        (module, name, buffer)
         for module in model.modules()
         for name, buffer in module._buffers.items()
         if buffer is not None
     ]
+    buffers = [buffer for _, _, buffer in owners]
+    values = [buffer.detach().clone() for buffer in buffers]
     try:
         yield
     finally:
         with torch.no_grad():
-            for module, name, buffer, value in kept:
-                buffer.copy_(value)
-                module._buffers[name] = buffer
+            if buffers:
+                torch._foreach_copy_(buffers, values)
+        for module, name, buffer in owners:
+            module._buffers[name] = buffer
