@@ -14,9 +14,17 @@ people = dict(
 data_root = str(people_root(**people))
 preflight = [dict(type="prepare_people", **people)]
 
-codec = dict(type="UDPHeatmap", input_size=(96, 128), heatmap_size=(24, 32), sigma=1.5)
+codec = dict(
+    type="ExactUDPHeatmap",
+    input_size=(96, 128),
+    heatmap_size=(24, 32),
+    sigma=0.8,
+    blur_kernel_size=3,
+)
 model = dict(
     backbone=dict(
+        type="SmallHRNet",
+        zero_init_residual=True,
         # MMPose's default of std 0.001 is meant to be overwritten by pretrained weights.
         init_cfg=[
             dict(type="Kaiming", layer="Conv2d"),
@@ -35,16 +43,16 @@ model = dict(
 
 train_pipeline = [
     dict(type="LoadImage"),
-    dict(type="GetBBoxCenterScale"),
+    dict(type="GetBBoxCenterScale", padding=1.1),
     dict(type="RandomFlip", direction="horizontal"),
-    dict(type="RandomBBoxTransform", shift_factor=0.08, rotate_factor=20, scale_factor=(0.9, 1.15)),
+    dict(type="RandomBBoxTransform", shift_factor=0.03, rotate_factor=8, scale_factor=(0.93, 1.07)),
     dict(type="TopdownAffine", input_size=codec["input_size"], use_udp=True),
     dict(type="GenerateTarget", encoder=codec),
     dict(type="PackPoseInputs"),
 ]
 val_pipeline = [
     dict(type="LoadImage"),
-    dict(type="GetBBoxCenterScale"),
+    dict(type="GetBBoxCenterScale", padding=1.1),
     dict(type="TopdownAffine", input_size=codec["input_size"], use_udp=True),
     dict(type="PackPoseInputs"),
 ]
@@ -52,7 +60,7 @@ val_pipeline = [
 in_process = dict(num_workers=0, persistent_workers=False)
 train_dataloader = dict(
     **in_process,
-    batch_size=32,
+    batch_size=16,
     drop_last=True,
     dataset=dict(data_root=data_root, pipeline=train_pipeline),
 )
@@ -65,16 +73,14 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=f"{data_root}/annotations/person_keypoints_val2017.json")
 test_evaluator = val_evaluator
 
-train_cfg = dict(max_epochs=5, val_interval=1)
-optim_wrapper = dict(optimizer=dict(lr=4e-3))
+train_cfg = dict(max_epochs=9, val_interval=3)
+optim_wrapper = dict(optimizer=dict(lr=2e-2, betas=(0.8, 0.999), fused=True))
 param_scheduler = [
-    dict(type="LinearLR", begin=0, end=50, start_factor=0.05, by_epoch=False),
-    dict(
-        type="CosineAnnealingLR", T_max=5, eta_min=4e-5, by_epoch=True, convert_to_iter_based=True
-    ),
+    dict(type="LinearLR", end=1, start_factor=0.01, convert_to_iter_based=True),
+    dict(type="CosineAnnealingLR", begin=1, end=9, eta_min=2e-4, convert_to_iter_based=True),
 ]
-auto_scale_lr = dict(base_batch_size=32)
-default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=1, max_keep_ckpts=2))
+auto_scale_lr = dict(base_batch_size=16)
+default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=1, max_keep_ckpts=2))
 custom_hooks = [
     dict(type="SyncBuffersHook"),
     dict(type="ContactSheetHook"),

@@ -54,7 +54,7 @@ class ContactSheetHook(Hook):
         folder = Path(self.out_dir or Path(runner.work_dir) / "pictures")
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{name}.png"
-        cv2.imwrite(str(path), contact_sheet(tiles, columns=4))
+        cv2.imwrite(str(path), contact_sheet(tiles, columns=6, size=(300, 256)))
         runner.logger.info(f"Predictions (left) beside ground truth (right): {path}")
 
 

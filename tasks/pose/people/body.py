@@ -67,7 +67,7 @@ def random_build(rng: np.random.Generator) -> Build:
     """Draw an adult or, less often, a child."""
     child = rng.random() < 0.15
     height = float(rng.uniform(1.15, 1.5) if child else np.clip(rng.normal(1.71, 0.09), 1.5, 1.95))
-    girth = float(np.clip(rng.normal(1.0, 0.12), 0.8, 1.35))
+    girth = float(np.clip(rng.normal(1.15, 0.13), 0.85, 1.5))
     base, scale = Build(), height / Build.height
 
     def bone(length: float, spread: float = 0.04) -> float:

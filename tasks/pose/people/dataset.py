@@ -13,7 +13,7 @@ from ..coco import category
 from .folder import publish, remove_stale, temporary_sibling
 from .work import Job, run_jobs
 
-VERSION = 2
+VERSION = 3
 """Counts up whenever the pictures or annotations of the same seed change."""
 
 _SPLITS = ("train", "val")

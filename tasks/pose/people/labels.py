@@ -102,7 +102,7 @@ def annotate(canvas: Canvas, skeleton: Skeleton, number: int) -> dict | None:
     far = _outside(labels[:, :2], (x0, y0, width, height)) & (labels[:, 2] == 1)
     labels[far] = 0
     body = np.setdiff1d(np.arange(len(KEYPOINTS)), FACE)
-    if area < 400 or height < 36 or width < 12 or (labels[body, 2] == 2).sum() < 3:
+    if area < 400 or height < 36 or width < 12 or (labels[body, 2] == 2).sum() < 5:
         return None
     flat = []
     for x, y, v in labels:

@@ -43,14 +43,14 @@ _LEGS = {
     ),
 }
 _LEG_ODDS = {
-    "stand": 0.3,
-    "walk": 0.22,
-    "run": 0.1,
-    "sit": 0.13,
-    "squat": 0.05,
-    "lunge": 0.06,
+    "stand": 0.36,
+    "walk": 0.24,
+    "run": 0.08,
+    "sit": 0.1,
+    "squat": 0.04,
+    "lunge": 0.05,
     "astride": 0.08,
-    "jump": 0.06,
+    "jump": 0.05,
 }
 _ARMS = {
     "hang": {"shoulder_flex": (3, 10), "shoulder_open": (10, 5), "elbow": (12, 9)},
@@ -78,13 +78,13 @@ _ARMS = {
     },
 }
 _ARM_ODDS = {
-    "hang": 0.28,
-    "swing": 0.16,
-    "hold": 0.16,
-    "on_hip": 0.08,
-    "reach": 0.1,
+    "hang": 0.32,
+    "swing": 0.18,
+    "hold": 0.14,
+    "on_hip": 0.1,
+    "reach": 0.06,
     "side": 0.08,
-    "up": 0.08,
+    "up": 0.06,
     "wave": 0.06,
 }
 _TRUNK = {

@@ -218,8 +218,8 @@ def test_scenes_are_varied_and_mostly_visible():
             people.append((height, labels[:, 2]))
             facing += labels[INDEX["nose"], 2] == 2
     visible = np.array([v for _, v in people])
-    assert 1.7 < np.mean(counts) < 2.9 and max(counts) >= 4
+    assert 1.3 < np.mean(counts) < 2.2 and max(counts) >= 3
     assert np.median([h for h, _ in people]) >= 110
-    assert 0.52 < (visible == 2).mean() < 0.72
-    assert 0.08 < (visible == 1).mean() < 0.25
-    assert 0.3 < facing / len(people) < 0.65  # seen from the front as often as from behind
+    assert 0.6 < (visible == 2).mean() < 0.8
+    assert 0.05 < (visible == 1).mean() < 0.2
+    assert 0.55 < facing / len(people) < 0.85  # most face the camera, not all
