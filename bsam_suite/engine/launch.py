@@ -13,6 +13,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 from bsam_suite.compat import mend
 from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.processes import join_processes
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.work_dir import choose_work_dir
 from bsam_suite.errors import InputError
@@ -87,6 +88,7 @@ def _prepare(args: Namespace) -> Config:
     mend()
     cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
+    join_processes(cfg)
     if args.show_dir:
         for hook in cfg.get("custom_hooks", []):
             if hook.type == "ContactSheetHook":

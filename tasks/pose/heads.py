@@ -27,13 +27,13 @@ class SoftmaxHeatmapHead(HeatmapHead):
 
     def forward(self, feats: tuple[Tensor]) -> Tensor:
         """(N, K, H, W) heatmaps, at most about 1, from the backbone's features."""
-        logits = super().forward(feats)
+        logits = super().forward(feats).float()
         peak = 1 / (2 * math.pi * float(self.decoder.sigma) ** 2)
         return logits.flatten(2).softmax(2).view_as(logits) / peak
 
     def loss(self, feats: tuple[Tensor], batch_data_samples: list, train_cfg=None) -> dict:
         """Cross entropy in nats, averaged over labelled keypoints, and the PCK at 0.05."""
-        log_p = super().forward(feats).flatten(2).log_softmax(2)
+        log_p = super().forward(feats).float().flatten(2).log_softmax(2)
         target = torch.stack([s.gt_fields.heatmaps for s in batch_data_samples])
         weights = torch.cat([s.gt_instance_labels.keypoint_weights for s in batch_data_samples])
         mass = target.flatten(2).sum(2)
