@@ -73,11 +73,11 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=f"{data_root}/annotations/person_keypoints_val2017.json")
 test_evaluator = val_evaluator
 
-train_cfg = dict(max_epochs=9, val_interval=3)
+train_cfg = dict(max_epochs=8, val_interval=4)
 optim_wrapper = dict(optimizer=dict(lr=2e-2, betas=(0.8, 0.999), fused=True))
 param_scheduler = [
     dict(type="LinearLR", end=1, start_factor=0.01, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", begin=1, end=9, eta_min=2e-4, convert_to_iter_based=True),
+    dict(type="CosineAnnealingLR", begin=1, end=8, eta_min=2e-4, convert_to_iter_based=True),
 ]
 auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=1, max_keep_ckpts=2))
