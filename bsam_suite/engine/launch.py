@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from argparse import Namespace
 from pathlib import Path
@@ -11,6 +12,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from bsam_suite.compat import mend
+from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.processes import join_processes
@@ -45,6 +47,7 @@ def train(args: Namespace) -> None:
         cfg.load_from = found
         cfg.resume = found is not None
     checkpoint = read_checkpoint(cfg.load_from) if cfg.get("load_from") else None
+    check_optim_wrapper(cfg)
     make_reproducible(cfg, _seed(args, cfg, checkpoint))
     preflight(cfg)
     print(f"Results: {cfg.work_dir}", flush=True)
@@ -126,9 +129,9 @@ def _summarize(runner: Runner, args: Namespace) -> None:
     scalars = runner.message_hub.log_scalars
     metrics = {k[4:]: v.current() for k, v in scalars.items() if k.startswith("val/")}
     last = Path(runner.work_dir) / "last_checkpoint"
-    checkpoint = last.read_text().strip() if last.is_file() else None
+    checkpoint = _shorter(last.read_text().strip()) if last.is_file() else None
     print("\n" + _table({k: v for k, v in metrics.items() if k not in ("time", "data_time")}))
-    curves = Path(runner.work_dir) / "curves.png"
+    curves = Path(_shorter(runner.work_dir)) / "curves.png"
     if curves.is_file():
         print(f"Curves: {curves}")
     if checkpoint:
@@ -136,6 +139,11 @@ def _summarize(runner: Runner, args: Namespace) -> None:
         print(f"Checkpoint: {checkpoint}")
         print(f"Next: python tools/test.py {args.config} {checkpoint}", end="")
         print(f" --cfg-options {options}" if options else "")
+
+
+def _shorter(path: str) -> str:
+    """``path`` as seen from the current folder, where it lies in it."""
+    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
 
 
 def _table(metrics: dict) -> str:

@@ -62,13 +62,8 @@ class Vector:
 
     def norm(self, where: PerGroup | None = None) -> Tensor:
         """Euclidean norm over all tensors (over those of groups whose ``where`` is not 0)."""
-        tensors = self.tensors(where)
-        if not tensors:
-            return torch.zeros(())
-        # Squares of half-precision numbers overflow or vanish.
-        wide = [t if t.dtype.itemsize >= 4 else t.float() for t in tensors]
-        norms = [norm.to(wide[0].device) for norm in torch._foreach_norm(wide)]
-        return torch.stack(norms).norm()
+        squares = [t.square().sum(dtype=sum_dtype(t)) for t in self.tensors(where)]
+        return sum(squares, torch.zeros(())).sqrt()
 
     def dot(self, other: Vector) -> Tensor:
         """Inner product over all parameters."""

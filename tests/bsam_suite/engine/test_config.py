@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
+from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.work_dir import choose_work_dir
 from bsam_suite.errors import InputError
@@ -54,3 +56,20 @@ def test_work_dirs_with_results_are_kept(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="--work-dir work_dirs/a holds"):
         choose_work_dir("configs/a.py", "work_dirs/a", resume=False)
     assert choose_work_dir("configs/a.py", "work_dirs/a", resume=True) == "work_dirs/a"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (dict(rh=0.1), r"optim_wrapper.rh=0.1: BSAMOptimWrapper takes no 'rh': did you mean 'rho'"),
+        (dict(type="BSAMWrapper"), "optim_wrapper.type='BSAMWrapper' does not exist: did you mean"),
+        (dict(optimizer=dict(type="SDG", lr=1)), "optimizer.type='SDG' does not exist: .* 'SGD'"),
+        (dict(optimizer=dict(type="SGD", momentm=0.9)), "momentm.*did you mean 'momentum'"),
+    ],
+)
+def test_misspelt_optimizer_settings_are_named(change, words):
+    wrapper = dict(type="BSAMOptimWrapper", rho=0.1, optimizer=dict(type="SGD", lr=0.1))
+    right = dict(accumulative_counts=2, clip_grad=dict(max_norm=1), paramwise_cfg=dict(), start="x")
+    check_optim_wrapper(Config(dict(optim_wrapper={**wrapper, **right})))
+    with pytest.raises(InputError, match=words):
+        check_optim_wrapper(Config(dict(optim_wrapper={**wrapper, **change})))

@@ -5,23 +5,23 @@ from pathlib import Path
 
 import torch
 
+import tasks.pose.parts  # noqa: F401
 from bsam_suite.engine.config import load_config
+
+CONFIGS = Path(__file__).parents[3] / "configs/pose"
 
 
 def build():
-    from mmpose.registry import MODELS
+    """The small HRNet of the config in float64, and MMPose's with the same widths."""
+    from mmpose.models.backbones import HRNet
 
-    import tasks.pose.parts  # noqa: F401
+    from tasks.pose.backbones import SmallHRNet
 
-    cfg = load_config(
-        str(Path(__file__).parents[3] / "configs/pose/hrnet-tiny_bsam_people-128x96.py")
-    )
-    wide = copy.deepcopy(cfg.model.backbone)
-    wide.type = "HRNet"
-    torch.manual_seed(0)
-    small = MODELS.build(cfg.model.backbone).double()
+    cfg = load_config(str(CONFIGS / "hrnet-tiny_bsam_people-128x96.py"))
+    arguments = {k: v for k, v in cfg.model.backbone.items() if k not in ("type", "init_cfg")}
+    small = SmallHRNet(**arguments).double()
     small.eval()
-    return small, MODELS.build(wide)
+    return small, HRNet(**arguments)
 
 
 def test_only_the_stem_is_thinner():
