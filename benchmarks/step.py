@@ -18,7 +18,7 @@ from rich.progress import track
 from torch import nn
 
 from bsam_suite.engine import RULES
-from bsam_suite.sharpness import SharpnessOptimizer
+from bsam_suite.optim import SharpnessOptimizer
 
 SIZES = {"resnet18": 32, "resnet50": 64, "vit_b_16": 224}
 """Models of torchvision and the side of their square input in pixels."""
@@ -45,8 +45,10 @@ def plain(model, batch, passes: int) -> Callable[[], None]:
 
 def sharpness_aware(model, batch, rule: str) -> Callable[[], None]:
     """One step of ``rule`` over SGD."""
-    base = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    optimizer = SharpnessOptimizer(base, RULES.build(dict(type=rule)), model)
+    rule = RULES.build(dict(type=rule))
+    optimizer = SharpnessOptimizer(
+        model.parameters(), torch.optim.SGD, rule, model=model, lr=1e-3, momentum=0.9
+    )
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()

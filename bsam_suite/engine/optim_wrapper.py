@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -15,8 +15,7 @@ from torch.optim import Optimizer
 from bsam_suite.engine.registry import RULES
 from bsam_suite.engine.replay import Replay, capture
 from bsam_suite.errors import InputError
-from bsam_suite.sharpness import BSAM, Here, Memory, Rule, frozen_buffers, walk
-from bsam_suite.sharpness.rule import Point
+from bsam_suite.sharpness import BSAM, Rule, SharpnessStep, without_sync
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -38,6 +37,10 @@ class SharpnessOptimWrapper(OptimWrapper):
         rule: config of a rule in :data:`RULES`, or a rule.
         amp_dtype: ``"bfloat16"`` or ``"float16"`` runs all forwards under autocast. With
             ``"float16"`` the loss is scaled; a step in which any pass overflows is skipped.
+        perturbation: ``"global"`` or ``"local"``: with several processes, whether all move to the
+            point of the joint batch or each to its own, see :class:`SharpnessStep`.
+        nonfinite: ``"skip"`` a step whose gradient is NaN or infinite, with a counted warning, or
+            ``"raise"``. Under ``"float16"`` the loss scaler skips such steps.
         **kwargs: ``accumulative_counts`` and ``clip_grad`` as in MMEngine's ``OptimWrapper``.
 
     Raises:
@@ -54,6 +57,8 @@ class SharpnessOptimWrapper(OptimWrapper):
         optimizer: Optimizer,
         rule: dict | Rule,
         amp_dtype: str | None = None,
+        perturbation: str = "global",
+        nonfinite: str = "skip",
         **kwargs,
     ) -> None:
         super().__init__(optimizer, **kwargs)
@@ -61,30 +66,58 @@ class SharpnessOptimWrapper(OptimWrapper):
             raise InputError(
                 f"amp_dtype={amp_dtype!r} in optim_wrapper: give 'bfloat16', 'float16' or None"
             )
-        self.rule = RULES.build(rule) if isinstance(rule, dict) else rule
-        self.rule.enter(self.param_groups, "optim_wrapper's param group")
         self.amp_dtype = getattr(torch, amp_dtype) if amp_dtype else None
         device = optimizer.param_groups[0]["params"][0].device.type
         self.loss_scaler = torch.amp.GradScaler(device, enabled=amp_dtype == "float16")
-        self._memory = Memory(optimizer, lambda: self.loss_scaler.get_scale())
+        rule = RULES.build(rule) if isinstance(rule, dict) else rule
+        self._rule_step = SharpnessStep(
+            rule,
+            optimizer,
+            perturbation,
+            nonfinite,
+            "optim_wrapper",
+            lambda: self.loss_scaler.get_scale(),
+        )
         self._passes: list[_Pass] = []
         self._last: Replay | None = None
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Catch the forward that runs inside, for the further passes."""
-        with super().optim_context(model), self._autocast(model), capture(model) as replay:
-            yield
+        with (
+            super().optim_context(model),
+            self._rule_step.passes(model),
+            self._autocast(model),
+            capture(model) as replay,
+        ):
+            try:
+                yield
+            except BaseException:
+                self._abandon(replay)
+                raise
         self._last = replay
 
     def _autocast(self, model: nn.Module) -> torch.autocast:
         device = next(model.parameters()).device.type
         return torch.autocast(device, self.amp_dtype, enabled=self.amp_dtype is not None)
 
+    def _abandon(self, replay: Replay) -> None:
+        """Go back to before this step's first micro-batch."""
+        passes, self._passes, self._last = self._passes, [], None
+        first = passes[0].replay if passes else replay
+        if first.calls:
+            first.start.modules.restore()
+        self.zero_grad()
+
     def update_params(
         self, loss: Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None
     ) -> None:
-        """Backward of ``loss``; when a step is due, the rule's further passes and the step."""
+        """Backward of ``loss``; when a step is due, the rule's further passes and the step.
+
+        Raises:
+            InputError: the model's ``train_step`` cannot be replayed.
+            FloatingPointError: the gradient is not finite, with ``nonfinite="raise"``.
+        """
         if self._last is None:
             raise InputError(
                 "update_params was called without a forward inside optim_context(model): a "
@@ -92,32 +125,38 @@ class SharpnessOptimWrapper(OptimWrapper):
                 "the model's forward"
             )
         replay, self._last = self._last, None
-        replay.check(loss)
-        share = float(self.scale_loss(torch.ones((), dtype=torch.float64)))
-        self.backward(loss * share)
+        try:
+            replay.check_calls()
+            share = float(self.scale_loss(torch.ones((), dtype=torch.float64)))
+            self.backward(loss * share)
+            replay.check_loss(loss.detach())
+        except BaseException:
+            self._abandon(replay)
+            raise
         self._passes.append(_Pass(replay, share, loss.detach()))
         if not self.should_update():
             return
         passes, self._passes = self._passes, []
-        with frozen_buffers(replay.model):
-            losses = walk(
-                self.rule,
-                self.optimizer.param_groups,
-                lambda point: self._evaluate(point, passes),
-                self._memory,
-            )
-        self._log(losses)
-        self.step(**(step_kwargs or {}))
-        self.zero_grad(**(zero_kwargs or {}))
+        losses, finite = self._rule_step.gradient(
+            replay.model, lambda here: self._evaluate(here, passes), passes[0].replay.start.modules
+        )
+        if finite or self.loss_scaler.is_enabled():
+            self._log(losses)
+            self.step(**(step_kwargs or {}))
+            self.zero_grad(**(zero_kwargs or {}))
+        else:
+            self._rule_step.refuse()
 
-    def _evaluate(self, point: Point, passes: list[_Pass]) -> Tensor:
-        if isinstance(point, Here):  # train_step and update_params have made this pass
+    def _evaluate(self, here: bool, passes: list[_Pass]) -> Tensor:
+        if here:  # train_step and update_params have made this pass
             return sum(done.loss * done.share for done in passes)
         total = 0.0
-        for done in passes:
-            with self._autocast(done.replay.model):
-                loss = done.replay() * done.share
-            self.loss_scaler.scale(loss).backward()
+        for i, done in enumerate(passes):
+            model, last = done.replay.model, i == len(passes) - 1
+            with nullcontext() if last else without_sync(model):
+                with self._autocast(model):
+                    loss = done.replay() * done.share
+                self.loss_scaler.scale(loss).backward()
             total = total + loss.detach()
         return total
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_iter, tree_map
 
 from bsam_suite.errors import InputError
-from bsam_suite.sharpness import RandomState
+from bsam_suite.sharpness import ForwardState
 
 
 class Replay:
-    """One forward of ``model``: its arguments, its random numbers and its output.
+    """One forward of ``model``: its arguments, the state it started from and its output.
 
     Made by :func:`capture`. Containers (dict, list, tuple) are copied when the forward starts, so a
     model may take its arguments apart; a model that changes an input tensor in place is refused,
@@ -30,7 +30,7 @@ class Replay:
         self.calls += 1
         self.arguments = tree_map(lambda leaf: leaf, (args, kwargs))
         self.versions = [t._version for t in self._tensors()]
-        self.random_state = RandomState(model.parameters())
+        self.start = ForwardState(model, model.parameters())
 
     def _after(self, model: nn.Module, args: tuple, output) -> None:
         self.losses = output
@@ -43,39 +43,48 @@ class Replay:
         """The scalar that ``train_step`` makes of the forward's output."""
         return getattr(self.model, "module", self.model).parse_losses(losses)[0]
 
-    def check(self, loss: Tensor) -> None:
-        """Make sure that a replay will compute the loss that ``train_step`` computed.
+    def check_calls(self) -> None:
+        """Make sure that there is one forward to replay.
 
         Raises:
-            InputError: the model called forward not exactly once, or made its loss otherwise than
-                by ``parse_losses``.
+            InputError: the model called forward not exactly once.
         """
-        name = type(getattr(self.model, "module", self.model)).__name__
         if self.calls != 1:
             raise InputError(
-                f"{name}.train_step calls the model {self.calls} times inside optim_context. "
-                "A sharpness-aware wrapper replays exactly one forward a step: compute all losses "
-                "in one forward, or train this model with OptimWrapper"
+                f"{self._name()}.train_step calls the model {self.calls} times inside "
+                "optim_context. A sharpness-aware wrapper replays exactly one forward a step: "
+                "compute all losses in one forward, or train this model with OptimWrapper. "
+                "(Models with several optimizers, as in an OptimWrapperDict, call their parts "
+                "instead of themselves: they cannot be replayed.)"
             )
+
+    def check_loss(self, loss: Tensor) -> None:
+        """Make sure that a replay computes the loss that ``train_step`` computed.
+
+        Raises:
+            InputError: it made its loss otherwise than by ``parse_losses``.
+        """
         with torch.no_grad():
             expected = self.parse(self.losses)
         self.losses = None
-        if not torch.allclose(expected, loss.detach(), rtol=1e-4, equal_nan=True):
+        if not torch.allclose(expected, loss, rtol=1e-4, equal_nan=True):
             raise InputError(
-                f"{name}.train_step hands update_params a loss of {float(loss):.6g}, but its "
-                f"forward and parse_losses give {float(expected):.6g}. The further passes replay "
-                "forward and parse_losses: move what train_step adds into forward's losses"
+                f"{self._name()}.train_step hands update_params a loss of {float(loss):.6g}, but "
+                f"its forward and parse_losses give {float(expected):.6g}. The further passes "
+                "replay forward and parse_losses: move what train_step adds into forward's losses"
             )
 
+    def _name(self) -> str:
+        return type(getattr(self.model, "module", self.model)).__name__
+
     def __call__(self) -> Tensor:
-        """Run the forward again: same arguments, same random numbers, weights as they are now."""
+        """Run the forward again: same arguments, same start, weights as they are now."""
         if [t._version for t in self._tensors()] != self.versions:
-            name = type(getattr(self.model, "module", self.model)).__name__
             raise InputError(
-                f"{name}.forward changes an input tensor in place, so a further pass would see "
-                "other data: let it work on a copy (tensor.clone())"
+                f"{self._name()}.forward changes an input tensor in place, so a further pass would "
+                "see other data: let it work on a copy (tensor.clone())"
             )
-        self.random_state.restore()
+        self.start.restore()
         args, kwargs = tree_map(lambda leaf: leaf, self.arguments)
         return self.parse(self.model(*args, **kwargs))
 

@@ -1,10 +1,11 @@
 """Sharpness-aware rules and the walk that carries them out. Pure PyTorch."""
 
-from bsam_suite.sharpness.forward_state import RandomState, frozen_buffers
+from bsam_suite.sharpness.forward_state import ForwardState, ModuleState
 from bsam_suite.sharpness.memory import Memory
-from bsam_suite.sharpness.optimizer import SharpnessOptimizer
+from bsam_suite.sharpness.parallel import without_sync
 from bsam_suite.sharpness.rule import Along, Here, Rule
 from bsam_suite.sharpness.rules import ASAM, BSAM, GCSAM, GSAM, SAM, AdaptiveBSAM, FriendlySAM
+from bsam_suite.sharpness.step import SharpnessStep
 from bsam_suite.sharpness.vector import PerGroup, Vector, ratio
 from bsam_suite.sharpness.walk import walk
 
@@ -13,18 +14,19 @@ __all__ = [
     "AdaptiveBSAM",
     "Along",
     "BSAM",
+    "ForwardState",
     "FriendlySAM",
     "GCSAM",
     "GSAM",
     "Here",
     "Memory",
+    "ModuleState",
     "PerGroup",
-    "RandomState",
     "Rule",
     "SAM",
-    "SharpnessOptimizer",
+    "SharpnessStep",
     "Vector",
-    "frozen_buffers",
+    "without_sync",
     "ratio",
     "walk",
 ]

@@ -1,22 +1,40 @@
-"""State that a forward pass uses up or changes: random numbers and buffers.
+"""State that a forward pass uses up or changes: random numbers, buffers, training mode.
 
 All passes of a step shall see one and the same function of the weights: the same dropout masks, and
-batch-norm statistics that are updated by the first pass only.
+the same buffers to start from. What the first pass leaves behind is what the step leaves behind.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 
+class ForwardState:
+    """All that a pass of ``model`` may use up or change, as it stands when constructed.
+
+    Args:
+        model: the model, or ``None`` if only random numbers are to be kept.
+        parameters: tells the devices of the random numbers.
+    """
+
+    def __init__(self, model: nn.Module | None, parameters: Iterable[Tensor]) -> None:
+        self.modules = ModuleState(model)
+        self.random = RandomState(parameters)
+
+    def restore(self) -> None:
+        """Let the next pass start as one that starts now."""
+        self.modules.restore()
+        self.random.restore()
+
+
 class RandomState:
-    """The state of all generators a forward pass may draw from, taken when constructed."""
+    """The state of all generators a forward pass may draw from."""
 
     def __init__(self, parameters: Iterable[Tensor]) -> None:
         self.python = random.getstate()
@@ -34,26 +52,37 @@ class RandomState:
             torch.cuda.set_rng_state(state, device)
 
 
-@contextmanager
-def frozen_buffers(model: nn.Module) -> Iterator[None]:
-    """Undo at the end whatever happens to the model's buffers inside.
+class ModuleState:
+    """The values of a model's buffers, and which of its modules are in training mode.
 
-    Holds for running statistics of every kind of batch norm, for observers of quantizers and for
-    anything else that a forward keeps in a buffer.
+    Buffers are the running statistics of every kind of batch norm, the observers of quantizers and
+    whatever else a forward keeps in one.
     """
-    owners = [
-        (module, name, buffer)
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None
-    ]
-    buffers = [buffer for _, _, buffer in owners]
-    values = [buffer.detach().clone() for buffer in buffers]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            if buffers:
-                torch._foreach_copy_(buffers, values)
-        for module, name, buffer in owners:
+
+    def __init__(self, model: nn.Module | None) -> None:
+        modules = list(model.modules()) if model is not None else []
+        self.training = [(module, module.training) for module in modules]
+        self.owners = [
+            (module, name, buffer)
+            for module in modules
+            for name, buffer in module._buffers.items()
+            if buffer is not None
+        ]
+        self.values: dict[tuple, tuple[list[Tensor], list[Tensor]]] = {}
+        kinds = defaultdict(list)
+        for _, _, buffer in self.owners:
+            kinds[buffer.device, buffer.dtype].append(buffer.detach())
+        for kind, buffers in kinds.items():  # one multi-tensor copy for all of a kind
+            kept = [torch.empty_like(buffer) for buffer in buffers]
+            torch._foreach_copy_(kept, buffers)
+            self.values[kind] = buffers, kept
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put the buffers and the training modes back."""
+        for module, training in self.training:
+            module.training = training
+        for buffers, kept in self.values.values():
+            torch._foreach_copy_(buffers, kept)
+        for module, name, buffer in self.owners:
             module._buffers[name] = buffer

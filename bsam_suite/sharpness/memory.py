@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from torch.optim import Optimizer
@@ -38,11 +39,15 @@ class Memory:
         self._hook = self._hook or self.optimizer.register_step_post_hook(self._keep)
         self._new[name] = vector
 
+    def discard(self) -> None:
+        """Forget what the step that is under way has given."""
+        self._new.clear()
+
     def _keep(self, *_: object) -> None:
         scale = self.scale()
         for name, vector in self._new.items():
             if scale != 1:
-                if not vector.norm().isfinite():  # fused optimizers skip a step inside of it
+                if not math.isfinite(vector.norm()):  # fused optimizers skip a step inside of it
                     continue
                 vector = vector * (1 / scale)
             for group, tensors in zip(self.optimizer.param_groups, vector.groups):

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import ClassVar
 
-from torch import Tensor
-
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.vector import PerGroup, Vector
 
@@ -32,12 +30,15 @@ class Along:
             that is logged.
         norm: what to divide by; by default the Euclidean norm of the direction. A direction of
             norm 0 leads nowhere: the weights stay.
+        then: called once the weights have moved, when the direction has done its service: the
+            place to use up its memory.
     """
 
     direction: Vector
     rho: PerGroup
     name: str
-    norm: Tensor | None = None
+    norm: float | None = None
+    then: Callable[[], object] | None = None
 
 
 Point = Here | Along
@@ -102,40 +103,26 @@ class Rule:
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.hyper.items())})"
 
 
-def check_radius(name: str, value: float, place: str) -> None:
-    """Refuse a radius that is negative, infinite or no number."""
-    if not (_is_number(value) and 0 <= value < 1e9):
-        raise InputError(
-            f"{name}={value!r} in {place} is not a radius: give a number >= 0, such as 0.05"
-        )
+def number_check(
+    kind: str, bounds: str, example: float, inside: Callable[[float], bool]
+) -> Callable[[str, float, str], None]:
+    """A check that refuses what is no number or not ``inside``, with the remedy in its message."""
+
+    def check(name: str, value: float, place: str) -> None:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (number and inside(value)):
+            raise InputError(
+                f"{name}={value!r} in {place} is not {kind}: give a number {bounds}, "
+                f"such as {example}"
+            )
+
+    return check
 
 
-def check_weight(name: str, value: float, place: str) -> None:
-    """Refuse a weight that is negative, infinite or no number."""
-    if not (_is_number(value) and 0 <= value < 1e9):
-        raise InputError(
-            f"{name}={value!r} in {place} is not a weight: give a number >= 0, such as 0.5"
-        )
-
-
-def check_positive(name: str, value: float, place: str) -> None:
-    """Refuse a value that is 0, negative, infinite or no number."""
-    if not (_is_number(value) and 0 < value < 1e9):
-        raise InputError(
-            f"{name}={value!r} in {place} is not positive: give a number > 0, such as 0.01"
-        )
-
-
-def check_decay(name: str, value: float, place: str) -> None:
-    """Refuse a decay that is outside [0, 1) or no number."""
-    if not (_is_number(value) and 0 <= value < 1):
-        raise InputError(
-            f"{name}={value!r} in {place} is not a decay: give a number >= 0 and < 1, such as 0.9"
-        )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+check_radius = number_check("a radius", ">= 0", 0.05, lambda value: 0 <= value < 1e9)
+check_weight = number_check("a weight", ">= 0", 0.5, lambda value: 0 <= value < 1e9)
+check_positive = number_check("positive", "> 0", 0.01, lambda value: 0 < value < 1e9)
+check_decay = number_check("a decay", ">= 0 and < 1", 0.9, lambda value: 0 <= value < 1)
 
 
 def hyperparameters(rule: Rule, groups: Sequence[Mapping]) -> SimpleNamespace:

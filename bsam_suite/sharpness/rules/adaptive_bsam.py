@@ -41,5 +41,5 @@ class AdaptiveBSAM(BSAM):
         super().__init__(rho, rho_min, rho_min_follows_lr, start)
         self.add(eta=eta)
 
-    def point(self, h: SimpleNamespace, g: Vector, rho: PerGroup, name: str) -> Along:
-        return adaptive(h, g, rho, name)
+    def point(self, h: SimpleNamespace, g: Vector, rho: PerGroup, name: str, **kwargs) -> Along:
+        return adaptive(h, g, rho, name, **kwargs)

@@ -35,7 +35,7 @@ class ASAM(Rule):
         return g_max
 
 
-def adaptive(h: SimpleNamespace, g: Vector, rho: PerGroup, name: str) -> Along:
-    """The point ``w + rho T^2 g / |T g|`` with ``T = |w| + eta``."""
-    T = h.w.map(abs) + h.eta
-    return Along(T * T * g, rho, name, norm=(T * g).norm(where=rho))
+def adaptive(h: SimpleNamespace, g: Vector, rho: PerGroup, name: str, **kwargs) -> Along:
+    """The point ``w + rho T^2 g / |T g|`` with ``T = |w| + eta``; kwargs as :class:`Along`'s."""
+    T = abs(h.w) + h.eta
+    return Along(T * T * g, rho, name, norm=(T * g).norm(where=rho), **kwargs)

@@ -46,10 +46,11 @@ class BSAM(Rule):
         rho_min = h.rho_min * h.lr / h.initial_lr if self.rho_min_follows_lr else h.rho_min
         g = yield Here()
         g_max = yield self.point(h, g, h.rho, "loss_max")
-        g_min = yield self.point(h, g, -rho_min, "loss_min")
-        weight = ratio(g_max.norm(), g_min.norm())
-        return g_max.add_(g).add_(g_min.mul_(-weight))
+        max_norm = g_max.norm()
+        # g_max becomes g_max + g as soon as g is free: two vectors are held at a time, not three.
+        g_min = yield self.point(h, g, -rho_min, "loss_min", then=lambda: g_max.absorb_(g))
+        return g_max.add_(g_min.mul_(-ratio(max_norm, g_min.norm())))
 
-    def point(self, h: SimpleNamespace, g: Vector, rho: PerGroup, name: str) -> Along:
+    def point(self, h: SimpleNamespace, g: Vector, rho: PerGroup, name: str, **kwargs) -> Along:
         """The point at distance rho from w, along g."""
-        return Along(g, rho, name)
+        return Along(g, rho, name, **kwargs)

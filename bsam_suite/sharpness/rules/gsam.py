@@ -35,5 +35,5 @@ class GSAM(Rule):
         g = yield Here()
         g_max = yield Along(g, h.rho, "loss_max")
         cosine = g.dot(g_max) / (g.norm() * g_max.norm() + EPS)
-        orthogonal = g - g_max * (cosine * g.norm() / (g_max.norm() + EPS))
-        return g_max - h.alpha * orthogonal
+        along = cosine * g.norm() / (g_max.norm() + EPS)
+        return g_max.mul_(1 + h.alpha * along).add_(g, alpha=-h.alpha)

@@ -12,7 +12,7 @@ from mmengine.optim import CosineAnnealingLR, build_optim_wrapper
 from torch import nn
 
 from bsam_suite.engine import RULES
-from bsam_suite.sharpness import SharpnessOptimizer
+from bsam_suite.optim import BSAM, SharpnessOptimizer
 
 NETS = {
     "mlp": lambda: nn.Sequential(
@@ -85,9 +85,14 @@ def steps_in_mmengine(net, meta, base, batches):
 def steps_in_plain_pytorch(net, meta, base, batches):
     """Yield after each step the losses at w, w_max, w_min, as far as the rule visits them."""
     kwargs = dict(BASES[base])
-    optimizer = getattr(torch.optim, kwargs.pop("type"))(net.parameters(), lr=meta["lr"], **kwargs)
-    rule = RULES.build(dict(type=RULE_NAMES[meta["rule"]], **rule_config(meta)))
-    optimizer = SharpnessOptimizer(optimizer, rule, net)
+    base_class = getattr(torch.optim, kwargs.pop("type"))
+    kwargs.update(lr=meta["lr"], model=net)
+    name, config = RULE_NAMES[meta["rule"]], rule_config(meta)
+    if name == "BSAM":
+        optimizer = BSAM(net.parameters(), base_class, **config, **kwargs)
+    else:
+        rule = RULES.build(dict(type=name, **config))
+        optimizer = SharpnessOptimizer(net.parameters(), base_class, rule, **kwargs)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=meta["steps"])
     for step, (x, y) in enumerate(batches):
 

@@ -8,7 +8,8 @@ from mmengine.model import BaseModel
 from torch import nn
 
 from bsam_suite.engine import SharpnessOptimWrapper
-from bsam_suite.sharpness import FriendlySAM, SharpnessOptimizer
+from bsam_suite.optim import SharpnessOptimizer
+from bsam_suite.sharpness import FriendlySAM
 
 KEY = "gradient_average"
 
@@ -76,8 +77,7 @@ def test_resume_in_a_plain_loop():
     def fresh():
         torch.manual_seed(0)
         net = Net()
-        base = torch.optim.Adam(net.parameters(), lr=0.01)
-        return net, SharpnessOptimizer(base, FriendlySAM(), net)
+        return net, SharpnessOptimizer(net.parameters(), torch.optim.Adam, FriendlySAM(), lr=0.01)
 
     data = [batch(i) for i in range(6)]
     whole, optimizer = fresh()

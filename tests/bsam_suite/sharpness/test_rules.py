@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from bsam_suite.engine import RULES, SharpnessOptimWrapper
 from bsam_suite.errors import InputError
-from bsam_suite.sharpness import SharpnessOptimizer
+from bsam_suite.optim import SharpnessOptimizer
 
 LR, MOMENTUM, STEPS = 0.1, 0.9, 6
 
@@ -97,7 +97,7 @@ def by_formula(net, formula, h, lr_at):
 
 
 def plain(net, base, rule):
-    optimizer = SharpnessOptimizer(base, rule, net)
+    optimizer = SharpnessOptimizer(base.param_groups, lambda _: base, rule)
 
     def step(x, y):
         def closure():

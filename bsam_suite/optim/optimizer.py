@@ -1,0 +1,183 @@
+"""Sharpness-aware optimizers whose ``step`` takes a closure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+
+from bsam_suite.errors import InputError
+from bsam_suite.optim.batch_norm import refuse_batch_norm
+from bsam_suite.sharpness import rules
+from bsam_suite.sharpness.forward_state import ForwardState
+from bsam_suite.sharpness.rule import Rule
+from bsam_suite.sharpness.step import SharpnessStep
+
+
+class SharpnessOptimizer(Optimizer):
+    """Step a PyTorch optimizer along the gradient of a sharpness-aware rule.
+
+    Learning-rate schedulers, ``state_dict`` and parameter groups are used as those of any
+    optimizer; the rule's hyperparameters live in the parameter groups (see
+    :func:`bsam_suite.optim.hyperparameter`). To clip the gradient that the base optimizer steps
+    along, register a pre-hook: ``optimizer.base_optimizer.register_step_pre_hook``.
+
+    Args:
+        params: parameters or parameter groups; a group may set its own ``rho`` and the like.
+        base_optimizer: makes the base optimizer from ``params`` and ``kwargs``: a class of
+            ``torch.optim`` or any function that returns an optimizer.
+        rule: e.g. ``bsam_suite.sharpness.ASAM(rho=0.5)``.
+        model: the model as the closure calls it (also as DistributedDataParallel or as compiled).
+            Its buffers, such as batch-norm statistics, are then updated by the first pass only.
+            May be left out for models without batch norm.
+        perturbation: ``"global"`` or ``"local"``, see :class:`SharpnessStep`; ``"local"`` needs
+            ``model``.
+        nonfinite: ``"skip"`` or ``"raise"``: what to do when the gradient is NaN or infinite. With
+            a ``grad_scaler`` it is the scaler that skips such steps.
+        **kwargs: for ``base_optimizer``.
+
+    Raises:
+        InputError: an unusable value.
+
+    Example:
+        >>> optimizer = SharpnessOptimizer(
+        ...     model.parameters(), torch.optim.SGD, ASAM(rho=0.5), model=model, lr=0.1)
+        >>> def closure():
+        ...     optimizer.zero_grad()
+        ...     loss = criterion(model(x), y)
+        ...     loss.backward()
+        ...     return loss
+        >>> loss = optimizer.step(closure)
+    """
+
+    def __init__(
+        self,
+        params: Iterable,
+        base_optimizer: Callable[..., Optimizer],
+        rule: Rule,
+        model: nn.Module | None = None,
+        perturbation: str = "global",
+        nonfinite: str = "skip",
+        **kwargs,
+    ) -> None:
+        if isinstance(base_optimizer, Optimizer):
+            raise InputError(
+                f"base_optimizer is a {type(base_optimizer).__name__} already: give its class, "
+                "such as torch.optim.SGD, and its arguments beside it"
+            )
+        if perturbation == "local" and model is None:
+            raise InputError("perturbation='local' needs the model: give model=...")
+        base = base_optimizer(params, **kwargs)
+        self._step = SharpnessStep(rule, base, perturbation, nonfinite, type(self).__name__)
+        super().__init__(base.param_groups, base.defaults)
+        self.base_optimizer, self.model = base, model
+        #: Losses of the last step by the names of the points visited (``loss``, ``loss_max``, ...).
+        self.losses: dict[str, Tensor] = {}
+        self._share()
+
+    def _share(self) -> None:
+        self.param_groups, self.state = self.base_optimizer.param_groups, self.base_optimizer.state
+
+    def step(
+        self, closure: Callable[[], Tensor] | None = None, *, grad_scaler: GradScaler | None = None
+    ) -> Tensor:
+        """Make one step.
+
+        Args:
+            closure: zeroes gradients, computes the loss, calls backward (of the scaled loss where
+                there is a ``grad_scaler``) and returns the loss, unscaled. It may run several
+                micro-batches. It is called once for each pass.
+            grad_scaler: of ``torch.amp``, for float16. It unscales the gradient and skips the step
+                if any pass overflowed; call its ``update()`` afterwards.
+
+        Returns:
+            The loss at the weights before the step.
+
+        Raises:
+            FloatingPointError: the gradient is not finite, with ``nonfinite="raise"``.
+            InputError: the model has batch norm and was not given to the optimizer.
+        """
+        if closure is None:
+            raise InputError(
+                f"{type(self).__name__}.step needs a closure that zeroes the gradients, computes "
+                "the loss, calls backward and returns the loss: the rule makes several passes"
+            )
+        scaled = grad_scaler is not None and grad_scaler.is_enabled()
+        self._step.memory.scale = grad_scaler.get_scale if scaled else lambda: 1.0
+        start = ForwardState(self.model, self._step.parameters())
+
+        def evaluate(here: bool) -> Tensor:
+            if not here:
+                start.restore()
+            elif self.model is None and not self.losses:
+                with refuse_batch_norm(type(self).__name__):
+                    return closure()
+            return closure()
+
+        losses, finite = self._step.gradient(self.model, evaluate, start.modules)
+        self.losses = losses
+        if scaled:
+            grad_scaler.step(self.base_optimizer)
+        elif finite:
+            self.base_optimizer.step()
+        else:
+            self._step.refuse()
+        return losses["loss"]
+
+    @property
+    def skipped(self) -> int:
+        """Steps skipped so far because of a gradient that was not finite."""
+        return self._step.skipped
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """As the base optimizer's."""
+        self.base_optimizer.zero_grad(set_to_none)
+
+    def add_param_group(self, param_group: dict) -> None:
+        """As the base optimizer's; the group may set its own ``rho`` and the like."""
+        if not hasattr(self, "base_optimizer"):  # called by Optimizer.__init__
+            super().add_param_group(param_group)
+            return
+        self._step.rule.enter([param_group], f"a parameter group of {type(self).__name__}")
+        self.base_optimizer.add_param_group(param_group)
+
+    def state_dict(self) -> dict:
+        """The base optimizer's state, with the rule's hyperparameters and what it keeps."""
+        return self.base_optimizer.state_dict()
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Load what :meth:`state_dict` gave."""
+        self.base_optimizer.load_state_dict(state_dict)
+        self._share()
+
+
+class BSAM(SharpnessOptimizer):
+    """Bilateral Sharpness-Aware Minimization (arXiv 2409.13173) around any PyTorch optimizer.
+
+    Args:
+        params, base_optimizer, kwargs: see :class:`SharpnessOptimizer`.
+        rho, rho_min, rho_min_follows_lr, start: see :class:`bsam_suite.sharpness.BSAM`.
+
+    Raises:
+        InputError: an unusable value.
+
+    Example:
+        >>> optimizer = BSAM(
+        ...     model.parameters(), torch.optim.SGD, rho=0.05, model=model, lr=0.1, momentum=0.9)
+        >>> loss = optimizer.step(closure)
+    """
+
+    def __init__(
+        self,
+        params: Iterable,
+        base_optimizer: Callable[..., Optimizer],
+        rho: float = 0.05,
+        rho_min: float = 0.05,
+        rho_min_follows_lr: bool = True,
+        start: str = "center",
+        **kwargs,
+    ) -> None:
+        rule = rules.BSAM(rho, rho_min, rho_min_follows_lr, start)
+        super().__init__(params, base_optimizer, rule, **kwargs)

@@ -1,0 +1,86 @@
+"""Several processes: who shares gradients with whom, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from bsam_suite.errors import InputError
+
+
+def data_parallel(model: nn.Module | None) -> DistributedDataParallel | None:
+    """``model`` where it is DistributedDataParallel's, also within ``torch.compile``.
+
+    Raises:
+        InputError: FSDP 1, which keeps weights where a perturbation cannot reach them.
+    """
+    model = getattr(model, "_orig_mod", model)
+    if "FullyShardedDataParallel" in (kind.__name__ for kind in type(model).__mro__):
+        raise InputError(
+            "FullyShardedDataParallel flattens parameters of several layers into one and shards "
+            "that, so norms and groups are lost: shard the model with "
+            "torch.distributed.fsdp.fully_shard"
+        )
+    return model if isinstance(model, DistributedDataParallel) else None
+
+
+def without_sync(model: nn.Module | None) -> AbstractContextManager:
+    """Passes inside keep their gradients to their own process, where ``model`` would share them.
+
+    Raises:
+        InputError: a model of ``fully_shard``.
+    """
+    parallel = data_parallel(model)
+    if "FSDPModule" in (kind.__name__ for kind in type(model).__mro__):
+        raise InputError(
+            "perturbation='local' needs the whole gradient in every process, and fully_shard "
+            "leaves each a part of it: take perturbation='global' or DistributedDataParallel"
+        )
+    return parallel.no_sync() if parallel is not None else nullcontext()
+
+
+def average_gradients(model: DistributedDataParallel) -> None:
+    """Average ``p.grad`` over the processes as a backward of ``model`` does.
+
+    Uses its buckets and its communication hook: ``model`` is given a forward whose backward hands
+    over the gradients that are there already.
+    """
+    shared = [p for p in model.module.parameters() if p.grad is not None]
+    own = [p.grad for p in shared]
+    for p in shared:
+        p.grad = None
+    module, model.module = model.module, _HandOver(shared, own)
+    try:
+        with torch.enable_grad():
+            model().backward()
+    finally:
+        model.module = module
+
+
+class _HandOver(nn.Module):
+    """A model whose gradient is known."""
+
+    def __init__(self, parameters: Iterable[Tensor], gradients: list[Tensor]) -> None:
+        super().__init__()
+        self.known = list(parameters), gradients
+
+    def forward(self) -> Tensor:
+        parameters, gradients = self.known
+        return _Known.apply(gradients, *parameters)
+
+
+class _Known(torch.autograd.Function):
+    """0, with given gradients."""
+
+    @staticmethod
+    def forward(ctx, gradients: list[Tensor], *parameters: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return parameters[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx, _: Tensor) -> tuple[Tensor | None, ...]:
+        return None, *ctx.gradients
