@@ -78,6 +78,8 @@ class SharpnessOptimWrapper(OptimWrapper):
             "optim_wrapper",
             lambda: self.loss_scaler.get_scale(),
         )
+        if self.base_param_settings is not None:  # a group of MMEngine's own, for schedulers
+            rule.enter([self.base_param_settings], "optim_wrapper")
         self._passes: list[_Pass] = []
         self._last: Replay | None = None
 
@@ -159,6 +161,11 @@ class SharpnessOptimWrapper(OptimWrapper):
                 self.loss_scaler.scale(loss).backward()
             total = total + loss.detach()
         return total
+
+    @property
+    def skipped(self) -> int:
+        """Steps skipped so far because of a gradient that was not finite."""
+        return self._rule_step.skipped
 
     def _log(self, losses: dict[str, Tensor]) -> None:
         loss, loss_max, loss_min = map(losses.get, ("loss", "loss_max", "loss_min"))

@@ -7,6 +7,16 @@ from collections.abc import Callable
 from torch import Tensor
 
 
+def local(tensor: Tensor) -> Tensor:
+    """The part of ``tensor`` that this process holds; shares its memory."""
+    return tensor.to_local() if is_sharded(tensor) else tensor
+
+
+def is_sharded(tensor: Tensor) -> bool:
+    """Whether it is a DTensor."""
+    return hasattr(tensor, "placements")
+
+
 def sums_over_shards(
     tensors: list[Tensor], function: Callable[[list[Tensor]], Tensor]
 ) -> list[float]:
@@ -21,7 +31,7 @@ def sums_over_shards(
     """
     kinds: dict[tuple | None, list[int]] = {}
     for i, t in enumerate(tensors):
-        kind = (t.device_mesh, t.placements) if hasattr(t, "placements") else None
+        kind = (t.device_mesh, t.placements) if is_sharded(t) else None
         kinds.setdefault(kind, []).append(i)
     sums = [0.0] * len(tensors)
     for kind, indices in kinds.items():

@@ -12,6 +12,7 @@ from torch import Tensor
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.memory import Memory
 from bsam_suite.sharpness.rule import Along, Here, Rule, hyperparameters
+from bsam_suite.sharpness.shards import local
 from bsam_suite.sharpness.vector import Vector
 
 
@@ -99,7 +100,7 @@ class _Home:
             for params, directions, rho in zip(self.params, point.direction.groups, point.rho):
                 moved = [(p, d) for p, d in zip(params, directions) if d is not None and rho != 0]
                 if moved:
-                    ps, ds = map(list, zip(*moved))
+                    ps, ds = ([local(t) for t in ts] for ts in zip(*moved))
                     self._keep([p for p in ps if p not in self.weights])
                     self.away = True
                     _move(ps, ds, rho, norm)

@@ -1,6 +1,7 @@
 """Each rule agrees with its formula, written out here on one flat vector of weights."""
 
 import pytest
+import pytorch_optimizer
 import torch
 from mmengine.model import BaseModel
 from torch import nn
@@ -140,6 +141,34 @@ def test_formula(name, face):
         assert (after - target).abs().max() < 1e-12
         moved.append((after - before).norm())
     assert min(moved) > 1e-3
+
+
+@pytest.mark.parametrize(("name", "peer"), [("SAM", {}), ("GCSAM", dict(use_gc=True))])
+def test_peer(name, peer):
+    """Equal to the SAM of pytorch_optimizer, which takes norms in float32."""
+    ends = []
+    for ours in (True, False):
+        torch.manual_seed(0)
+        net = Net().double()
+        kwargs = dict(rho=0.3, lr=LR, momentum=MOMENTUM)
+        if ours:
+            rule = RULES.build(dict(type=name, rho=kwargs.pop("rho")))
+            optimizer = SharpnessOptimizer(net.parameters(), torch.optim.SGD, rule, **kwargs)
+        else:
+            optimizer = pytorch_optimizer.SAM(net.parameters(), torch.optim.SGD, **peer, **kwargs)
+        for x, y in batches():
+
+            def closure(net=net, optimizer=optimizer, x=x, y=y):
+                optimizer.zero_grad()
+                loss = net(x, y)["loss"]
+                loss.backward()
+                return loss
+
+            if not ours:
+                closure()
+            optimizer.step(closure)
+        ends.append(nn.utils.parameters_to_vector(net.parameters()))
+    assert (ends[0] - ends[1]).abs().max() < 1e-7
 
 
 @pytest.mark.parametrize("name", [*FORMULAS, "SAM", "BSAM"])

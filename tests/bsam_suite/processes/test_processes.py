@@ -1,0 +1,151 @@
+"""Two and three processes train as one: every case of worker.py against formulas on flat vectors.
+
+The references know nothing of processes, wrappers or the walk: formula, float64 autograd, SGD.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call
+
+WORKER = Path(__file__).with_name("worker.py")
+STEPS, SHARE, RHO, RHO_MIN, LR, MOMENTUM = 3, 4, 0.3, 0.2, 0.1, 0.9
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def results(request, tmp_path_factory):
+    """What each process saved."""
+    folder = tmp_path_factory.mktemp("processes")
+    env = dict(os.environ, OMP_NUM_THREADS="1")
+    commands = [
+        [sys.executable, str(WORKER), str(rank), str(request.param), str(folder)]
+        for rank in range(request.param)
+    ]
+    running = [subprocess.Popen(c, env=env, stderr=subprocess.PIPE, text=True) for c in commands]
+    errors = [process.communicate(timeout=240)[1] for process in running]
+    assert all(process.returncode == 0 for process in running), "\n".join(errors)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(request.param)]
+
+
+class Reference:
+    """The network of worker.py as a function of one flat vector."""
+
+    def __init__(self, norm=nn.Identity):
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Linear(5, 7), norm(7), nn.Tanh(), nn.Linear(7, 1)).double()
+        named = dict(self.net.named_parameters())
+        self.names, self.shapes = list(named), [p.shape for p in named.values()]
+        self.start = nn.utils.parameters_to_vector(named.values()).detach()
+
+    def grad(self, w, x, y):
+        w = w.clone().requires_grad_()
+        parts = w.split([shape.numel() for shape in self.shapes])
+        named = {n: p.view(s) for n, p, s in zip(self.names, parts, self.shapes)}
+        loss = (functional_call(self.net, named, (x,)).squeeze(-1) - y).square().mean()
+        return torch.autograd.grad(loss, w)[0]
+
+    def train(self, world, gradient, shares=1):
+        """SGD along the mean of ``gradient`` over equal shares of every batch."""
+        g = torch.Generator().manual_seed(1)
+        w, velocity = self.start, torch.zeros_like(self.start)
+        for _ in range(STEPS):
+            x = torch.randn(world * SHARE, 5, generator=g, dtype=torch.float64)
+            y = torch.randn(world * SHARE, generator=g, dtype=torch.float64)
+            parts = list(zip(x.chunk(shares), y.chunk(shares)))
+            found = [gradient(lambda at, x=x, y=y: self.grad(at, x, y), w) for x, y in parts]
+            velocity = MOMENTUM * velocity + sum(found) / shares
+            w = w - LR * velocity
+        return w
+
+
+def bsam(grad, w):
+    g = grad(w)
+    g_max, g_min = grad(w + RHO * g / g.norm()), grad(w - RHO_MIN * g / g.norm())
+    return g_max + g - g_max.norm() / g_min.norm() * g_min
+
+
+def same(results, case, wanted):
+    for result in results:
+        assert (result[case]["weights"] - wanted).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("face", ["ddp_{}", "ddp_{}_view", "wrapped_{}", "accumulated_{}"])
+def test_global_is_one_process_on_the_joint_batch(results, face):
+    wanted = Reference().train(len(results), bsam)
+    same(results, face.format("global"), wanted)
+
+
+@pytest.mark.parametrize("face", ["ddp_{}", "ddp_{}_view", "wrapped_{}", "accumulated_{}"])
+def test_local_is_the_mean_of_each_process_on_its_own(results, face):
+    wanted = Reference().train(len(results), bsam, shares=len(results))
+    same(results, face.format("local"), wanted)
+    assert (wanted - Reference().train(len(results), bsam)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("face", ["ddp_{}", "ddp_{}_view", "wrapped_{}", "accumulated_{}"])
+def test_gradients_are_shared_three_times_globally_and_once_locally(results, face):
+    found = {kind: results[0][face.format(kind)] for kind in ("global", "local")}
+    assert found["global"]["shared"] == 3 * STEPS and found["local"]["shared"] == STEPS
+    if face.startswith("ddp"):  # several buckets
+        assert all(f["buckets"] > f["shared"] for f in found.values())
+
+
+def test_shards_by_fully_shard(results):
+    reference = Reference()
+    bias = torch.cat(
+        [
+            torch.full((s.numel(),), name.endswith("bias"))
+            for name, s in zip(reference.names, reference.shapes)
+        ]
+    )
+
+    def adaptive_bsam(grad, w):
+        g, t = grad(w), w.abs() + 0.01
+        e = t**2 * g / (t * g).norm()
+        up = torch.where(bias, 0.1, RHO * torch.ones_like(w))
+        g_max, g_min = grad(w + up * e), grad(w - RHO_MIN * e)
+        return g_max + g - g_max.norm() / g_min.norm() * g_min
+
+    def gsam(grad, w):
+        g = grad(w)
+        up = torch.where(bias, 0.1, RHO * torch.ones_like(w))
+        g_max = grad(w + up * g / g.norm())
+        unit = g_max / g_max.norm()
+        return g_max - 0.4 * (g - (g @ unit) * unit)
+
+    same(results, "sharded_bsam", reference.train(len(results), adaptive_bsam))
+    same(results, "sharded_gsam", reference.train(len(results), gsam))
+
+
+def test_batch_norm_over_all_processes(results):
+    class Norm(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+
+        def forward(self, x):
+            return (x - x.mean(0)) / (x.var(0, unbiased=False) + 1e-5).sqrt()
+
+    same(results, "synchronized_norm", Reference(Norm).train(len(results), bsam))
+    first = results[0]["synchronized_norm"]
+    assert first["count"] == STEPS and first["mean"].abs().max() > 0
+    for result in results:
+        assert torch.equal(result["synchronized_norm"]["mean"], first["mean"])
+
+
+@pytest.mark.parametrize("case", ["bad_global", "bad_local", "bad_float16"])
+def test_one_bad_process_makes_all_pass_the_step_by(results, case):
+    seen = results[0][case]["seen"]
+    assert all(torch.equal(result[case]["seen"], seen) for result in results)
+    moved = (seen[1:] != seen[:-1]).any(1).tolist()
+    assert moved[1] is False and seen.isfinite().all()
+    # The first step of float16 may overflow at the scaler's initial scale.
+    assert moved[2] is True
+
+
+def test_local_perturbation_of_shards_is_refused(results):
+    assert all("perturbation='local'" in result["local_is_refused"]["error"] for result in results)

@@ -1,0 +1,203 @@
+"""One of several processes: runs every case and saves what came out.
+
+python worker.py RANK WORLD_SIZE FOLDER
+"""
+
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from mmengine.model import BaseModel, MMDistributedDataParallel
+from torch import nn
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.parallel import DistributedDataParallel
+
+from bsam_suite.engine import BSAMOptimWrapper
+from bsam_suite.errors import InputError
+from bsam_suite.optim import BSAM, SharpnessOptimizer
+from bsam_suite.sharpness import GSAM, AdaptiveBSAM
+
+RANK, WORLD, FOLDER = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+STEPS, SHARE = 3, 4
+RHO, RHO_MIN, LR = 0.3, 0.2, 0.1
+
+
+class Net(BaseModel):
+    """Mean squared error of a small network; forward takes x and y."""
+
+    def __init__(self, norm=nn.Identity):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(5, 7), norm(7), nn.Tanh(), nn.Linear(7, 1))
+        self.scale = 1.0
+
+    def forward(self, x, y, mode="tensor"):
+        return dict(loss=self.scale * (self.net(x).squeeze(-1) - y).square().mean())
+
+
+class SyncNorm(nn.Module):
+    """Batch norm over all processes, as nn.SyncBatchNorm is on GPUs."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("count", torch.zeros((), dtype=torch.long))
+
+    def forward(self, x):
+        mean = all_reduce(x.mean(0)) / WORLD
+        variance = all_reduce((x - mean).square().mean(0)) / WORLD
+        self.mean.lerp_(mean.detach().to(self.mean.dtype), 0.1)
+        self.count += 1
+        return (x - mean) / (variance + 1e-5).sqrt()
+
+
+def make(norm=nn.Identity):
+    torch.manual_seed(0)
+    return Net(norm).double()
+
+
+def batches():
+    """For each step the part of this process: every process has SHARE samples of each."""
+    g = torch.Generator().manual_seed(1)
+    for _ in range(STEPS):
+        x = torch.randn(WORLD * SHARE, 5, generator=g, dtype=torch.float64)
+        y = torch.randn(WORLD * SHARE, generator=g, dtype=torch.float64)
+        part = slice(RANK * SHARE, (RANK + 1) * SHARE)
+        yield x[part], y[part]
+
+
+def counted(model):
+    """Record the buckets that are shared, whether each is its backward's last; share as usual."""
+    calls = []
+
+    def hook(_, bucket):
+        calls.append(bucket.is_last())
+        future = dist.all_reduce(bucket.buffer().div_(WORLD), async_op=True).get_future()
+        return future.then(lambda done: done.value()[0])
+
+    model.register_comm_hook(None, hook)
+    return calls
+
+
+def train(net, optimizer):
+    for x, y in batches():
+
+        def closure(x=x, y=y):
+            optimizer.zero_grad()
+            loss = net(x, y)["loss"]
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+
+
+def weights(net):
+    parts = [p.full_tensor() if hasattr(p, "full_tensor") else p for p in net.parameters()]
+    return torch.cat([p.detach().flatten() for p in parts])
+
+
+def ddp(perturbation, view=False):
+    net = make()
+    model = DistributedDataParallel(net, bucket_cap_mb=1e-4, gradient_as_bucket_view=view)
+    calls = counted(model)
+    train(model, bsam(net, model=model, perturbation=perturbation))
+    return dict(weights=weights(net), shared=sum(calls), buckets=len(calls))
+
+
+def bsam(net, **kwargs):
+    return BSAM(
+        net.parameters(), torch.optim.SGD, rho=RHO, rho_min=RHO_MIN, lr=LR, momentum=0.9, **kwargs
+    )
+
+
+def wrapped(perturbation, micro_batches=1):
+    net = make()
+    model = MMDistributedDataParallel(net, broadcast_buffers=False)
+    calls = counted(model)
+    wrapper = BSAMOptimWrapper(
+        torch.optim.SGD(net.parameters(), lr=LR, momentum=0.9),
+        rho=RHO,
+        rho_min=RHO_MIN,
+        perturbation=perturbation,
+        accumulative_counts=micro_batches,
+    )
+    for x, y in batches():
+        for xs, ys in zip(x.chunk(micro_batches), y.chunk(micro_batches)):
+            model.train_step(dict(x=xs, y=ys), wrapper)
+    return dict(weights=weights(net), shared=sum(calls), buckets=len(calls))
+
+
+def sharded(rule):
+    net = make()
+    for layer in (net.net[0], net.net[3], net):
+        fully_shard(layer)
+    groups = [
+        dict(params=[net.net[0].weight, net.net[3].weight]),
+        dict(params=[net.net[0].bias, net.net[3].bias], rho=0.1),
+    ]
+    kwargs = dict(model=net, lr=LR, momentum=0.9)
+    train(net, SharpnessOptimizer(groups, torch.optim.SGD, rule, **kwargs))
+    return dict(weights=weights(net))
+
+
+def synchronized_norm():
+    net = make(SyncNorm)
+    model = DistributedDataParallel(net, broadcast_buffers=False)
+    train(model, bsam(net, model=model))
+    return dict(weights=weights(net), count=net.net[1].count, mean=net.net[1].mean)
+
+
+def one_bad_process(perturbation, **kwargs):
+    """The last process's loss is infinite in the second step; every process passes it by."""
+    net = make() if not kwargs else make().float()
+    model = MMDistributedDataParallel(net, broadcast_buffers=False)
+    optimizer = torch.optim.SGD(net.parameters(), lr=LR)
+    wrapper = BSAMOptimWrapper(optimizer, perturbation=perturbation, **kwargs)
+    seen = [weights(net)]
+    for step, (x, y) in enumerate(batches()):
+        net.scale = float("inf") if step == 1 and RANK == WORLD - 1 else 1.0
+        x, y = x.to(seen[0].dtype), y.to(seen[0].dtype)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            model.train_step(dict(x=x, y=y), wrapper)
+        seen.append(weights(net))
+    return dict(seen=torch.stack(seen))
+
+
+def local_is_refused():
+    net = make()
+    fully_shard(net)
+    optimizer = bsam(net, model=net, perturbation="local")
+    try:
+        train(net, optimizer)
+    except InputError as error:
+        return dict(error=str(error))
+
+
+CASES = dict(
+    ddp_global=lambda: ddp("global"),
+    ddp_global_view=lambda: ddp("global", view=True),
+    ddp_local=lambda: ddp("local"),
+    ddp_local_view=lambda: ddp("local", view=True),
+    wrapped_global=lambda: wrapped("global"),
+    wrapped_local=lambda: wrapped("local"),
+    accumulated_global=lambda: wrapped("global", 2),
+    accumulated_local=lambda: wrapped("local", 2),
+    sharded_bsam=lambda: sharded(AdaptiveBSAM(rho=RHO, rho_min=RHO_MIN)),
+    sharded_gsam=lambda: sharded(GSAM(rho=RHO)),
+    synchronized_norm=synchronized_norm,
+    bad_global=lambda: one_bad_process("global"),
+    bad_local=lambda: one_bad_process("local"),
+    bad_float16=lambda: one_bad_process("local", amp_dtype="float16"),
+    local_is_refused=local_is_refused,
+)
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    store = f"file://{FOLDER / 'store'}"
+    dist.init_process_group("gloo", init_method=store, rank=RANK, world_size=WORLD)
+    results = {name: case() for name, case in CASES.items()}
+    torch.save(results, FOLDER / f"{RANK}.pt")
+    dist.destroy_process_group()
