@@ -1,8 +1,10 @@
-"""Time of a sharpness-aware step over its limit: as many plain passes and one base step.
+"""Time and memory of a sharpness-aware step.
 
-Both are run in turn in one process; printed are the median and the spread of the pairs' ratios.
+    python benchmarks/step.py --model resnet18 --batch 16
 
-    python benchmarks/step.py --model resnet18 --batch 16 --rule BSAM
+Time is given over the limit of an exact method: as many plain passes and one base step. In each
+round all run once, in turn, in one process; printed are the median and the quartiles of the rounds'
+ratios. Peak memory is given over plain training's, in copies of the parameters.
 """
 
 from __future__ import annotations
@@ -12,61 +14,73 @@ import statistics
 import time
 from collections.abc import Callable
 
+import pytorch_optimizer
 import torch
-import torchvision
+from models import IMAGE, build
+from peak_memory import peak_memory
+from published import PublishedBSAM
 from rich.progress import track
-from torch import nn
+from torch import Tensor, nn
 
 from bsam_suite.engine import RULES
 from bsam_suite.optim import SharpnessOptimizer
 
-SIZES = {"resnet18": 32, "resnet50": 64, "vit_b_16": 224}
-"""Models of torchvision and the side of their square input in pixels."""
+BASE = dict(lr=1e-4, momentum=0.9)
+Step = Callable[[], object]
 
 
-def loss_of(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    loss = nn.functional.cross_entropy(model(images), labels)
-    loss.backward()
-    return loss
+def passes_and_step(model: nn.Module, loss: Callable[[], Tensor], passes: int) -> Step:
+    """``passes`` plain forwards and backwards, then one step of SGD."""
+    optimizer = torch.optim.SGD(model.parameters(), **BASE)
+    closure = _closure(optimizer, loss)
+    return _ending_clean(optimizer, lambda: ([closure() for _ in range(passes)], optimizer.step()))
 
 
-def plain(model, batch, passes: int) -> Callable[[], None]:
-    """``passes`` forwards and backwards, then one step of SGD: the limit of an exact method."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-
-    def step() -> None:
-        for _ in range(passes):
-            optimizer.zero_grad()
-            loss_of(model, *batch)
-        optimizer.step()
-
-    return step
-
-
-def sharpness_aware(model, batch, rule: str) -> Callable[[], None]:
-    """One step of ``rule`` over SGD."""
-    rule = RULES.build(dict(type=rule))
+def rule_step(model: nn.Module, loss: Callable[[], Tensor], rule: str) -> Step:
+    """A step of ours."""
     optimizer = SharpnessOptimizer(
-        model.parameters(), torch.optim.SGD, rule, model=model, lr=1e-3, momentum=0.9
+        model.parameters(), torch.optim.SGD, RULES.build(dict(type=rule)), model=model, **BASE
     )
+    return _ending_clean(optimizer, lambda: optimizer.step(_closure(optimizer, loss)))
 
-    def closure() -> torch.Tensor:
+
+def published_step(model: nn.Module, loss: Callable[[], Tensor]) -> Step:
+    base = torch.optim.SGD(model.parameters(), **BASE)
+    published = PublishedBSAM(base)
+    return _ending_clean(base, lambda: published.step(_closure(base, loss)))
+
+
+def peer_step(model: nn.Module, loss: Callable[[], Tensor]) -> Step:
+    peer = pytorch_optimizer.SAM(model.parameters(), torch.optim.SGD, **BASE)
+    closure = _closure(peer, loss)
+    return _ending_clean(peer, lambda: (closure(), peer.step(closure)))
+
+
+def _closure(optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    def closure() -> Tensor:
         optimizer.zero_grad()
-        return loss_of(model, *batch)
+        value = loss()
+        value.backward()
+        return value
 
-    return lambda: optimizer.step(closure)
+    return closure
 
 
-def count_passes(model, batch, rule: str) -> int:
-    """How often a step of ``rule`` runs the model."""
+def _ending_clean(optimizer: torch.optim.Optimizer, step: Step) -> Step:
+    """``step`` without gradients at the end: all contestants share one model."""
+    return lambda: (step(), optimizer.zero_grad())
+
+
+def count_passes(model: nn.Module, step: Step) -> int:
+    """How often a step runs the model."""
     calls = []
     handle = model.register_forward_hook(lambda *_: calls.append(1))
-    sharpness_aware(model, batch, rule)()
+    step()
     handle.remove()
     return len(calls)
 
 
-def seconds(step: Callable[[], None], device: str) -> float:
+def seconds(step: Step, device: str) -> float:
     start = time.perf_counter()
     step()
     if device == "cuda":
@@ -76,30 +90,43 @@ def seconds(step: Callable[[], None], device: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", choices=SIZES, default="resnet18")
+    parser.add_argument("--model", choices=IMAGE, default="resnet18")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--rule", choices=sorted(RULES.module_dict), default="BSAM")
-    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument(
+        "--rules", nargs="+", choices=sorted(RULES.module_dict), default=["BSAM", "SAM"]
+    )
+    parser.add_argument("--rounds", type=int, default=20)
     args = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.manual_seed(0)
-    models = [getattr(torchvision.models, args.model)().to(device) for _ in range(2)]
-    side = SIZES[args.model]
-    images = torch.randn(args.batch, 3, side, side, device=device)
-    batch = images, torch.randint(1000, (args.batch,), device=device)
-    passes = count_passes(models[0], batch, args.rule)
-    steps = plain(models[0], batch, passes), sharpness_aware(models[1], batch, args.rule)
-    for step in steps * 2:
+    model, loss = build(args.model, args.batch, device)
+    steps = {name: rule_step(model, loss, name) for name in args.rules}
+    steps["BSAM as published"] = published_step(model, loss)
+    steps["SAM of pytorch_optimizer"] = peer_step(model, loss)
+    passes = {name: count_passes(model, step) for name, step in steps.items()}
+    limits = {n: passes_and_step(model, loss, n) for n in sorted(set(passes.values()))}
+    everything = [*limits.values(), *steps.values()]
+    for step in everything:
         step()
-    limits, ratios = [], []
-    for _ in track(range(args.pairs), "pairs", transient=True):
-        limit, ours = (seconds(step, device) for step in steps)
-        limits.append(limit)
-        ratios.append(ours / limit)
-    low, _, high = statistics.quantiles(ratios, n=4)
-    print(f"{args.model} {side}x{side}, batch {args.batch}, {args.rule}, {device}")
-    print(f"limit: {passes} passes and a step of SGD, {statistics.median(limits) * 1e3:.1f} ms")
-    print(f"step / limit: {statistics.median(ratios):.3f} (quartiles {low:.3f} to {high:.3f})")
+
+    times: dict[Step, list[float]] = {step: [] for step in everything}
+    for i in track(range(args.rounds), "rounds", transient=True):
+        for step in everything[i % len(everything) :] + everything[: i % len(everything)]:
+            times[step].append(seconds(step, device))
+    plain = peak_memory(passes_and_step(model, loss, 1), device)
+    copy = sum(p.numel() * p.element_size() for p in model.parameters())
+
+    height, width = IMAGE[args.model]
+    kind = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} cores"
+    print(f"{args.model} {height}x{width}, batch {args.batch}, {kind}, SGD, {args.rounds} rounds")
+    for n, limit in limits.items():
+        print(f"limit of {n} passes: {statistics.median(times[limit]) * 1e3:.1f} ms")
+    print(f"{'':<26}{'time / limit (quartiles)':<30}extra memory")
+    for name, step in steps.items():
+        ratios = [a / b for a, b in zip(times[step], times[limits[passes[name]]])]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        extra = (peak_memory(step, device) - plain) / copy
+        time_over = f"{middle:.3f} ({low:.3f} to {high:.3f})"
+        print(f"{name:<26}{time_over:<30}{extra:.2f} copies")
 
 
 if __name__ == "__main__":

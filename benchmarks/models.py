@@ -1,0 +1,53 @@
+"""The models and losses that steps are timed with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torchvision.models import VisionTransformer
+
+from bsam_suite.compat import mend
+
+IMAGE = {"resnet18": (32, 32), "resnet50": (64, 64), "vit_s": (224, 224), "hrnet_w32": (256, 192)}
+"""Height and width of the input in pixels."""
+HRNET_W32 = dict(
+    stage1=dict(num_modules=1, num_branches=1, block="BOTTLENECK", num_blocks=(4,),
+                num_channels=(64,)),
+    stage2=dict(num_modules=1, num_branches=2, block="BASIC", num_blocks=(4, 4),
+                num_channels=(32, 64)),
+    stage3=dict(num_modules=4, num_branches=3, block="BASIC", num_blocks=(4, 4, 4),
+                num_channels=(32, 64, 128)),
+    stage4=dict(num_modules=3, num_branches=4, block="BASIC", num_blocks=(4, 4, 4, 4),
+                num_channels=(32, 64, 128, 256)),
+)  # fmt: skip
+
+
+def build(name: str, batch: int, device: str) -> tuple[nn.Module, Callable[[], Tensor]]:
+    """A model and a function that computes its loss on a batch of random images."""
+    torch.manual_seed(0)
+    model = _model(name).to(device)
+    images = torch.randn(batch, 3, *IMAGE[name], device=device)
+    if name == "hrnet_w32":
+        heatmaps = torch.rand(batch, 17, IMAGE[name][0] // 4, IMAGE[name][1] // 4, device=device)
+        return model, lambda: nn.functional.mse_loss(model(images), heatmaps)
+    labels = torch.randint(1000, (batch,), device=device)
+    return model, lambda: nn.functional.cross_entropy(model(images), labels)
+
+
+def _model(name: str) -> nn.Module:
+    if name == "vit_s":
+        return VisionTransformer(224, 16, 12, 6, 384, 1536)
+    if name == "hrnet_w32":
+        mend()
+        from mmpose.models import HRNet
+
+        return nn.Sequential(HRNet(HRNET_W32), _First(), nn.Conv2d(32, 17, 1))
+    return getattr(torchvision.models, name)()
+
+
+class _First(nn.Module):
+    def forward(self, branches: tuple[Tensor, ...]) -> Tensor:
+        return branches[0]
