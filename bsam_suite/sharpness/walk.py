@@ -76,7 +76,6 @@ def walk(
         gradient = stop.value
     except BaseException:
         home.restore()
-        _take_gradient(params)
         raise
     if finite and rule.stays_at_last_point:
         home.go_back()
@@ -94,9 +93,7 @@ class _Home:
 
     def leave(self, point: Along) -> None:
         norm = point.norm if point.norm is not None else point.direction.norm(where=point.rho)
-        farthest = max(abs(rho) for rho in point.rho)
-        # Not along a direction that is zero, or so short that the quotient leaves float32's range.
-        if 0 < norm < math.inf and farthest / norm < torch.finfo(torch.float32).max:
+        if 0 < norm < math.inf:  # other directions lead nowhere
             for params, directions, rho in zip(self.params, point.direction.groups, point.rho):
                 moved = [(p, d) for p, d in zip(params, directions) if d is not None and rho != 0]
                 if moved:
