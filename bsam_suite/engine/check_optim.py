@@ -8,6 +8,7 @@ import inspect
 from mmengine.config import Config
 from mmengine.registry import OPTIM_WRAPPERS, OPTIMIZERS
 
+from bsam_suite.engine.optim_wrapper import SharpnessOptimWrapper
 from bsam_suite.errors import InputError
 
 BUILDER = {"type", "_scope_", "optimizer", "constructor", "paramwise_cfg"}
@@ -18,9 +19,12 @@ def check_optim_wrapper(cfg: Config) -> None:
     """Check the types and field names of ``cfg.optim_wrapper`` and its optimizer.
 
     Raises:
-        InputError: an optimizer or wrapper that does not exist, or a field that it does not take.
+        InputError: an optimizer or wrapper that does not exist, a field that it does not take, or
+            several wrappers of which one is sharpness-aware.
     """
     wrapper = cfg.get("optim_wrapper")
+    if isinstance(wrapper, dict):
+        _refuse_several(wrapper)
     if not isinstance(wrapper, dict) or "constructor" in wrapper:
         return
     _check(wrapper, "OptimWrapper", OPTIM_WRAPPERS, "optim_wrapper", BUILDER)
@@ -28,6 +32,18 @@ def check_optim_wrapper(cfg: Config) -> None:
         _check(
             wrapper["optimizer"], None, OPTIMIZERS, "optim_wrapper.optimizer", {"type", "_scope_"}
         )
+
+
+def _refuse_several(wrappers: dict) -> None:
+    for name, inner in wrappers.items():
+        kind = inner.get("type") if isinstance(inner, dict) else None
+        found = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
+        if isinstance(found, type) and issubclass(found, SharpnessOptimWrapper):
+            raise InputError(
+                f"optim_wrapper.{name}.type={kind!r}: a sharpness-aware wrapper cannot be one of "
+                "several (OptimWrapperDict). Its further passes replay the whole model's forward, "
+                "and such models step through their parts instead: give them OptimWrapper"
+            )
 
 
 def _check(fields: dict, default: str | None, registry, place: str, known: set[str]) -> None:

@@ -73,3 +73,13 @@ def test_misspelt_optimizer_settings_are_named(change, words):
     check_optim_wrapper(Config(dict(optim_wrapper={**wrapper, **right})))
     with pytest.raises(InputError, match=words):
         check_optim_wrapper(Config(dict(optim_wrapper={**wrapper, **change})))
+
+
+def test_a_sharpness_aware_wrapper_among_several_is_refused():
+    plain = dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.1))
+    sharp = dict(type="BSAMOptimWrapper", optimizer=dict(type="SGD", lr=0.1))
+    several = dict(constructor="MyConstructor", generator=plain, discriminator=plain)
+    check_optim_wrapper(Config(dict(optim_wrapper=several)))
+    several["discriminator"] = sharp
+    with pytest.raises(InputError, match="discriminator.type='BSAMOptimWrapper'.*OptimWrapperDict"):
+        check_optim_wrapper(Config(dict(optim_wrapper=several)))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from mmengine.model import BaseModel
-from mmengine.optim import LinearParamScheduler, OptimWrapper, build_optim_wrapper
+from mmengine.optim import LinearParamScheduler, OptimWrapper, OptimWrapperDict, build_optim_wrapper
 from torch import nn
 
 from bsam_suite.engine import BSAMOptimWrapper, SharpnessOptimWrapper
@@ -233,7 +233,22 @@ def test_models_that_cannot_be_replayed_are_refused():
             inputs["x"].mul_(2)
             return super().forward(inputs, mode)
 
-    for model, words in ((Twice(), "2 times"), (Scaled(), "loss of"), (InPlace(), "in place")):
+    class Parts(Messy):
+        """As with an OptimWrapperDict: its parts are called, each with a wrapper of its own."""
+
+        def train_step(self, data, optim_wrapper):
+            wrappers = OptimWrapperDict(stem=optim_wrapper)
+            with wrappers["stem"].optim_context(self):
+                loss = self.stem(data["inputs"]["x"]).square().mean()
+            wrappers["stem"].update_params(loss)
+
+    parts = (Parts(), "0 times.*OptimWrapperDict")
+    for model, words in (
+        parts,
+        (Twice(), "2 times"),
+        (Scaled(), "loss of"),
+        (InPlace(), "in place"),
+    ):
         before = state(model)
         with pytest.raises(InputError, match=words):
             model.train_step(batch(), bsam(model))
