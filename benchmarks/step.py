@@ -71,6 +71,13 @@ def _ending_clean(optimizer: torch.optim.Optimizer, step: Step) -> Step:
     return lambda: (step(), optimizer.zero_grad())
 
 
+def contestants(model: nn.Module, loss: Callable[[], Tensor], rules: list[str]) -> dict[str, Step]:
+    steps = {name: rule_step(model, loss, name) for name in rules}
+    steps["BSAM as published"] = published_step(model, loss)
+    steps["SAM of pytorch_optimizer"] = peer_step(model, loss)
+    return steps
+
+
 def count_passes(model: nn.Module, step: Step) -> int:
     """How often a step runs the model."""
     calls = []
@@ -81,6 +88,10 @@ def count_passes(model: nn.Module, step: Step) -> int:
 
 
 def seconds(step: Step, device: str) -> float:
+    """Time of the second of two steps, as in training: a step follows one of its own kind."""
+    step()
+    if device == "cuda":
+        torch.cuda.synchronize()
     start = time.perf_counter()
     step()
     if device == "cuda":
@@ -99,9 +110,7 @@ def main() -> None:
     args = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model, loss = build(args.model, args.batch, device)
-    steps = {name: rule_step(model, loss, name) for name in args.rules}
-    steps["BSAM as published"] = published_step(model, loss)
-    steps["SAM of pytorch_optimizer"] = peer_step(model, loss)
+    steps = contestants(model, loss, args.rules)
     passes = {name: count_passes(model, step) for name, step in steps.items()}
     limits = {n: passes_and_step(model, loss, n) for n in sorted(set(passes.values()))}
     everything = [*limits.values(), *steps.values()]
@@ -112,7 +121,9 @@ def main() -> None:
     for i in track(range(args.rounds), "rounds", transient=True):
         for step in everything[i % len(everything) :] + everything[: i % len(everything)]:
             times[step].append(seconds(step, device))
+    # Of first steps, in which all that a contestant keeps from step to step comes into being.
     plain = peak_memory(passes_and_step(model, loss, 1), device)
+    fresh = contestants(model, loss, args.rules)
     copy = sum(p.numel() * p.element_size() for p in model.parameters())
 
     height, width = IMAGE[args.model]
@@ -124,7 +135,7 @@ def main() -> None:
     for name, step in steps.items():
         ratios = [a / b for a, b in zip(times[step], times[limits[passes[name]]])]
         low, middle, high = statistics.quantiles(ratios, n=4)
-        extra = (peak_memory(step, device) - plain) / copy
+        extra = (peak_memory(fresh[name], device) - plain) / copy
         time_over = f"{middle:.3f} ({low:.3f} to {high:.3f})"
         print(f"{name:<26}{time_over:<30}{extra:.2f} copies")
 

@@ -58,7 +58,7 @@ class Rule:
 
     - ``h.lr`` the learning rate and ``h.initial_lr`` the one that the scheduler began with
       (``h.lr`` where no scheduler has recorded one),
-    - ``h.w`` the weights, a :class:`Vector` to read; they stand at w whenever the rule's code runs,
+    - ``h.w`` the weights w, a :class:`Vector` to read,
     - ``h.memory`` what the rule keeps from step to step, see :class:`Memory`.
 
     Args:

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.forward_state import ForwardState, ModuleState
+from bsam_suite.sharpness.home import Home
 from bsam_suite.sharpness.memory import Memory
 from bsam_suite.sharpness.parallel import average_gradients, data_parallel, without_sync
 from bsam_suite.sharpness.rule import Rule
@@ -55,7 +56,7 @@ class SharpnessStep:
         rule.enter(optimizer.param_groups, f"a parameter group of {place}")
         self.rule, self.optimizer = rule, optimizer
         self.local, self.nonfinite = perturbation == "local", nonfinite
-        self.memory = Memory(optimizer, scale)
+        self.memory, self.home = Memory(optimizer, scale), Home()
         #: Steps skipped so far because of a gradient that was not finite.
         self.skipped = 0
 
@@ -91,7 +92,9 @@ class SharpnessStep:
         parallel = data_parallel(model)
         try:
             with self.passes(model):
-                losses, finite = walk(self.rule, self.optimizer.param_groups, visit, self.memory)
+                losses, finite = walk(
+                    self.rule, self.optimizer.param_groups, visit, self.memory, self.home
+                )
             if self.local and parallel is not None:
                 average_gradients(parallel)
                 grads = Vector([[p.grad for p in self.parameters()]])

@@ -135,8 +135,7 @@ class Vector:
         for mine, theirs, a in zip(self.groups, other.groups, self._numbers(alpha)):
             both = _both(mine, theirs)
             if both:
-                ours, others = [mine[i] for i in both], [theirs[i] for i in both]
-                torch._foreach_add_(ours, others, alpha=a)
+                add_scaled_([mine[i] for i in both], [theirs[i] for i in both], a)
             for i, (m, t) in enumerate(zip(mine, theirs)):
                 if m is None and t is not None:
                     mine[i] = t * a
@@ -163,6 +162,20 @@ class Vector:
         return number if isinstance(number, PerGroup) else [number] * len(self.groups)
 
 
+def add_scaled_(
+    targets: list[Tensor], tensors: list[Tensor], factor: float, divisor: float = 1.0
+) -> None:
+    """``targets += factor * tensors / divisor`` in place."""
+    if factor != divisor and all(t.dtype == torch.float64 for t in targets):
+        # Double precision is for comparisons: here in the published codes' order of operations,
+        # since Adam makes whole steps of gradients that are nothing but rounding.
+        products = torch._foreach_mul(tensors, factor)
+        torch._foreach_div_(products, divisor)
+        torch._foreach_add_(targets, products)
+    else:
+        torch._foreach_add_(targets, tensors, alpha=factor / divisor)
+
+
 def _both(mine: list[Tensor | None], theirs: list[Tensor | None]) -> list[int]:
     """Where both have a tensor."""
     return [i for i, (m, t) in enumerate(zip(mine, theirs)) if m is not None and t is not None]
@@ -181,7 +194,7 @@ def _put(new: list, where: list[int], function: Callable, *operands: list, **kwa
 def _squares(tensors: list[Tensor]) -> list[float]:
     """The square of the Euclidean norm of each tensor, over all its shards."""
     dtype = _sum_dtype(tensors)
-    if dtype == torch.float64:  # for comparisons, see _move in walk.py
+    if dtype == torch.float64:  # for comparisons, see add_scaled_
         return sums_over_shards(tensors, lambda ts: _stack([t.square().sum() for t in ts]))
     return sums_over_shards(
         tensors, lambda ts: _stack(torch._foreach_norm(ts, 2, dtype=dtype)).square()

@@ -49,7 +49,7 @@ class BSAM(Rule):
         max_norm = g_max.norm()
         # g_max becomes g_max + g as soon as g is free: two vectors are held at a time, not three.
         g_min = yield self.point(h, g, -rho_min, "loss_min", then=lambda: g_max.absorb_(g))
-        return g_max.add_(g_min.mul_(-ratio(max_norm, g_min.norm())))
+        return g_max.add_(g_min, alpha=-ratio(max_norm, g_min.norm()))
 
     def point(self, h: SimpleNamespace, g: Vector, rho: PerGroup, name: str, **kwargs) -> Along:
         """The point at distance rho from w, along g."""
