@@ -1,0 +1,36 @@
+"""The images that a config is run on: the user's where a ``data_root`` is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bsam_suite.compat import is_missing
+from bsam_suite.engine.config import cfg_option
+from bsam_suite.errors import InputError
+
+HOW_TO_ADD = "is missing: pip install -e '.[classification]'"
+
+CIFAR = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
+"""Our config of a CIFAR set and the folder that torchvision unpacks it to."""
+
+
+def data(built_in: str = "digits", folder: str = "folder") -> str:
+    """Which config of ``_base_`` to inherit.
+
+    Without a ``data_root`` that is ``built_in``; with one, CIFAR-10 or CIFAR-100 if torchvision has
+    unpacked it there, else ``folder``. A root that lacks something is not passed over: the config
+    checks it.
+
+    Raises:
+        InputError: torchvision is not installed.
+    """
+    if is_missing("torchvision"):
+        raise InputError(f"torchvision {HOW_TO_ADD}")
+    root = cfg_option("data_root")
+    if root is None:
+        return f"./_base_/{built_in}.py"
+    if folder == "folder":
+        for name, unpacked in CIFAR.items():
+            if (Path(root) / unpacked).is_dir():
+                return f"./_base_/{name}.py"
+    return f"./_base_/{folder}.py"

@@ -1,0 +1,73 @@
+"""Decode a whole set of images into one tensor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from bsam_suite.errors import InputError
+
+
+def decode(
+    load: Callable[[int], Image.Image], names: list[str], size: int | None, threads: int = 1
+) -> Tensor:
+    """Decode images once, to RGB.
+
+    Args:
+        load: gives image i; has to bear ``threads`` calls at the same time.
+        names: what to call each image in an error.
+        size: side in pixels that each image is cut square and resized to; None takes the images
+            as they are, which then have to be of one size.
+        threads: how many images to decode at the same time.
+
+    Returns:
+        (N, H, W, 3) uint8.
+
+    Raises:
+        InputError: an image that cannot be read, images of unequal size, or more than fits into
+            memory.
+    """
+    if size is not None and size < 1:
+        raise InputError(f"image_size={size}: give a side in pixels, such as 32")
+
+    def picture(i: int) -> Image.Image:
+        try:
+            image = load(i).convert("RGB")
+        except (OSError, SyntaxError, ValueError) as error:  # what PIL raises for damaged files
+            raise InputError(
+                f"{names[i]} cannot be read ({error}): mend or remove this image"
+            ) from error
+        return image if size is None else ImageOps.fit(image, (size, size))
+
+    width, height = picture(0).size
+    needed = len(names) * height * width * 3
+    if needed > 0.8 * _memory():
+        raise InputError(
+            f"{len(names)} images of {width}x{height} take {needed / 2**30:.1f} GiB decoded, more "
+            "than this machine's memory bears: set a smaller image_size, such as 64"
+        )
+    images = torch.empty(len(names), height, width, 3, dtype=torch.uint8)
+    array = images.numpy()
+
+    def fill(i: int) -> None:
+        image = picture(i)
+        if image.size != (width, height):
+            raise InputError(
+                f"{names[i]} is {image.width}x{image.height}, {names[0]} {width}x{height}: set "
+                "--cfg-options image_size=SIDE, which cuts all images to one square size"
+            )
+        array[i] = image
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(fill, range(len(names))):
+            pass
+    return images
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

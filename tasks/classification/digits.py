@@ -1,0 +1,65 @@
+"""Handwritten digits that come with scikit-learn."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.registry import DATASETS
+from torch.nn import functional as F
+
+from bsam_suite.compat import is_missing
+from bsam_suite.errors import InputError
+from tasks.classification.choose import HOW_TO_ADD
+from tasks.classification.images import Images
+
+
+@DATASETS.register_module()
+class Digits(Images):
+    """1797 handwritten digits of 8x8 pixels in 17 shades, enlarged to RGB images.
+
+    The test set of the UCI "Optical Recognition of Handwritten Digits" (E. Alpaydin, C. Kaynak,
+    1998), as in ``sklearn.datasets.load_digits``. It has no official split: a fifth of each class,
+    drawn with ``seed``, is the test set.
+
+    Args:
+        split: ``"train"`` or ``"test"``.
+        digits: which digits to take; their place in this list is their label. Default: all.
+        size: side of the images in pixels.
+        seed: of the split.
+
+    Raises:
+        InputError: scikit-learn is not installed, an unknown split, or something that is no digit.
+    """
+
+    def __init__(
+        self,
+        split: str,
+        digits: list[int] | None = None,
+        size: int = 16,
+        seed: int = 0,
+    ) -> None:
+        if is_missing("sklearn"):
+            raise InputError(f"scikit-learn {HOW_TO_ADD}")
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+
+        if split not in ("train", "test"):
+            raise InputError(f"split={split!r} of Digits: give 'train' or 'test'")
+        digits = list(range(10)) if digits is None else list(digits)
+        if not digits or len({*digits}) < len(digits) or not {*digits} <= {*range(10)}:
+            raise InputError(f"digits={digits} of Digits: give different numbers from 0 to 9")
+        grey, labels = load_digits(return_X_y=True)
+        # Split before digits are chosen, so that no choice moves an image to the other side.
+        train, test = train_test_split(
+            range(len(labels)), test_size=0.2, random_state=seed, stratify=labels
+        )
+        chosen = torch.tensor(train if split == "train" else test)
+        grey, labels = torch.tensor(grey)[chosen], torch.tensor(labels)[chosen]
+        label_of = torch.full((10,), -1)
+        label_of[digits] = torch.arange(len(digits))
+        labels = label_of[labels]
+        grey, labels = grey[labels >= 0], labels[labels >= 0]
+        images = F.interpolate(
+            grey.view(-1, 1, 8, 8) * (255 / 16), (size, size), mode="bilinear", align_corners=False
+        )
+        images = images.round().to(torch.uint8).permute(0, 2, 3, 1).repeat(1, 1, 1, 3)
+        super().__init__(images, labels, [str(digit) for digit in digits])

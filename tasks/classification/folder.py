@@ -1,0 +1,62 @@
+"""Images in a folder of folders, one a class."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from mmengine.registry import DATASETS
+from torchvision.datasets import ImageFolder
+
+from bsam_suite.errors import InputError
+from tasks.classification.decode import decode
+from tasks.classification.images import Images
+
+SPLITS = {"train": ("train",), "val": ("val", "test"), "test": ("test", "val")}
+"""Names of the folder of each split; the first that is there is taken."""
+
+
+@DATASETS.register_module()
+class FolderImages(Images):
+    """A split of a folder as torchvision's ``ImageFolder`` reads it.
+
+    ``DATA_ROOT/train/CLASS/*`` and ``DATA_ROOT/val/CLASS/*`` or ``DATA_ROOT/test/CLASS/*``.
+    Validation takes the images of ``test/`` where there is no ``val/``, and the other way round.
+
+    Args:
+        data_root: the folder.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        size: side in pixels that images are cut square and resized to; None: they are of one size.
+
+    Raises:
+        InputError: as :func:`open_folder` and :func:`tasks.classification.decode.decode`.
+    """
+
+    def __init__(self, data_root: str, split: str, size: int | None = None) -> None:
+        folder = open_folder(data_root, split)
+        paths = [path for path, _ in folder.samples]
+        # PIL lets other threads run while it decodes.
+        images = decode(lambda i: folder.loader(paths[i]), paths, size, os.cpu_count() or 1)
+        super().__init__(images, torch.tensor(folder.targets), folder.classes)
+
+
+def open_folder(data_root: str, split: str) -> ImageFolder:
+    """List the images of a split without reading them.
+
+    Raises:
+        InputError: a missing folder, no classes, or a class without images.
+    """
+    root, remedy = Path(data_root), "give a folder with train/CLASS/ and val/CLASS/ or test/CLASS/"
+    if not root.is_dir():
+        raise InputError(f"data_root={data_root} is not a folder: {remedy}")
+    if split not in SPLITS:
+        raise InputError(f"split={split!r} of FolderImages: give one of {', '.join(SPLITS)}")
+    found = [root / name for name in SPLITS[split] if (root / name).is_dir()]
+    if not found:
+        names = " nor ".join(f"{name}/" for name in SPLITS[split])
+        raise InputError(f"data_root={data_root} has no {names}: {remedy}")
+    try:
+        return ImageFolder(str(found[0]))
+    except FileNotFoundError as error:  # its message names the empty classes
+        raise InputError(f"{found[0]}: {error} Add images, or remove the empty folders") from error

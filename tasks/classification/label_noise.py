@@ -1,0 +1,43 @@
+"""Wrong labels on purpose."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from mmengine.registry import DATASETS
+
+from bsam_suite.errors import InputError
+from tasks.classification.images import Images
+
+
+@DATASETS.register_module()
+class LabelNoise(Images):
+    """A data set in which a share of the labels is wrong: symmetric label noise.
+
+    Exactly ``round(rate * N)`` images, drawn at random, get the label of another class, each other
+    class being equally likely. A rate of ``(C - 1) / C`` leaves no information in the labels.
+
+    Args:
+        dataset: config of an ``Images`` data set with at least two classes.
+        rate: share of wrong labels, 0 to 1.
+        seed: of the choice; the same images get the same labels in every run.
+
+    Raises:
+        InputError: a rate outside of 0 to 1, or a single class.
+    """
+
+    def __init__(self, dataset: dict, rate: float, seed: int = 0) -> None:
+        if not 0 <= rate <= 1:
+            raise InputError(
+                f"rate={rate} of LabelNoise: give a share from 0 (no noise) to 1 (all labels wrong)"
+            )
+        clean: Images = DATASETS.build(dataset)
+        rng, classes = np.random.default_rng(seed), len(clean.classes)
+        if classes < 2 and rate > 0:
+            raise InputError(f"rate={rate} of LabelNoise: {dataset} has only one class")
+        wrong = torch.from_numpy(rng.permutation(len(clean))[: round(rate * len(clean))])
+        labels = clean.labels.clone()
+        if len(wrong):
+            shift = torch.from_numpy(rng.integers(1, classes, len(wrong)))
+            labels[wrong] = (labels[wrong] + shift) % classes
+        super().__init__(clean.images, labels, clean.classes)

@@ -1,0 +1,67 @@
+"""Models of torchvision and timm by name."""
+
+from __future__ import annotations
+
+import difflib
+
+import torchvision
+from mmengine.registry import MODELS
+from torch import nn
+
+from bsam_suite.compat import is_missing
+from bsam_suite.errors import InputError
+
+
+@MODELS.register_module(name="TorchvisionModel")
+def torchvision_model(name: str, num_classes: int, **arguments) -> nn.Module:
+    """Classification model ``name`` of torchvision, with random weights.
+
+    Args:
+        name: as in ``torchvision.models.list_models(torchvision.models)``.
+        num_classes: number of logits.
+        **arguments: of the model's constructor.
+
+    Raises:
+        InputError: no such model, or an argument that it does not take.
+    """
+    models = torchvision.models
+    names = models.list_models(models)
+    if name not in names:
+        raise InputError(f"name={name!r} of TorchvisionModel{_hint(name, names)}")
+    # Those with auxiliary heads give several outputs while training, as no loss here expects.
+    if name in ("googlenet", "inception_v3"):
+        arguments = dict(aux_logits=False, init_weights=True) | arguments
+    try:
+        return models.get_model(name, num_classes=num_classes, **arguments)
+    except TypeError as error:
+        raise InputError(f"TorchvisionModel {name}: {error}") from error
+
+
+@MODELS.register_module(name="TimmModel")
+def timm_model(name: str, num_classes: int, **arguments) -> nn.Module:
+    """Model ``name`` of timm, with random weights.
+
+    Args:
+        name: as in ``timm.list_models()``.
+        num_classes: number of logits.
+        **arguments: of ``timm.create_model``, such as ``img_size``.
+
+    Raises:
+        InputError: timm is not installed, no such model, or an argument that it does not take.
+    """
+    if is_missing("timm"):
+        raise InputError(f"TimmModel {name}: timm is missing: pip install -e '.[timm]'")
+    import timm
+
+    if not timm.is_model(name):
+        raise InputError(f"name={name!r} of TimmModel{_hint(name, timm.list_models())}")
+    try:
+        return timm.create_model(name, num_classes=num_classes, **arguments)
+    except TypeError as error:
+        raise InputError(f"TimmModel {name}: {error}") from error
+
+
+def _hint(name: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names[:8])}, ..."
+    return f" is no model: {hint}"

@@ -1,0 +1,24 @@
+"""How many images are told right."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
+
+
+@METRICS.register_module()
+class TopAccuracy(BaseMetric):
+    """``accuracy`` and, with more than five classes, ``accuracy_top5``: fractions, 0 to 1."""
+
+    def process(self, data_batch, data_samples) -> None:
+        """Take ``scores`` (num_classes,) and ``label`` of each image."""
+        for sample in data_samples:
+            scores, label = sample["scores"], sample["label"]
+            right = dict(accuracy=int(scores.argmax()) == label)
+            if len(scores) > 5:
+                right["accuracy_top5"] = label in scores.topk(5).indices.tolist()
+            self.results.append(right)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        return {name: float(np.mean([right[name] for right in results])) for name in results[0]}

@@ -1,0 +1,18 @@
+"""Everything that a classification config needs registered; named in its ``custom_imports``."""
+
+from bsam_suite import engine  # noqa: F401
+from tasks.classification import (  # noqa: F401
+    classifier,
+    digits,
+    few_labels,
+    folder,
+    label_noise,
+    libraries,
+    metrics,
+    preflight,
+    preprocessor,
+    pyramidnet,
+    resnet,
+    torchvision_images,
+    wide_resnet,
+)

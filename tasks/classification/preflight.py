@@ -1,0 +1,82 @@
+"""What a classification config checks and completes before any long work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import FUNCTIONS
+
+from bsam_suite.errors import InputError
+from tasks.classification.folder import open_folder
+from tasks.classification.transfer import read_weights
+
+
+@FUNCTIONS.register_module()
+def check_images(cfg: Config) -> None:
+    """Say which images are used, check folders, and set the number of classes that they have.
+
+    Raises:
+        InputError: a missing or empty folder, or classes that differ between the splits or from
+            ``model.num_classes``.
+    """
+    loaders = ("train_dataloader", "val_dataloader", "test_dataloader")
+    sets = {name: _source(cfg[name].dataset) for name in loaders if cfg.get(name)}
+    first = next(iter(sets.values()))
+    if first.type == "Digits":
+        print(
+            "Data: scikit-learn's handwritten digits. For your own images, or CIFAR as torchvision "
+            "unpacks it, add --cfg-options data_root=DIR",
+            flush=True,
+        )
+    else:
+        print(f"Data: {first.get('data_root') or first.get('root')}", flush=True)
+    folders = {n: open_folder(s.data_root, s.split) for n, s in sets.items() if s.type == FOLDER}
+    if not folders:
+        return
+    names, folder = next(iter(folders.values())).classes, next(iter(folders.values())).root
+    for other in folders.values():
+        differ = sorted({*names} ^ {*other.classes})
+        if differ:
+            raise InputError(
+                f"{folder} and {other.root} hold different classes: {', '.join(differ[:5])} "
+                f"in one of them only. Give both a folder for each class"
+            )
+    if cfg.model.get("num_classes") not in (None, len(names)):
+        raise InputError(
+            f"model.num_classes={cfg.model.num_classes}, but {folder} has {len(names)} classes: "
+            "leave it out"
+        )
+    cfg.model.num_classes = len(names)
+
+
+FOLDER = "FolderImages"
+
+
+@FUNCTIONS.register_module()
+def check_transfer(cfg: Config, pretrain: str | None = None) -> None:
+    """Check the weights that training starts from; a resumed run does not need them.
+
+    Args:
+        pretrain: command that makes them, where the suite has one.
+
+    Raises:
+        InputError: there are none.
+    """
+    if cfg.get("resume") or cfg.get("load_from"):
+        cfg.model.transfer_from = None
+        return
+    file = cfg.model.get("transfer_from")
+    if file is None:
+        raise InputError(
+            "model.transfer_from is not set: add --cfg-options model.transfer_from=FILE, a "
+            "checkpoint of this task or the weights of a model of torchvision or timm"
+        )
+    if pretrain and not Path(file).is_file():
+        raise InputError(f"model.transfer_from={file} does not exist: make it by {pretrain}")
+    read_weights(file)
+
+
+def _source(dataset: dict) -> dict:
+    """The config of the data set inside of all wrappers."""
+    return _source(dataset.dataset) if "dataset" in dataset else dataset

@@ -1,0 +1,62 @@
+"""The data sets of torchvision."""
+
+from __future__ import annotations
+
+import difflib
+
+import torch
+import torchvision
+from mmengine.registry import DATASETS
+
+from bsam_suite.errors import InputError
+from tasks.classification.decode import decode
+from tasks.classification.images import Images
+
+
+@DATASETS.register_module()
+class TorchvisionImages(Images):
+    """A data set of ``torchvision.datasets`` whose items are pairs (image, class).
+
+    Args:
+        name: its class, such as ``"CIFAR10"``.
+        size: side in pixels that images are cut square and resized to; None: they are of one size.
+        **arguments: of its constructor, such as ``root``, ``train`` and ``download``.
+
+    Raises:
+        InputError: no such data set, it cannot be opened, or its items are of another kind.
+    """
+
+    def __init__(self, name: str, size: int | None = None, **arguments) -> None:
+        names = torchvision.datasets.__all__
+        if name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
+            raise InputError(f"name={name!r} of TorchvisionImages is no data set: {hint}")
+        try:
+            source = getattr(torchvision.datasets, name)(**arguments)
+        except (RuntimeError, OSError, TypeError, ValueError) as error:
+            said = ", ".join(f"{k}={v!r}" for k, v in arguments.items())
+            raise InputError(
+                f"torchvision's {name}({said}) cannot be opened: {error} Give the folder that "
+                "torchvision unpacked it to as data_root, or let it fetch the set by "
+                f"python -c \"import torchvision; torchvision.datasets.{name}('DIR', "
+                'download=True)"'
+            ) from error
+        labels = []
+
+        def load(i: int):
+            image, label = source[i]
+            if i == len(labels):
+                labels.append(label)
+            return image
+
+        try:
+            images = decode(load, [f"image {i} of {name}" for i in range(len(source))], size)
+            labels = torch.tensor([int(label) for label in labels])
+        except (AttributeError, TypeError) as error:
+            raise InputError(
+                f"items of torchvision's {name} are not pairs (image, class): choose a data set "
+                "for classification"
+            ) from error
+        classes = getattr(source, "classes", None) or map(str, range(int(labels.max()) + 1))
+        super().__init__(images, labels, list(classes))
