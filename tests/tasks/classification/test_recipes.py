@@ -1,0 +1,110 @@
+"""The configs: what they choose, the published recipe, and what is checked before long work."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.registry import MODELS
+from PIL import Image
+
+from bsam_suite.engine.check_optim import check_optim_wrapper
+from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.errors import InputError
+
+CONFIGS = Path(__file__).parents[3] / "configs/classification"
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.py"))
+
+
+def load(name, **options):
+    return load_config(str(CONFIGS / f"{name}.py"), options)
+
+
+@pytest.fixture
+def root(tmp_path):
+    for split in ("train", "test"):
+        for name in ("ant", "bee", "fly"):
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(tmp_path / split / name / "0.png")
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_config_builds(name, root):
+    for options in ({}, dict(data_root=root)):
+        if "pretrain" in name and options:
+            continue
+        cfg = load(name, **options)
+        check_optim_wrapper(cfg)
+        if options:
+            cfg.preflight = [entry for entry in cfg.preflight if entry.type == "check_images"]
+            preflight(cfg)
+            assert cfg.model.num_classes == 3
+            assert cfg.val_dataloader.dataset.data_root == root
+        with torch.device("meta"):
+            model = MODELS.build({**cfg.model, "data_preprocessor": None})
+        assert model.num_classes == model.net.fc.out_features
+        rule = cfg.optim_wrapper.get("type", "OptimWrapper")
+        expected = dict(sgd="OptimWrapper", sam="SharpnessOptimWrapper", bsam="BSAMOptimWrapper")
+        assert rule == expected.get(name.split("_")[-1], "OptimWrapper")
+
+
+@pytest.mark.parametrize("net", ["resnet18", "wrn28-10", "pyramidnet110"])
+@pytest.mark.parametrize(
+    "classes, unpacked", [(10, "cifar-10-batches-py"), (100, "cifar-100-python")]
+)
+def test_the_recipe_is_the_papers(net, classes, unpacked, tmp_path):
+    (tmp_path / unpacked).mkdir()
+    cfg = load(f"{net}_bsam", data_root=str(tmp_path))
+    assert cfg.train_dataloader.batch_size == 128 and cfg.train_cfg.max_epochs == 200
+    wanted = dict(type="SGD", lr=0.05, momentum=0.9, weight_decay=1e-3)
+    assert cfg.optim_wrapper.to_dict() == dict(
+        type="BSAMOptimWrapper", rho=0.05, rho_min=0.05, optimizer=wanted
+    )
+    assert [s.to_dict() for s in cfg.param_scheduler] == [
+        dict(type="CosineAnnealingLR", end=200, convert_to_iter_based=True)
+    ]
+    assert cfg.model.label_smoothing == 0.1 and cfg.model.num_classes == classes
+    augment = cfg.model.data_preprocessor
+    assert (augment.crop_padding, augment.flip, augment.cutout) == (4, True, 16)
+    train, test = cfg.train_dataloader.dataset, cfg.test_dataloader.dataset
+    assert train.rate == 0 and train.dataset.root == test.root == str(tmp_path)
+    assert (train.dataset.train, test.train) == (True, False)
+    assert train.dataset.name == f"CIFAR{classes}"
+    larger = load(f"{net}_bsam", data_root=str(tmp_path), image_size=40)
+    assert larger.train_dataloader.dataset.dataset.size == larger.val_dataloader.dataset.size == 40
+
+
+def test_the_schedule_ends_with_the_training():
+    for epochs in (7, 90):
+        cfg = load("resnet18_sgd", **{"train_cfg.max_epochs": epochs})
+        assert not {"epochs", "in_memory"} & set(cfg)  # what would be set without an effect
+        assert cfg.param_scheduler[0].end == cfg.train_cfg.max_epochs == epochs
+
+
+def test_folders_are_checked_first(root):
+    def refused(match, **options):
+        with pytest.raises(InputError, match=match):
+            preflight(load("resnet18_bsam", **dict(dict(data_root=root), **options)))
+
+    refused("no_such is not a folder", data_root="no_such")
+    refused("model.num_classes=4, but .* has 3 classes", **{"model.num_classes": 4})
+    (Path(root) / "test/ant").rename(Path(root) / "test/wasp")
+    refused("hold different classes: ant, wasp")
+
+
+def test_weights_to_start_from_are_asked_for(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"epoch_10.pth does not exist: make it by python tools"):
+        preflight(load("transfer_bsam"))
+    with pytest.raises(InputError, match=r"model.transfer_from is not set"):
+        preflight(load("transfer_bsam", data_root=root))
+    cfg = load("transfer_bsam")
+    cfg.load_from = "a run to resume, or a checkpoint to test"
+    preflight(cfg)
+    assert cfg.model.transfer_from is None
+    # The name in the config is that of what the pretraining writes.
+    pretrain = load("pretrain_digits-0-4")
+    assert load("transfer_bsam").model.transfer_from == (
+        f"work_dirs/pretrain_digits-0-4/epoch_{pretrain.train_cfg.max_epochs}.pth"
+    )
+    assert pretrain.train_dataloader.dataset.dataset.digits == [0, 1, 2, 3, 4]
