@@ -104,6 +104,11 @@ def test_the_head_is_found_in_other_families(name, head):
         find_head(net, 7)
 
 
+def test_the_head_is_the_last_of_several_layers_of_its_width():
+    with torch.device("meta"):
+        assert find_head(torchvision.models.resnet18(num_classes=64), 64) == "fc."
+
+
 def test_weights_that_do_not_fit_are_named(tmp_path):
     file = str(tmp_path / "weights.pth")
     torch.save(torchvision.models.resnet18().state_dict(), file)
