@@ -1,0 +1,81 @@
+"""Set the quantizers of a model by the first data that it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from bsam_suite.errors import InputError
+from tasks.quantization.quantizers import FakeQuantizer
+
+
+def quantizers(model: nn.Module) -> dict[str, FakeQuantizer]:
+    """The quantizers of ``model`` by name."""
+    return {n: m for n, m in model.named_modules() if isinstance(m, FakeQuantizer)}
+
+
+def needs_calibration(model: nn.Module) -> bool:
+    """Whether some quantizer of ``model`` cannot be used yet."""
+    return any(quantizer.needs_calibration() for quantizer in quantizers(model).values())
+
+
+@torch.no_grad()
+def calibrate(
+    model: nn.Module, batches: Iterable[Any], forward: Callable[[Any], Any] | None = None
+) -> int:
+    """Run ``model`` in float on ``batches`` and set all quantizers by what they see.
+
+    The model is in evaluation mode meanwhile; its own parameters and statistics stay.
+
+    Args:
+        model: a converted model.
+        batches: what ``forward`` takes, one by one.
+        forward: runs the model on a batch. Default ``model(batch)``.
+
+    Returns:
+        The number of batches.
+
+    Raises:
+        InputError: there is no batch, no quantizer, or one that no batch reaches. Quantizers stay
+            as they were.
+    """
+    found = quantizers(model)
+    if not found:
+        raise InputError(
+            f"{type(model).__name__} has no quantizer to calibrate: convert it first with "
+            "tasks.quantization.convert.quantize"
+        )
+    modes = {module: module.training for module in model.modules()}
+    count = 0
+    try:
+        for quantizer in found.values():
+            quantizer.start_calibration()
+        model.eval()
+        for batch in batches:
+            (forward or model)(batch)
+            count += 1
+        _check_reached(found, count)
+        for quantizer in found.values():
+            quantizer.finish_calibration()
+    finally:
+        for quantizer in found.values():
+            quantizer.cancel_calibration()
+        for module, mode in modes.items():
+            module.training = mode
+    return count
+
+
+def _check_reached(found: dict[str, FakeQuantizer], count: int) -> None:
+    if count == 0:
+        raise InputError("calibration got no batch: give at least one")
+    missed = [name for name, quantizer in found.items() if not quantizer.saw_data()]
+    if missed:
+        layers = list(dict.fromkeys(name.rpartition(".")[0] for name in missed))
+        more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
+        raise InputError(
+            f"calibration on {count} batches never called {', '.join(layers[:3])}{more}: the model "
+            "uses the weight by itself, or not at all in evaluation; name the layer in skip"
+        )

@@ -1,0 +1,63 @@
+"""A quantized model by the config of the float one."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from mmengine.config import ConfigDict
+from mmengine.logging import print_log
+from mmengine.registry import MODELS
+from torch import nn
+
+from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
+from tasks.quantization.convert import layer_bits, quantize
+
+
+@MODELS.register_module("Quantized")
+def quantized(model: dict, quantization: dict, checkpoint: str | None = None) -> nn.Module:
+    """Build a float model and quantize it; the result is of the float model's own class.
+
+    When a training starts, the float model's initialization and then ``checkpoint`` give the
+    weights; activations are calibrated by ``CalibrationHook``. To evaluate, or to go on with, a
+    quantized checkpoint, the float one need not exist.
+
+    Args:
+        model: config of the float model.
+        quantization: arguments of :func:`tasks.quantization.convert.quantize`.
+        checkpoint: file with the float model's weights, to start training from.
+
+    Raises:
+        InputError: see :func:`tasks.quantization.convert.quantize`; when training starts, a
+            checkpoint that is missing or of another model.
+
+    Example:
+        >>> model = dict(
+        ...     type='Quantized',
+        ...     model=dict(type='TopdownPoseEstimator', ...),
+        ...     quantization=dict(
+        ...         weight=dict(type='LSQ', bits=4), activation=dict(type='LSQ', bits=4)),
+        ...     checkpoint='float.pth')
+        >>> custom_hooks = [dict(type='CalibrationHook', batches=4)]
+    """
+    built = quantize(MODELS.build(model), **quantization)
+    built.init_weights = partial(_start, built, ConfigDict(model), quantization, checkpoint)
+    return built
+
+
+@torch.no_grad()
+def _start(built: nn.Module, model: dict, quantization: dict, checkpoint: str | None) -> None:
+    """Give ``built`` the weights that training starts from."""
+    # A second float model, since a folded batch norm leaves no place to load it into.
+    source = MODELS.build(model)
+    if hasattr(source, "init_weights"):
+        source.init_weights()
+    if checkpoint is not None:
+        content = read_checkpoint(checkpoint)
+        check_weights(source, content, checkpoint)
+        source.load_state_dict(content.get("state_dict", content))
+    state = quantize(source, **quantization).state_dict()
+    built.load_state_dict(state)
+    table = layer_bits(built)
+    lines = [f"{row.name} W{row.weight_bits}A{row.activation_bits}" for row in table]
+    print_log("Bits of weights and inputs: " + ", ".join(lines), logger="current")
