@@ -85,6 +85,18 @@ def test_no_kernel_for_each_shape(path):
     assert LSQ_FORMULA.forward.plain not in runs and runs
 
 
+def test_each_dtype_has_pytorchs_recompilations_for_itself(path):
+    """The limit is PyTorch's, for each code object; at the limit it would not compile at all."""
+    if path == "plain":
+        pytest.skip("about the compiled path")
+    function = Compiled(double)
+    with torch._dynamo.config.patch(recompile_limit=1), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for x in (X, X.double()):
+            assert torch.equal(function(x, x), 3 * x)
+    assert all(variant.run is not double for variant in function._variants.values())
+
+
 def test_compiled_forward_is_bit_exact(path):
     """Weights exported by their codes are those that training used."""
     x = reals(16, 300)

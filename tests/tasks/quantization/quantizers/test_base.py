@@ -172,16 +172,24 @@ def test_forward_reads_no_flag_once_calibrated(monkeypatch):
     quantizer(x).sum().backward()
 
 
+@pytest.mark.parametrize("cls, kind", ALL)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_activations(dtype):
-    """Under autocast activations are half precision, parameters float32."""
+def test_half_precision_values(dtype, cls, kind):
+    """Under autocast activations are half precision, parameters float32: so is the arithmetic."""
     x = randn(8, 4)
-    quantizer = LSQ(4).initialize(x)
+    quantizer = cls(4, kind=kind).initialize(x).eval()
     half = x.to(dtype).requires_grad_()
-    out = quantizer(half)
-    out.sum().backward()
-    assert out.dtype == half.grad.dtype == dtype and quantizer.step.grad.dtype == torch.float32
-    assert torch.equal(out, quantizer(x.to(dtype).float()).to(dtype))
+    single = x.to(dtype).float().requires_grad_()
+    grad = randn(8, 4, seed=1).to(dtype)
+    out, expected = quantizer(half), quantizer(single)
+    assert out.dtype == dtype and torch.equal(out, expected.to(dtype))
+    out.backward(grad)
+    grads = [p.grad.clone() for p in quantizer.parameters()]
+    quantizer.zero_grad()
+    expected.backward(grad.float())
+    assert torch.equal(half.grad, single.grad.to(dtype))
+    for got, parameter in zip(grads, quantizer.parameters()):
+        assert got.dtype == torch.float32 and torch.equal(got, parameter.grad)
 
 
 def test_observers_follow_training_data_only():
