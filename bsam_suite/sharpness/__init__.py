@@ -1,6 +1,6 @@
 """Sharpness-aware rules and the walk that carries them out. Pure PyTorch."""
 
-from bsam_suite.sharpness.forward_state import ForwardState, ModuleState
+from bsam_suite.sharpness.forward_state import ForwardState, ModuleState, RandomState
 from bsam_suite.sharpness.memory import Memory
 from bsam_suite.sharpness.parallel import without_sync
 from bsam_suite.sharpness.rule import Along, Here, Rule
@@ -22,6 +22,7 @@ __all__ = [
     "Memory",
     "ModuleState",
     "PerGroup",
+    "RandomState",
     "Rule",
     "SAM",
     "SharpnessStep",
