@@ -9,7 +9,7 @@ import torchvision
 from torch import Tensor, nn
 from torchvision.models import VisionTransformer
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import import_mmpose
 
 IMAGE = {"resnet18": (32, 32), "resnet50": (64, 64), "vit_s": (224, 224), "hrnet_w32": (256, 192)}
 """Height and width of the input in pixels."""
@@ -41,7 +41,7 @@ def _model(name: str) -> nn.Module:
     if name == "vit_s":
         return VisionTransformer(224, 16, 12, 6, 384, 1536)
     if name == "hrnet_w32":
-        mend()
+        import_mmpose()
         from mmpose.models import HRNet
 
         return nn.Sequential(HRNet(HRNET_W32), _First(), nn.Conv2d(32, 17, 1))
