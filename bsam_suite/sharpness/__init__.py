@@ -3,6 +3,7 @@
 from bsam_suite.sharpness.forward_state import ForwardState, ModuleState, RandomState
 from bsam_suite.sharpness.memory import Memory
 from bsam_suite.sharpness.parallel import without_sync
+from bsam_suite.sharpness.perturbed import perturbed
 from bsam_suite.sharpness.rule import Along, Here, Rule
 from bsam_suite.sharpness.rules import ASAM, BSAM, GCSAM, GSAM, SAM, AdaptiveBSAM, FriendlySAM
 from bsam_suite.sharpness.step import SharpnessStep
@@ -28,6 +29,7 @@ __all__ = [
     "SharpnessStep",
     "Vector",
     "without_sync",
+    "perturbed",
     "ratio",
     "walk",
 ]

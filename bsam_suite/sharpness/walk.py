@@ -12,6 +12,7 @@ from torch import Tensor
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.home import Home
 from bsam_suite.sharpness.memory import Memory
+from bsam_suite.sharpness.perturbed import perturbing
 from bsam_suite.sharpness.rule import Here, Rule, hyperparameters
 from bsam_suite.sharpness.vector import Vector
 
@@ -68,7 +69,7 @@ def walk(
                 home.leave(point)
             del point  # and with it a direction that nobody else needs
             torch.clear_autocast_cache()  # it holds the weights of the pass before
-            with torch.enable_grad():
+            with torch.enable_grad(), perturbing(not here):
                 losses[name] = evaluate(here).detach()
             gradient = _take_gradient(params)
             finite = finite and math.isfinite(gradient.norm())

@@ -39,6 +39,7 @@ def quantize(
     skip: Sequence[str] = (),
     first_last_bits: int | None = 8,
     fold_batch_norm: bool = False,
+    perturb_rounded: bool = False,
 ) -> nn.Module:
     """A copy of ``model`` in which convolutions and linear layers are quantized.
 
@@ -54,6 +55,8 @@ def quantize(
         first_last_bits: bits of weights and inputs of the first and of the last layer, in the
             order in which the model registers them. None: as all others.
         fold_batch_norm: first fold batch norms into the layers right before them.
+        perturb_rounded: let sharpness-aware rules perturb the rounded weights, Q(w) + e, instead of
+            the weights before rounding, Q(w + e).
 
     Raises:
         InputError: an unusable value, a pattern that matches no layer, or a layer that cannot be
@@ -89,6 +92,7 @@ def quantize(
     for name in chosen:
         bits = {"bits": first_last_bits} if name in ends else {}
         _quantize_layer(name, modules[name], weight, activation, bits)
+        modules[name].weight_quantizer.perturb_rounded = perturb_rounded
     return model
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bsam_suite.errors import InputError
+from bsam_suite.sharpness import perturbed
 from tasks.quantization.rows import Rows, to_rows
 from tasks.quantization.statistics import Statistics
 from tasks.quantization.ste import StraightThrough
@@ -81,6 +82,9 @@ class FakeQuantizer(nn.Module):
         self.signed = True if signed is None and kind == "weight" else signed
         self.dim = None if channels is None else dim if dim is not None else int(kind != "weight")
         self.rows = channels or 1
+        #: Whether a sharpness-aware rule's further passes run at Q(w) + e instead of Q(w + e), with
+        #: e the perturbation: the rounding of the first pass is held. For weights.
+        self.perturb_rounded = False
         #: Name of the layer in messages; conversion sets it.
         self.name = ""
         self.register_buffer("bits", torch.tensor(bits))
@@ -108,7 +112,14 @@ class FakeQuantizer(nn.Module):
             self._statistics.add(to_rows(x, self.dim))
             return x
         self._check_ready()
-        return self.fake_quantize(x)
+        return self._around_rounded(x) if self.perturb_rounded else self.fake_quantize(x)
+
+    def _around_rounded(self, x: Tensor) -> Tensor:
+        if perturbed():
+            return x + self._rounding
+        rounded = self.fake_quantize(x)
+        self._rounding = (rounded - x).detach()
+        return rounded
 
     def fake_quantize(self, x: Tensor) -> Tensor:
         """``x`` rounded, by the parameters as they are."""
