@@ -1,0 +1,26 @@
+"""ResNet-18 quantized by LSQ from a float model: half the epochs, a fifth of the learning rate."""
+
+_base_ = "../../classification/resnet18_sgd.py"
+
+from bsam_suite.engine.config import cfg_option
+from tasks.quantization.recipe import STEP_SIZES, float_checkpoint
+
+custom_imports = dict(imports=["tasks.classification.parts", "tasks.quantization.parts"])
+preflight = [
+    *_base_.preflight,  # noqa: F821
+    dict(type="prepare_float", config="configs/classification/resnet18_sgd.py"),
+]
+model = dict(
+    _delete_=True,
+    type="Quantized",
+    model=_base_.model,  # noqa: F821
+    checkpoint=float_checkpoint("work_dirs/float/resnet18_digits/epoch_30.pth"),
+)
+custom_hooks = [*_base_.custom_hooks, dict(type="CalibrationHook")]  # noqa: F821
+
+epochs = cfg_option("train_cfg.max_epochs", _base_.train_cfg.max_epochs // 2)  # noqa: F821
+train_cfg = dict(max_epochs=epochs)
+param_scheduler = [dict(type="CosineAnnealingLR", end=epochs, convert_to_iter_based=True)]
+optim_wrapper = dict(optimizer=dict(lr=0.01), paramwise_cfg=STEP_SIZES)
+
+del cfg_option, epochs  # no options of the command line

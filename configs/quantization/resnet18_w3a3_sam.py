@@ -1,0 +1,5 @@
+"""ResNet-18 with 3-bit weights and activations, trained with SAM from a float model."""
+
+_base_ = "./resnet18_w3a3_sgd.py"
+
+optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))

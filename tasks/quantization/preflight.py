@@ -1,0 +1,66 @@
+"""The float model that quantization-aware training starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import get_world_size
+from mmengine.registry import FUNCTIONS
+from mmengine.runner import Runner
+
+from bsam_suite.engine.checkpoint import read_checkpoint
+from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.reproduce import make_reproducible
+from bsam_suite.errors import InputError
+
+
+@FUNCTIONS.register_module()
+def prepare_float(cfg: Config, config: str) -> None:
+    """Make sure of ``cfg.model.checkpoint``; a run that goes on does not need it.
+
+    Where the config names the suite's own place for it, a missing one is trained first.
+
+    Args:
+        config: config of the float model, a path in the suite.
+
+    Raises:
+        InputError: no checkpoint is named or it does not exist, and it cannot be made here.
+    """
+    if cfg.get("resume") or cfg.get("load_from"):
+        cfg.model.checkpoint = None
+        return
+    file = cfg.model.get("checkpoint")
+    how = f"python tools/train.py {config}"
+    if file is None:
+        raise InputError(
+            f"model.checkpoint is not set: train the float model by {how} with the same "
+            "data_root, and add --cfg-options model.checkpoint=FILE"
+        )
+    if Path(file).is_file():
+        read_checkpoint(file)
+        return
+    if Path(file).parent.parent != PLACE:
+        raise InputError(f"model.checkpoint={file} does not exist: make it by {how}")
+    if get_world_size() > 1:
+        raise InputError(
+            f"model.checkpoint={file} does not exist, and one process makes it: run {how} "
+            f"--work-dir {Path(file).parent} first"
+        )
+    _train(config, Path(file))
+
+
+ROOT = Path(__file__).parents[2]
+PLACE = Path("work_dirs/float")
+"""Where float models of embedded data are kept: ``NAME/epoch_N.pth``."""
+
+
+def _train(config: str, file: Path) -> None:
+    print(f"The float model comes first: {config}, kept in {file}", flush=True)
+    cfg = load_config(str(ROOT / config))
+    cfg.work_dir, cfg.launcher = str(file.parent), "none"
+    make_reproducible(cfg, cfg.get("randomness", {}).get("seed") or 0)
+    preflight(cfg)
+    Runner.from_cfg(cfg).train()
+    if not file.is_file():
+        raise InputError(f"{config} made no {file.name}, it ends with another epoch")

@@ -1,0 +1,26 @@
+"""What the configs of quantization-aware training share."""
+
+from __future__ import annotations
+
+from bsam_suite.engine.config import cfg_option
+
+
+def lsq(bits: int) -> dict:
+    """The quantization of a model: LSQ, weights and inputs of ``bits`` bits."""
+    return dict(
+        weight=dict(type="LSQ", bits=bits, per_channel=True),
+        activation=dict(type="LSQ", bits=bits),
+        first_last_bits=8,
+    )
+
+
+#: Step sizes are learned without weight decay, and sharpness-aware rules leave them in place.
+STEP_SIZES = dict(custom_keys={"_quantizer.": dict(decay_mult=0.0, rho=0.0, rho_min=0.0)})
+
+
+def float_checkpoint(embedded: str) -> str | None:
+    """Weights to start from: ``embedded``, made when they are missing; none for one's own data.
+
+    One's own are given by ``--cfg-options model.checkpoint=FILE``.
+    """
+    return embedded if cfg_option("data_root") is None else None
