@@ -7,6 +7,7 @@ import warnings
 from argparse import Namespace
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner, find_latest_checkpoint
@@ -15,6 +16,7 @@ from bsam_suite.compat import mend
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.keep_memory import keep_memory
 from bsam_suite.engine.processes import join_processes
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.work_dir import choose_work_dir
@@ -27,6 +29,8 @@ def train(args: Namespace) -> None:
     Raises:
         InputError: something given is not usable; nothing has been written over.
     """
+    if not torch.cuda.is_available():
+        keep_memory()
     cfg = _prepare(args)
     cfg.work_dir = choose_work_dir(args.config, args.work_dir, resume=args.resume is not None)
     if args.no_validate:
@@ -105,8 +109,6 @@ def _use_amp(cfg: Config) -> None:
         cfg.optim_wrapper.type = "AmpOptimWrapper"
         cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
         return
-    import torch
-
     cfg.optim_wrapper.amp_dtype = "float16" if torch.cuda.is_available() else "bfloat16"
 
 

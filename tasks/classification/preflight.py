@@ -42,12 +42,15 @@ def check_images(cfg: Config) -> None:
                 f"{folder} and {other.root} hold different classes: {', '.join(differ[:5])} "
                 f"in one of them only. Give both a folder for each class"
             )
-    if cfg.model.get("num_classes") not in (None, len(names)):
+    model = cfg.model
+    while "model" in model:  # a model that wraps another one, such as a quantized one
+        model = model.model
+    if model.get("num_classes") not in (None, len(names)):
         raise InputError(
-            f"model.num_classes={cfg.model.num_classes}, but {folder} has {len(names)} classes: "
+            f"model.num_classes={model.num_classes}, but {folder} has {len(names)} classes: "
             "leave it out"
         )
-    cfg.model.num_classes = len(names)
+    model.num_classes = len(names)
 
 
 FOLDER = "FolderImages"

@@ -1,0 +1,99 @@
+"""The configs of quantization-aware training, and where the float model comes from."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.registry import MODELS
+from PIL import Image
+
+import tasks.quantization.preflight as module
+from bsam_suite.engine.check_optim import check_optim_wrapper
+from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.errors import InputError
+from tasks.quantization.convert import layer_bits
+from tasks.quantization.preflight import prepare_float
+
+CONFIGS = Path(__file__).parents[3] / "configs/quantization"
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.py"))
+FLOAT = "configs/classification/resnet18_sgd.py"
+
+
+def load(name, **options):
+    return load_config(str(CONFIGS / f"{name}.py"), options)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_config_builds(name):
+    cfg = load(name)
+    check_optim_wrapper(cfg)
+    model = MODELS.build(cfg.model)
+    bits = int(name.split("_w")[1][0])
+    table = layer_bits(model)
+    assert {(r.weight_bits, r.activation_bits) for r in table[1:-1]} == {(bits, bits)}
+    assert {(r.weight_bits, r.activation_bits) for r in (table[0], table[-1])} == {(8, 8)}
+    rule = cfg.optim_wrapper.get("type", "OptimWrapper")
+    expected = dict(sgd="OptimWrapper", sam="SharpnessOptimWrapper", bsam="BSAMOptimWrapper")
+    assert rule == expected[name.split("_")[-1]]
+
+
+def test_step_sizes_are_in_groups_that_stay_in_place():
+    from mmengine.optim import build_optim_wrapper
+
+    cfg = load("resnet18_w4a4_bsam")
+    model = MODELS.build(cfg.model)
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    steps = {p for name, p in model.named_parameters() if name.endswith("quantizer.step")}
+    assert len(steps) > 40
+    for group in wrapper.optimizer.param_groups:
+        is_step = group["params"][0] in steps
+        assert (group["rho"], group["rho_min"]) == ((0, 0) if is_step else (0.05, 0.05))
+        assert (group["weight_decay"] == 0) == is_step
+
+
+def test_own_images_need_their_own_float_model(tmp_path):
+    for split in ("train", "val", "test"):
+        for name in ("ant", "bee"):
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(tmp_path / split / name / "0.png")
+    root = str(tmp_path)
+    with pytest.raises(InputError, match=r"model.checkpoint is not set.*resnet18_sgd.*data_root"):
+        preflight(load("resnet18_w2a2_bsam", data_root=root))
+    file = tmp_path / "float.pth"
+    cfg = load("resnet18_w2a2_bsam", **{"data_root": root, "model.checkpoint": str(file)})
+    with pytest.raises(InputError, match="float.pth does not exist: make it by"):
+        preflight(cfg)
+    torch.save(dict(state_dict={}), file)
+    preflight(cfg)
+    assert cfg.model.model.num_classes == 2 and "num_classes" not in cfg.model
+
+
+def test_a_run_that_goes_on_needs_no_float_model(tmp_path):
+    cfg = load("resnet18_w4a4_bsam", **{"model.checkpoint": str(tmp_path / "gone.pth")})
+    cfg.resume = True
+    prepare_float(cfg, FLOAT)
+    assert cfg.model.checkpoint is None
+
+
+def test_the_float_model_is_trained_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "short.py").write_text(
+        f"_base_ = {str(module.ROOT / FLOAT)!r}\n"
+        "train_cfg = dict(max_epochs=1, val_interval=1)\n"
+        "model = dict(net=dict(width=4))\n"
+        "custom_hooks = [dict(type='SyncBuffersHook')]\n"
+        "default_hooks = dict(checkpoint=dict(interval=1))\n"
+    )
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    file = "work_dirs/float/short/epoch_1.pth"
+    cfg = load("resnet18_w4a4_bsam", **{"model.checkpoint": file})
+    prepare_float(cfg, "short.py")
+    state = torch.load(file, weights_only=False)["state_dict"]
+    assert state["net.conv1.weight"].shape[0] == 4
+    written = Path(file).stat().st_mtime_ns
+    prepare_float(cfg, "short.py")
+    assert Path(file).stat().st_mtime_ns == written
+    # A config that ends with another epoch than the name says.
+    cfg.model.checkpoint = "work_dirs/float/other/epoch_7.pth"
+    with pytest.raises(InputError, match="made no epoch_7.pth"):
+        prepare_float(cfg, "short.py")
