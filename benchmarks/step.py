@@ -4,7 +4,8 @@
 
 Time is given over the limit of an exact method: as many plain passes and one base step. In each
 round all run twice in turn, in one process that keeps its memory, as tools/train.py does, and the
-second is timed; printed are the median and the quartiles of the rounds' ratios. Peak memory is given over plain training's, in copies of the parameters.
+second is timed; printed are the median and the quartiles of the rounds' ratios. Peak memory is
+given over plain training's, in copies of the parameters.
 """
 
 from __future__ import annotations

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+# The tests run two at a time. Before PyTorch is imported, and for the tools that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 ROOT = Path(__file__).parents[1]
 SMALL = ["people.train=48", "people.val=12"]
 
@@ -34,7 +38,7 @@ def tool(home, tmp_path):
         command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), config, *map(str, args)]
         if options:
             command += ["--cfg-options", *options]
-        env = dict(os.environ, BSAM_SUITE_HOME=str(home), OMP_NUM_THREADS="2")
+        env = dict(os.environ, BSAM_SUITE_HOME=str(home))
         return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
 
     return run
