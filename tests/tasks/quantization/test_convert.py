@@ -147,7 +147,7 @@ def hrnet():
         num_modules=1, num_branches=1, block="BOTTLENECK", num_blocks=(1,), num_channels=(16,)
     )
     extra = dict(stage1=first, stage2=stage(2), stage3=stage(3), stage4=stage(4))
-    net = MODELS.build(dict(type="HRNet", in_channels=3, extra=extra))
+    net = MODELS.build(dict(type="mmpose.HRNet", in_channels=3, extra=extra))
     return trained(net), torch.randn(2, 3, 64, 64)
 
 
