@@ -1,0 +1,66 @@
+"""Modules that become QuantizeLinear and DequantizeLinear in ``torch.onnx.export``."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tasks.quantization.export.integers import Grid, Integers
+
+#: The first opset with int4.
+OPSET = 21
+
+
+class QuantizeDequantize(nn.Module):
+    """In place of an activation's quantizer."""
+
+    def __init__(self, grid: Grid) -> None:
+        super().__init__()
+        self.attributes = {} if grid.axis is None else {"axis": grid.axis}
+        self.register_buffer("scale", grid.scale.float())
+        self.register_buffer("zero_point", grid.zero_point)
+        self.register_buffer("low", None if grid.ends is None else grid.ends[0].float())
+        self.register_buffer("high", None if grid.ends is None else grid.ends[1].float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x`` rounded, in its own shape."""
+        if self.low is not None:  # fewer bits than the integers have
+            x = _clip(x, self.low, self.high, self.attributes.get("axis"))
+        grid = (self.scale, self.zero_point)
+        kind = self.zero_point.dtype
+        integers = _node("QuantizeLinear", (x, *grid), self.attributes, kind, x.shape)
+        return _node("DequantizeLinear", (integers, *grid), self.attributes, x.dtype, x.shape)
+
+
+class Dequantize(nn.Module):
+    """In place of a weight's quantizer: the weight as integers in a DequantizeLinear."""
+
+    def __init__(self, integers: Integers) -> None:
+        super().__init__()
+        self.attributes = {} if integers.axis is None else {"axis": integers.axis}
+        self.register_buffer("integers", integers.values.contiguous())
+        self.register_buffer("scale", integers.scale.float())
+        zero = torch.zeros_like(integers.scale, dtype=integers.values.dtype)
+        self.register_buffer("zero_point", zero)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The rounded weight; ``weight`` is not looked at."""
+        inputs = (self.integers, self.scale, self.zero_point)
+        return _node(
+            "DequantizeLinear", inputs, self.attributes, self.scale.dtype, self.integers.shape
+        )
+
+
+def _clip(x: Tensor, low: Tensor, high: Tensor, axis: int | None) -> Tensor:
+    if axis is not None:
+        shape = [1] * x.ndim
+        shape[axis] = -1
+        low, high = low.view(shape), high.view(shape)
+        return torch.minimum(torch.maximum(x, low), high)
+    return _node("Clip", (x, low, high), {}, x.dtype, x.shape)
+
+
+def _node(name: str, inputs: tuple, attributes: dict, dtype: torch.dtype, shape) -> Tensor:
+    return torch.onnx.ops.symbolic(
+        f"::{name}", inputs, attributes, dtype=dtype, shape=shape, version=OPSET
+    )

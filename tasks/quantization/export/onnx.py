@@ -1,0 +1,103 @@
+"""A quantized model as ONNX with QuantizeLinear and DequantizeLinear."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bsam_suite.errors import InputError
+from tasks.quantization.export.extra import check_new, need
+from tasks.quantization.export.graph import fold_batch_norms, narrow_weights
+from tasks.quantization.export.integers import activation_grid, weight_integers
+from tasks.quantization.export.nodes import OPSET, Dequantize, QuantizeDequantize
+from tasks.quantization.export.rounded import quantized_layers
+
+
+def save_onnx(
+    model: nn.Module,
+    inputs: Tensor,
+    file: str | Path,
+    int4: bool = False,
+    fold_batch_norm: bool = True,
+) -> Path:
+    """Write a quantized model as ONNX, opset 21.
+
+    Weights are int8 initializers behind DequantizeLinear, per channel or per tensor as they were
+    trained; inputs of quantized layers go through QuantizeLinear and DequantizeLinear, behind a
+    Clip where they have less than 8 bits. Weights of any width fit: those of 7 bits and less use a
+    part of int8.
+
+    On x86 processors without VNNI, ONNX Runtime's int8 products saturate unless its session option
+    ``session.x64quantprecision`` is ``"1"``.
+
+    Args:
+        model: calibrated. It stays as it is; the export is of its evaluation mode.
+        inputs: an example, (N, ...) with N from 2; N is free in the file.
+        file: a new file.
+        int4: store weights that 4 bits hold as int4. The file gets smaller; ONNX Runtime 1.32
+            computes with them in float, where int8 convolutions are faster.
+        fold_batch_norm: scale each channel's weight scale by the batch norm behind a convolution,
+            which leaves its integers as they are.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: nothing is quantized, a quantizer is not calibrated or has a grid that ONNX
+            cannot represent, the model cannot be traced, or the file exists.
+    """
+    onnx = need("onnx")
+    need("onnxscript")
+    file = check_new(file)
+    model = _with_nodes(model)
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                model,
+                (inputs,),
+                input_names=["input"],
+                dynamic_shapes=({0: torch.export.Dim.AUTO},),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise InputError(f"{file}: torch.onnx.export cannot trace the model: {reason}") from error
+    graph = program.model_proto
+    if fold_batch_norm:
+        fold_batch_norms(graph)
+    if int4:
+        narrow_weights(graph)
+    onnx.checker.check_model(graph)
+    onnx.save(graph, file)
+    return file
+
+
+def _with_nodes(model: nn.Module) -> nn.Module:
+    layers = quantized_layers(model)
+    weights = {n: weight_integers(m.weight_codes(), n) for n, m in layers.items()}
+    grids = {
+        n: activation_grid(m.input_quantizer, n)
+        for n, m in layers.items()
+        if not isinstance(m.input_quantizer, nn.Identity)
+    }
+    model = copy.deepcopy(model).eval()
+    for name, integers in weights.items():
+        model.get_submodule(name).weight_quantizer = Dequantize(integers)
+    for name, grid in grids.items():
+        model.get_submodule(name).input_quantizer = QuantizeDequantize(grid)
+    return model
+
+
+@contextlib.contextmanager
+def _quiet():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,71 @@
+"""An ONNX file is exported once ONNX Runtime computes what the model does."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.runner import Runner
+from torch import Tensor, nn
+
+from bsam_suite.engine.config import preflight
+from bsam_suite.errors import InputError
+from tasks.quantization.export.extra import need
+from tasks.quantization.export.onnx import save_onnx
+
+AGREEMENT = 0.999
+
+
+class _Outputs(nn.Module):
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Tensor):
+        return self.model(inputs, mode="tensor")
+
+
+@torch.no_grad()
+def export_checked(model: nn.Module, cfg, file: Path, batches: int) -> str:
+    """Write ``file`` and compare it on validation data; returns what was found, in a line.
+
+    The file takes inputs as they leave the model's data preprocessor.
+
+    Raises:
+        InputError: the model cannot be exported, or ONNX Runtime disagrees on more than 0.1% of
+            argmaxes (and on more than one); the file is removed then.
+    """
+    need("onnxruntime")
+    preflight(cfg)
+    loader = Runner.build_dataloader(cfg.val_dataloader)
+    data = [model.data_preprocessor(b, False)["inputs"] for b in islice(loader, batches)]
+    outputs = _Outputs(model).eval()
+    expected = [outputs(x) for x in data]
+    if not all(isinstance(out, Tensor) for out in expected):
+        raise InputError(f"{file}: only models with a single output tensor can be checked")
+    save_onnx(outputs, data[0], file)
+    found = np.concatenate(run(file, data))
+    wanted = torch.cat(expected).numpy()
+    same, count = agreement(found, wanted)
+    difference = np.abs(found - wanted).max() / np.abs(wanted).max()
+    text = f"{same} of {count} argmaxes as in the model, largest difference {difference:.2%}"
+    if count - same > max(1, (1 - AGREEMENT) * count):
+        file.unlink()
+        raise InputError(f"{file} is not exported, ONNX Runtime computes otherwise: {text}")
+    return f"{file}: {file.stat().st_size:,} bytes; {text}"
+
+
+def run(file: Path, data: list[Tensor]) -> list[np.ndarray]:
+    """ONNX Runtime's output for each batch, on the CPU."""
+    runtime = need("onnxruntime")
+    session = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    return [session.run(None, {session.get_inputs()[0].name: x.numpy()})[0] for x in data]
+
+
+def agreement(found: np.ndarray, wanted: np.ndarray) -> tuple[int, int]:
+    """Equal argmaxes and their number: of (N, C) classes, of (N, K, H, W) places in each map."""
+    rows = wanted.shape[:2] if wanted.ndim == 4 else wanted.shape[:1]
+    a, b = (x.reshape(*rows, -1).argmax(-1) for x in (found, wanted))
+    return int((a == b).sum()), a.size
