@@ -1,0 +1,78 @@
+"""What is asked for, checked before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mmengine.registry import MODELS
+
+import tasks.quantization.parts  # noqa: F401
+from bsam_suite.errors import InputError
+from tasks.quantization.quantizers import FakeQuantizer
+
+WEIGHT_TYPE, ACTIVATION_TYPE = "MinMaxObserver", "LSQPlus"
+
+
+@dataclass
+class Request:
+    """An evaluation at several widths.
+
+    Args:
+        config: config file of a float or of a quantized model.
+        checkpoint: its weights.
+        bits: widths of weights and inputs, 2 to 8.
+        out: folder for the results; None: ``quantized`` beside the checkpoint.
+        weight_type: quantizer of weights, with a scale for each output channel.
+        activation_type: quantizer of inputs, one for each layer.
+        calibration_batches: training batches that the inputs' quantizers are set by.
+        skip: patterns of layers that stay float.
+        cfg_options: what to change in the config.
+
+    Raises:
+        InputError: a value that is not usable.
+    """
+
+    config: str
+    checkpoint: str
+    bits: list[int] = field(default_factory=lambda: [8, 4, 3, 2])
+    out: str | None = None
+    weight_type: str = WEIGHT_TYPE
+    activation_type: str = ACTIVATION_TYPE
+    calibration_batches: int = 4
+    skip: list[str] = field(default_factory=list)
+    cfg_options: dict | None = None
+
+    def __post_init__(self) -> None:
+        self.bits = list(dict.fromkeys(self.bits))
+        for bits in self.bits:
+            if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= 8:
+                raise InputError(f"--bits {bits}: give whole numbers from 2 to 8, such as 8 4 3 2")
+        if not self.bits:
+            raise InputError("--bits is empty: give whole numbers from 2 to 8, such as 8 4 3 2")
+        for option, kind, name in (
+            ("--weight-type", "weight", self.weight_type),
+            ("--activation-type", "activation", self.activation_type),
+        ):
+            if name not in quantizer_types(kind):
+                names = ", ".join(quantizer_types(kind))
+                raise InputError(f"{option} {name}: no quantizer for {kind}s, give one of {names}")
+        if self.calibration_batches < 1:
+            raise InputError(
+                f"--calibration-batches {self.calibration_batches}: give a number from 1"
+            )
+
+    def quantization(self, bits: int) -> dict:
+        """Arguments of :func:`tasks.quantization.convert.quantize` at one width."""
+        return dict(
+            weight=dict(type=self.weight_type, bits=bits, per_channel=True),
+            activation=dict(type=self.activation_type, bits=bits),
+        )
+
+
+def quantizer_types(kind: str) -> list[str]:
+    """Names of all quantizers for ``"weight"`` or for ``"activation"``."""
+    return sorted(
+        name
+        for name, entry in MODELS.module_dict.items()
+        if isinstance(entry, type) and issubclass(entry, FakeQuantizer) and kind in entry.kinds
+    )

@@ -1,0 +1,87 @@
+"""From config and checkpoint to the float model, the trained quantized one and their weights."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from dataclasses import dataclass
+
+from mmengine.config import Config
+
+from bsam_suite.compat import mend
+from bsam_suite.engine.checkpoint import read_checkpoint
+from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.errors import InputError
+from tasks.quantization.evaluate.request import Request
+
+NEEDED = ("model", "train_dataloader", "test_dataloader", "test_evaluator")
+
+
+@dataclass
+class Sources:
+    """What there is to evaluate.
+
+    Attributes:
+        cfg: config whose ``model`` is the float one.
+        float_path, float_weights: its checkpoint; no weights where there is none to start from.
+        quantized: config of a trained quantized model, or None.
+        quantized_path, quantized_weights: its checkpoint.
+        conversion: what both ways of quantizing share: ``skip`` and the like.
+        notes: what is to be told with the results.
+    """
+
+    cfg: Config
+    float_path: str | None
+    float_weights: dict | None
+    quantized: dict | None
+    quantized_path: str | None
+    quantized_weights: dict | None
+    conversion: dict
+    notes: list[str]
+
+
+def load_sources(request: Request) -> Sources:
+    """Read config and checkpoints.
+
+    Raises:
+        InputError: the config or the given checkpoint cannot be read or lacks something.
+    """
+    # MMEngine 0.10.7 asks pkg_resources for versions, which warns at every start.
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+    mend()
+    cfg = load_config(request.config, request.cfg_options)
+    missing = [name for name in NEEDED if not cfg.get(name)]
+    if missing:
+        raise InputError(f"{request.config} sets no {', '.join(missing)}: add what is missing")
+    given = _read(request.checkpoint)
+    conversion = dict(skip=request.skip, first_last_bits=8)
+    if cfg.model.get("type") != "Quantized":
+        preflight(cfg)
+        return Sources(cfg, request.checkpoint, given, None, None, None, conversion, [])
+    model = cfg.model
+    own = model.get("quantization", {})
+    # So that rows with and without training differ by nothing but that.
+    conversion |= {k: own[k] for k in ("first_last_bits", "fold_batch_norm") if k in own}
+    conversion["skip"] = [*own.get("skip", []), *request.skip]
+    path, weights, notes = model.get("checkpoint"), None, []
+    try:
+        if path is None:
+            raise InputError("model.checkpoint is not set")
+        weights = _read(path)
+    except InputError as error:
+        notes.append(f"no rows without training: {request.config} names no float model: {error}")
+    cfg.model = model.model
+    preflight(cfg)
+    return Sources(cfg, path, weights, model, request.checkpoint, given, conversion, notes)
+
+
+def _read(path: str) -> dict:
+    try:
+        return read_checkpoint(path)
+    except InputError:
+        raise
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"checkpoint {path} cannot be read: {reason} Give a file that training has saved"
+        ) from error
