@@ -6,6 +6,7 @@ import contextlib
 import io
 from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,7 +32,10 @@ class Scorer:
         cfg = Config(cfg._cfg_dict.to_dict(), filename=cfg.filename)
         cfg.launcher, cfg.work_dir, cfg.log_level = "none", folder, "WARNING"
         # Hooks of training and of pictures; what they do to weights is in the checkpoint.
-        cfg.custom_hooks = []
+        cfg.custom_hooks, cfg.default_hooks = [], dict(logger=None, checkpoint=None)
+        # MMEngine keeps loggers and visualizers by name, for as long as the process lives.
+        cfg.experiment_name = Path(folder).name
+        cfg.visualizer = dict(type="Visualizer", name=cfg.experiment_name, vis_backends=[])
         cfg.load_from, cfg.resume = None, False
         randomness = cfg.get("randomness", {})
         cfg.randomness = {**randomness, "seed": randomness.get("seed") or 0}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from dataclasses import dataclass
 
@@ -53,7 +52,7 @@ def load_sources(request: Request) -> Sources:
     missing = [name for name in NEEDED if not cfg.get(name)]
     if missing:
         raise InputError(f"{request.config} sets no {', '.join(missing)}: add what is missing")
-    given = _read(request.checkpoint)
+    given = read_checkpoint(request.checkpoint)
     conversion = dict(skip=request.skip, first_last_bits=8)
     if cfg.model.get("type") != "Quantized":
         preflight(cfg)
@@ -67,21 +66,9 @@ def load_sources(request: Request) -> Sources:
     try:
         if path is None:
             raise InputError("model.checkpoint is not set")
-        weights = _read(path)
+        weights = read_checkpoint(path)
     except InputError as error:
         notes.append(f"no rows without training: {request.config} names no float model: {error}")
     cfg.model = model.model
     preflight(cfg)
     return Sources(cfg, path, weights, model, request.checkpoint, given, conversion, notes)
-
-
-def _read(path: str) -> dict:
-    try:
-        return read_checkpoint(path)
-    except InputError:
-        raise
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"checkpoint {path} cannot be read: {reason} Give a file that training has saved"
-        ) from error

@@ -1,0 +1,34 @@
+"""Evaluation at several bit-widths, run as a user runs it, on a small digits network."""
+
+import json
+import re
+
+CONFIG = "configs/classification/resnet18_sgd.py"
+OPTIONS = ["train_cfg.max_epochs=3", "model.net.width=8"]
+
+
+def test_widths_of_a_trained_network(tool, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")  # results are the same, and sooner there
+    trained = tool("train", CONFIG, "--work-dir", "run", options=OPTIONS)
+    assert trained.returncode == 0, trained.stderr[-2000:]
+    tested = tool("test", CONFIG, "run/epoch_3.pth", options=OPTIONS)
+    accuracy = float(re.findall(r"^accuracy +([\d.]+)$", tested.stdout, re.M)[-1])
+    assert accuracy > 0.5
+
+    bits = ("--bits", 8, 2)
+    done = tool("eval_quantized", CONFIG, "run/epoch_3.pth", *bits, options=OPTIONS)
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = json.loads((tmp_path / "run/quantized/quantized.json").read_text())
+    assert results["metric"] == "accuracy"
+    found = {(r["method"], r["weight_bits"]): r for r in results["rows"]}
+    metrics = {key: row["metrics"]["accuracy"] for key, row in found.items()}
+    assert abs(metrics["float", 32] - accuracy) < 1e-4
+    assert abs(metrics["PTQ", 8] - accuracy) < 0.02
+    assert metrics["PTQ", 2] < accuracy - 0.1
+    for row in found.values():  # all of it is on the screen
+        assert f"{row['size_bytes']:,}" in done.stdout
+        assert f"{row['metrics']['accuracy']:.4f}" in done.stdout
+    assert "run/quantized/quantized.png" in done.stdout
+
+    again = tool("eval_quantized", CONFIG, "run/epoch_3.pth", *bits, "--out", "run/quantized")
+    assert again.returncode == 1 and again.stderr.startswith("error: --out run/quantized holds")
