@@ -1,22 +1,22 @@
-"""Evaluation at several bit-widths, run as a user runs it, on a small digits network."""
+"""Evaluation at several bit-widths, run as a user runs it, on the digits."""
 
 import json
 import re
 
 CONFIG = "configs/classification/resnet18_sgd.py"
-OPTIONS = ["train_cfg.max_epochs=3", "model.net.width=8"]
+OPTIONS = ["train_cfg.max_epochs=2"]
 
 
 def test_widths_of_a_trained_network(tool, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")  # results are the same, and sooner there
     trained = tool("train", CONFIG, "--work-dir", "run", options=OPTIONS)
     assert trained.returncode == 0, trained.stderr[-2000:]
-    tested = tool("test", CONFIG, "run/epoch_3.pth", options=OPTIONS)
+    tested = tool("test", CONFIG, "run/epoch_2.pth", options=OPTIONS)
     accuracy = float(re.findall(r"^accuracy +([\d.]+)$", tested.stdout, re.M)[-1])
     assert accuracy > 0.5
 
     bits = ("--bits", 8, 2)
-    done = tool("eval_quantized", CONFIG, "run/epoch_3.pth", *bits, options=OPTIONS)
+    done = tool("eval_quantized", CONFIG, "run/epoch_2.pth", *bits, options=OPTIONS)
     assert done.returncode == 0, done.stderr[-2000:]
     results = json.loads((tmp_path / "run/quantized/quantized.json").read_text())
     assert results["metric"] == "accuracy"
@@ -30,5 +30,5 @@ def test_widths_of_a_trained_network(tool, tmp_path, monkeypatch):
         assert f"{row['metrics']['accuracy']:.4f}" in done.stdout
     assert "run/quantized/quantized.png" in done.stdout
 
-    again = tool("eval_quantized", CONFIG, "run/epoch_3.pth", *bits, "--out", "run/quantized")
+    again = tool("eval_quantized", CONFIG, "run/epoch_2.pth", *bits, "--out", "run/quantized")
     assert again.returncode == 1 and again.stderr.startswith("error: --out run/quantized holds")
