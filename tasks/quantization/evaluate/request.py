@@ -13,8 +13,8 @@ from tasks.quantization.quantizers import FakeQuantizer
 # Measured after training at 4 and 3 bits, mean share of the float metric kept, over ResNet-18 on
 # digits after 3 and after 30 epochs and the small HRNet on built-in people: MinMaxObserver weights
 # with LSQPlus inputs 0.95, with PACT 0.94, with MinMaxObserver 0.85; LSQPlus weights with LSQPlus
-# inputs 0.93, with MinMaxObserver 0.90; LSQ weights with LSQPlus inputs 0.92. At 8 bits all are
-# within a point of accuracy; at 2 bits LSQ weights keep most, yet none of them is of use.
+# inputs 0.93, with MinMaxObserver 0.90; LSQ weights with LSQPlus inputs 0.92. At 8 bits all were
+# within a point on these; at 2 bits LSQ weights keep most, yet none of them is of use.
 WEIGHT_TYPE, ACTIVATION_TYPE = "MinMaxObserver", "LSQPlus"
 
 
