@@ -82,7 +82,8 @@ def test_models_of_torchvision_by_name():
 
 
 def test_models_of_timm_by_name():
-    timm = pytest.importorskip("timm")
+    import timm
+
     net = build(type="TimmModel", name="resnet10t", num_classes=7)
     assert parameters(net) == parameters(timm.create_model("resnet10t", num_classes=7))
     with pytest.raises(InputError, match="'resnet10tt' of TimmModel.*mean 'resnet10t'"):

@@ -1,7 +1,6 @@
 """Tests of the files of the generator of synthetic people."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -161,7 +160,6 @@ def test_an_exception_leaves_nothing(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["s"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
 def test_a_killed_run_leaves_no_set_and_its_rest_is_removed(tmp_path):
     code = (
         "import sys; from tasks.pose.people import write_people\n"

@@ -9,8 +9,15 @@ from tasks.quantization.compiled import Compiled
 
 @pytest.fixture(autouse=True)
 def plain(request, monkeypatch):
-    if "path" not in request.fixturenames:
+    if not {"path", "compiled"} & {*request.fixturenames}:
         monkeypatch.setattr(Compiled, "__call__", lambda self, *arguments: self.plain(*arguments))
+
+
+@pytest.fixture
+def compiled():
+    """Run the test compiled."""
+    if shutil.which("g++") is None:
+        pytest.skip("no C++ compiler")
 
 
 @pytest.fixture(params=["compiled", "plain"])
@@ -18,6 +25,6 @@ def path(request, monkeypatch):
     """Run the test compiled and plainly."""
     if request.param == "plain":
         monkeypatch.setattr(Compiled, "__call__", lambda self, *arguments: self.plain(*arguments))
-    elif shutil.which("g++") is None:
-        pytest.skip("no C++ compiler")
+    else:
+        request.getfixturevalue("compiled")
     return request.param

@@ -60,10 +60,8 @@ def test_a_wrong_argument_is_not_taken_for_a_missing_compiler(broken):
     assert function._variants[("cpu", torch.float32, False)].run is not double
 
 
-def test_no_kernel_for_each_shape(path):
+def test_no_kernel_for_each_shape(compiled):
     """Layers of a network: channels, kernels, batches, bits and signs differ; kernels do not."""
-    if path == "plain":
-        pytest.skip("about the compiled path")
     counters = torch._dynamo.utils.counters["stats"]
 
     def layer(out, inputs, size, bits):
@@ -85,10 +83,8 @@ def test_no_kernel_for_each_shape(path):
     assert LSQ_FORMULA.forward.plain not in runs and runs
 
 
-def test_each_dtype_has_pytorchs_recompilations_for_itself(path):
+def test_each_dtype_has_pytorchs_recompilations_for_itself(compiled):
     """The limit is PyTorch's, for each code object; at the limit it would not compile at all."""
-    if path == "plain":
-        pytest.skip("about the compiled path")
     function = Compiled(double)
     with torch._dynamo.config.patch(recompile_limit=1), warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -122,7 +122,8 @@ def vit():
 
 
 def timm_vit():
-    timm = pytest.importorskip("timm")
+    import timm
+
     net = timm.create_model(
         "vit_tiny_patch16_224", img_size=32, patch_size=8, depth=2, num_classes=10
     )
@@ -276,7 +277,6 @@ def test_layers_that_cannot_be_quantized(layer, reason):
 
 
 def test_mmcvs_own_classes_count_as_torchs():
-    pytest.importorskip("mmcv")
     from mmcv.cnn.bricks import wrappers
 
     layer = wrappers.ConvTranspose2d(3, 4, 2, stride=2)

@@ -10,8 +10,6 @@ from tasks.quantization.convert import quantize
 from tasks.quantization.export.onnx import save_onnx
 from tasks.quantization.export.validate import agreement, run
 
-pytest.importorskip("onnxruntime")
-
 
 def model(weight, activation):
     torch.manual_seed(0)
