@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tasks.quantization.layers import QuantizedLayer
-from tasks.quantization.quantizers import Codes
 
 
 class MultiheadAttention(QuantizedLayer, nn.MultiheadAttention):
@@ -20,17 +19,7 @@ class MultiheadAttention(QuantizedLayer, nn.MultiheadAttention):
     For query, key and value of one width, without ``add_bias_kv`` and ``add_zero_attn``.
     """
 
-    def quantized_weight(self) -> Tensor:
-        return self.weight_quantizer(self.in_proj_weight)
-
-    def weight_codes(self) -> Codes:
-        return self.weight_quantizer.codes(self.in_proj_weight)
-
-    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
-        quantized = any(name.startswith(prefix + "weight_quantizer.") for name in state_dict)
-        if prefix + "in_proj_weight" in state_dict and not quantized:
-            self._float_weight_arrives(prefix[:-1])
-        nn.MultiheadAttention._load_from_state_dict(self, state_dict, prefix, *args, **kwargs)
+    weight_name = "in_proj_weight"
 
     def forward(
         self,

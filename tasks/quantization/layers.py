@@ -22,6 +22,8 @@ class QuantizedLayer(nn.Module):
     """
 
     folded = False
+    #: Name of the parameter that is quantized.
+    weight_name = "weight"
 
     @classmethod
     def from_float(cls, layer: nn.Module, weight: nn.Module, activation: nn.Module) -> nn.Module:
@@ -37,15 +39,15 @@ class QuantizedLayer(nn.Module):
 
     def quantized_weight(self) -> Tensor:
         """The weight as the layer uses it, rounded."""
-        return self.weight_quantizer(self.weight)
+        return self.weight_quantizer(getattr(self, self.weight_name))
 
     def weight_codes(self) -> Codes:
         """The integers that stand for the weight."""
-        return self.weight_quantizer.codes(self.weight)
+        return self.weight_quantizer.codes(getattr(self, self.weight_name))
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
         quantized = any(name.startswith(prefix + "weight_quantizer.") for name in state_dict)
-        if prefix + "weight" in state_dict and not quantized:
+        if prefix + self.weight_name in state_dict and not quantized:
             self._float_weight_arrives(prefix[:-1])
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 

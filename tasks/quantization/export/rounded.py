@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from bsam_suite.errors import InputError
 from tasks.quantization.layers import QuantizedLayer
 from tasks.quantization.quantizers import Codes
-from tasks.quantization.support import weight_of
 
 
 class RoundedWeight(nn.Module):
@@ -67,5 +66,4 @@ def quantized_layers(model: nn.Module) -> dict[str, QuantizedLayer]:
 
 def weight_name(name: str, layer: QuantizedLayer) -> str:
     """The name of the layer's weight in the model's state dict."""
-    weight = next(n for n, p in layer.named_parameters(recurse=False) if p is weight_of(layer))
-    return f"{name}.{weight}" if name else weight
+    return f"{name}.{layer.weight_name}" if name else layer.weight_name
