@@ -95,6 +95,22 @@ def make_net():
 
 
 @pytest.fixture
+def closure_of():
+    """``closure_of(net, optimizer, x, y)``: what a plain loop hands to ``step``."""
+
+    def make(net, optimizer, x, y):
+        def closure():
+            optimizer.zero_grad()
+            loss = net(x, y)["loss"]
+            loss.backward()
+            return loss
+
+        return closure
+
+    return make
+
+
+@pytest.fixture
 def batch():
     """``batch(seed, n)``: n samples x of shape (n, 5) and targets y of shape (n,)."""
 

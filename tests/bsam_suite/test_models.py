@@ -190,7 +190,7 @@ def test_paramwise_cfg_sets_rho(batch):
     assert (found - wanted).abs().max() < 1e-11
 
 
-def test_the_gradient_that_the_base_steps_along_is_clipped(batch):
+def test_the_gradient_that_the_base_steps_along_is_clipped(batch, closure_of):
     from bsam_suite.optim import BSAM
 
     x, y = batch(0, 16, torch.float64)
@@ -211,14 +211,7 @@ def test_the_gradient_that_the_base_steps_along_is_clipped(batch):
     optimizer.base_optimizer.register_step_pre_hook(
         lambda *_: clip_grad_norm_(net.parameters(), 0.01) and None
     )
-
-    def closure():
-        optimizer.zero_grad()
-        loss = net(x, y)["loss"]
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
+    optimizer.step(closure_of(net, optimizer, x, y))
     again = (before - parameters_to_vector(net.parameters()).detach()) / LR
     assert (again - found).abs().max() < 1e-12
 

@@ -11,17 +11,7 @@ from bsam_suite.optim import BSAM, SharpnessOptimizer
 from bsam_suite.sharpness import ASAM
 
 
-def closure_of(net, optimizer, x, y):
-    def closure():
-        optimizer.zero_grad()
-        loss = net(x, y)["loss"]
-        loss.backward()
-        return loss
-
-    return closure
-
-
-def test_batch_norm_without_the_model_is_refused(make_net, batch):
+def test_batch_norm_without_the_model_is_refused(make_net, batch, closure_of):
     net = make_net()
     before = copy.deepcopy(net.state_dict())
     optimizer = BSAM(net.parameters(), torch.optim.SGD, lr=0.1)
@@ -49,7 +39,7 @@ def test_refused(make_net, call, words):
         call(list(make_net().parameters()))
 
 
-def test_a_group_that_joins_later(make_net, batch):
+def test_a_group_that_joins_later(make_net, batch, closure_of):
     net = make_net(dropout=0.0)
     head = list(net.net[4].parameters())
     body = [p for layer in net.net[:4] for p in layer.parameters()]
@@ -64,7 +54,7 @@ def test_a_group_that_joins_later(make_net, batch):
     assert all(not torch.equal(a, b) for a, b in zip(before, head))
 
 
-def test_any_function_makes_the_base_optimizer(make_net, batch):
+def test_any_function_makes_the_base_optimizer(make_net, batch, closure_of):
     """A factory such as timm's, which has made its own groups."""
     ends = []
     for factory in (False, True):
@@ -81,7 +71,7 @@ def test_any_function_makes_the_base_optimizer(make_net, batch):
     assert torch.equal(*ends)
 
 
-def test_lightning(make_net, batch, tmp_path):
+def test_lightning(make_net, batch, tmp_path, closure_of):
     """Its automatic optimization calls ``optimizer.step(closure)``: equal to a plain loop."""
     import lightning.pytorch as lightning
 

@@ -144,7 +144,7 @@ def test_formula(name, face):
 
 
 @pytest.mark.parametrize(("name", "peer"), [("SAM", {}), ("GCSAM", dict(use_gc=True))])
-def test_peer(name, peer):
+def test_peer(name, peer, closure_of):
     """Equal to the SAM of pytorch_optimizer, which takes norms in float32."""
     ends = []
     for ours in (True, False):
@@ -157,13 +157,7 @@ def test_peer(name, peer):
         else:
             optimizer = pytorch_optimizer.SAM(net.parameters(), torch.optim.SGD, **peer, **kwargs)
         for x, y in batches():
-
-            def closure(net=net, optimizer=optimizer, x=x, y=y):
-                optimizer.zero_grad()
-                loss = net(x, y)["loss"]
-                loss.backward()
-                return loss
-
+            closure = closure_of(net, optimizer, x, y)
             if not ours:
                 closure()
             optimizer.step(closure)
