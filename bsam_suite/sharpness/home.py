@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bsam_suite.sharpness.rule import Along
 from bsam_suite.sharpness.shards import local
-from bsam_suite.sharpness.vector import Vector, add_scaled_
+from bsam_suite.sharpness.vector import Vector, set_sum_
 
 
 class Home:
@@ -35,21 +35,23 @@ class Home:
             self.params, self.w.groups, point.direction.groups, point.rho
         ):
             moves = rho != 0 and leads_somewhere
-            for block in _blocks(params):
-                moved = [i for i in block if moves and directions[i] is not None]
-                self._go_home([i for i in block if home[i] is not params[i]], params, home)
-                self._keep([i for i in moved if home[i] is params[i]], params, home)
-                if moved:
-                    ps, ds = ([local(ts[i]) for i in moved] for ts in (params, directions))
-                    add_scaled_(ps, ds, rho, norm)
+            moved = [i for i, d in enumerate(directions) if moves and d is not None]
+            self._go_home(self._away(params, home) - {*moved}, params, home)
+            for block in _blocks(moved, params):
+                self._keep([i for i in block if home[i] is params[i]], params, home)
+                ps, ws, ds = ([local(ts[i]) for i in block] for ts in (params, home, directions))
+                set_sum_(ps, ws, ds, rho, norm)
         if point.then is not None:
             point.then()
 
     def restore(self) -> None:
         """Move the parameters back to w, bit for bit."""
         for params, home in zip(self.params, self.w.groups):
-            self._go_home([i for i, w in enumerate(home) if w is not params[i]], params, home)
+            self._go_home(self._away(params, home), params, home)
             home[:] = params
+
+    def _away(self, params: list[Tensor], home: list[Tensor]) -> set[int]:
+        return {i for i, w in enumerate(home) if w is not params[i]}
 
     def _keep(self, which: list[int], params: list[Tensor], home: list[Tensor]) -> None:
         if which:
@@ -69,19 +71,18 @@ class Home:
             copy = self._copies[param] = torch.empty_like(param)
         return copy
 
-    def _go_home(self, which: list[int], params: list[Tensor], home: list[Tensor]) -> None:
+    def _go_home(self, which: set[int], params: list[Tensor], home: list[Tensor]) -> None:
         if which:
             torch._foreach_copy_([local(params[i]) for i in which], [local(home[i]) for i in which])
 
 
-def _blocks(params: list[Tensor]) -> Iterator[list[int]]:
-    """Indices of the parameters to work on at a time.
+def _blocks(which: list[int], params: list[Tensor]) -> Iterator[list[int]]:
+    """``which`` parameters to work on at a time.
 
     On a CPU one, which stays in the cache from one operation to the next; elsewhere all, in as few
     kernels as there are operations.
     """
-    everything = range(len(params))
-    if params and params[0].device.type == "cpu":
-        yield from ([i] for i in everything)
-    else:
-        yield list(everything)
+    if which and params[which[0]].device.type == "cpu":
+        yield from ([i] for i in which)
+    elif which:
+        yield which

@@ -162,6 +162,21 @@ class Vector:
         return number if isinstance(number, PerGroup) else [number] * len(self.groups)
 
 
+def set_sum_(
+    targets: list[Tensor],
+    starts: list[Tensor],
+    tensors: list[Tensor],
+    factor: float,
+    divisor: float,
+) -> None:
+    """``targets = starts + factor * tensors / divisor`` in place."""
+    if len(targets) == 1 and targets[0].dtype != torch.float64:  # in a single pass over memory
+        torch.add(starts[0], tensors[0], alpha=factor / divisor, out=targets[0])
+    else:
+        torch._foreach_copy_(targets, starts)
+        add_scaled_(targets, tensors, factor, divisor)
+
+
 def add_scaled_(
     targets: list[Tensor], tensors: list[Tensor], factor: float, divisor: float = 1.0
 ) -> None:
