@@ -135,7 +135,7 @@ class SharpnessOptimWrapper(OptimWrapper):
         except BaseException:
             self._abandon(replay)
             raise
-        self._passes.append(_Pass(replay, share, loss.detach()))
+        self._passes.append(_Pass(replay, share, loss.detach().clone()))
         if not self.should_update():
             return
         passes, self._passes = self._passes, []

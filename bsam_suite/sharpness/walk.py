@@ -70,7 +70,8 @@ def walk(
             del point  # and with it a direction that nobody else needs
             torch.clear_autocast_cache()  # it holds the weights of the pass before
             with torch.enable_grad(), perturbing(not here):
-                losses[name] = evaluate(here).detach()
+                # Copied: PyTorch's mse_loss keeps the memory of all its summands with its mean.
+                losses[name] = evaluate(here).detach().clone()
             gradient = _take_gradient(params)
             finite = finite and math.isfinite(gradient.norm())
             point = formula.send(gradient)

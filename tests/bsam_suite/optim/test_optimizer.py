@@ -54,6 +54,22 @@ def test_a_group_that_joins_later(make_net, batch, closure_of):
     assert all(not torch.equal(a, b) for a, b in zip(before, head))
 
 
+def test_the_losses_hold_no_more_memory_than_they_are():
+    x, y = torch.randn(1000, 5), torch.randn(1000, 1)
+    net = nn.Linear(5, 1)
+    optimizer = BSAM(net.parameters(), torch.optim.SGD, lr=0.1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = nn.functional.mse_loss(net(x), y)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert len(optimizer.losses) == 3
+    assert all(loss.untyped_storage().nbytes() == 4 for loss in optimizer.losses.values())
+
+
 def test_any_function_makes_the_base_optimizer(make_net, batch, closure_of):
     """A factory such as timm's, which has made its own groups."""
     ends = []
