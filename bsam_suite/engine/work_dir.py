@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from bsam_suite.errors import InputError
 def has_results(folder: Path) -> bool:
     """Whether a training run has saved a checkpoint there."""
     return (folder / "last_checkpoint").exists() or any(folder.glob("*.pth"))
+
+
+def numbered(folder: Path) -> Iterator[Path]:
+    """``folder``, ``folder-2``, ``folder-3``, ..."""
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in count(2))
 
 
 def choose_work_dir(config: str, given: str | None, resume: bool) -> str:
@@ -29,11 +36,8 @@ def choose_work_dir(config: str, given: str | None, resume: bool) -> str:
                 "--resume auto, or name another folder"
             )
         return given
-    default = Path("work_dirs") / Path(config).stem
-    folders = [default]
-    for number in count(2):
-        if not has_results(folders[-1]):
-            break
-        folders.append(default.with_name(f"{default.name}-{number}"))
-    used = [folder for folder in folders if has_results(folder)]
-    return str(used[-1] if resume and used else folders[-1])
+    last = None
+    for folder in numbered(Path("work_dirs") / Path(config).stem):
+        if not has_results(folder):
+            return str(last if resume and last else folder)
+        last = folder

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import count
 from pathlib import Path
 
+from bsam_suite.engine.work_dir import numbered
 from bsam_suite.errors import InputError
 
 RESULTS = "quantized.json"
@@ -27,7 +27,6 @@ def choose_out_dir(checkpoint: str, given: str | None) -> Path:
             raise InputError(f"--out {given} is a file: name a folder")
         return Path(given)
     beside = Path() if "://" in checkpoint else Path(checkpoint).parent
-    for number in count(1):
-        folder = beside / ("quantized" if number == 1 else f"quantized-{number}")
+    for folder in numbered(beside / "quantized"):
         if not folder.exists() or (folder.is_dir() and not (folder / RESULTS).exists()):
             return folder
