@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from argparse import Namespace
 from pathlib import Path
@@ -19,6 +18,7 @@ from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.keep_memory import keep_memory
 from bsam_suite.engine.processes import join_processes
 from bsam_suite.engine.reproduce import make_reproducible
+from bsam_suite.engine.summary import summarize, table
 from bsam_suite.engine.work_dir import choose_work_dir
 from bsam_suite.errors import InputError
 
@@ -58,10 +58,13 @@ def train(args: Namespace) -> None:
     runner = Runner.from_cfg(cfg)
     if checkpoint is not None and cfg.resume:
         check_weights(runner.model, checkpoint, cfg.load_from)
+    start = checkpoint["meta"]["iter"] if checkpoint is not None and cfg.resume else None
     del checkpoint
     runner.train()
+    if runner.iter == start and runner.val_loop is not None:
+        runner.val_loop.run()  # the run had been stopped before its last validation
     if is_main_process():
-        _summarize(runner, args)
+        summarize(runner, args)
 
 
 def test(args: Namespace) -> None:
@@ -86,7 +89,7 @@ def test(args: Namespace) -> None:
     del checkpoint
     metrics = runner.test()
     if is_main_process():
-        print("\n" + _table(metrics))
+        print("\n" + table(metrics))
 
 
 def _prepare(args: Namespace) -> Config:
@@ -125,28 +128,3 @@ def _seed(args: Namespace, cfg: Config, checkpoint: dict | None) -> int:
     if resumed is not None:
         return resumed
     return cfg.get("randomness", {}).get("seed") or 0
-
-
-def _summarize(runner: Runner, args: Namespace) -> None:
-    scalars = runner.message_hub.log_scalars
-    metrics = {k[4:]: v.current() for k, v in scalars.items() if k.startswith("val/")}
-    last = Path(runner.work_dir) / "last_checkpoint"
-    checkpoint = _shorter(last.read_text().strip()) if last.is_file() else None
-    print("\n" + _table({k: v for k, v in metrics.items() if k not in ("time", "data_time")}))
-    curves = Path(_shorter(runner.work_dir)) / "curves.png"
-    if curves.is_file():
-        print(f"Curves: {curves}")
-    if checkpoint:
-        options = " ".join(f"{k}={v}" for k, v in (args.cfg_options or {}).items())
-        print(f"Checkpoint: {checkpoint}")
-        print(f"Next: python tools/test.py {args.config} {checkpoint}", end="")
-        print(f" --cfg-options {options}" if options else "")
-
-
-def _shorter(path: str) -> str:
-    """``path`` as seen from the current folder, where it lies in it."""
-    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
-
-
-def _table(metrics: dict) -> str:
-    return "\n".join(f"{name:<16} {value:.4f}" for name, value in metrics.items())

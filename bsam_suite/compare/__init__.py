@@ -1,0 +1,1 @@
+"""Compare rules: the same config under several of them, over several seeds."""

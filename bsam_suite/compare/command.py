@@ -1,0 +1,41 @@
+"""What ``tools/compare.py`` does."""
+
+from __future__ import annotations
+
+import warnings
+from argparse import Namespace
+from pathlib import Path
+
+from bsam_suite.compare.plan import plan
+from bsam_suite.compare.report import report
+from bsam_suite.compare.results import collect
+from bsam_suite.compare.run import run_all
+from bsam_suite.compat import mend
+
+
+def compare(args: Namespace, command: str) -> int:
+    """Make the runs that are missing and report on all.
+
+    Args:
+        args: the command line.
+        command: the command line as typed, for the report.
+
+    Returns:
+        The number of runs that failed.
+
+    Raises:
+        InputError: something given is not usable.
+    """
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+    mend()
+    out = args.out or Path("work_dirs/compare") / Path(args.config).stem
+    grid = {k: v if isinstance(v, list) else [v] for k, v in args.grid.items()}
+    runs = plan(
+        args.config, args.rules, args.seeds, grid, args.equal_compute, args.cfg_options, out
+    )
+    print(f"{len(runs)} runs in {out}", flush=True)
+    failed = run_all(runs, args.jobs, out)
+    metric, records = collect(runs, args.metric)
+    report(records, metric, command, out)
+    print(f"Results: {out}/results.md, .csv, .json, .png")
+    return len(failed)

@@ -1,0 +1,149 @@
+"""Which runs a comparison consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from mmengine.config import Config
+
+from bsam_suite.compare.variants import Variant, variants
+from bsam_suite.engine.check_optim import check_optim_wrapper
+from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.summary import METRICS
+from bsam_suite.errors import InputError
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run.
+
+    Attributes:
+        name: unique among the runs of a comparison.
+        setting: the label of what ``--grid`` sets in the config, ``""`` where it sets nothing.
+        variant: the rule.
+        seed: of all chance.
+        config: its config, in a file that :meth:`write_config` makes.
+        text: of that file.
+        imports: modules that the config imports.
+        epochs: that it trains.
+        folder: where it works.
+    """
+
+    name: str
+    setting: str
+    variant: Variant
+    seed: int
+    config: Path
+    text: str
+    imports: tuple[str, ...]
+    epochs: int
+    folder: Path
+
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes over the training set."""
+        return self.epochs * self.variant.passes
+
+    @property
+    def done(self) -> bool:
+        return (self.folder / METRICS).is_file()
+
+    def write_config(self) -> None:
+        self.config.parent.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(self.text)
+
+
+def plan(
+    config: str,
+    rules: Sequence[str],
+    seeds: int,
+    grid: dict[str, list],
+    equal_compute: bool,
+    options: dict | None,
+    out: Path,
+) -> list[Run]:
+    """The runs, all rules of a seed before the next seed, so that a table can be made early.
+
+    Args:
+        config: config file.
+        rules: see :func:`bsam_suite.compare.variants.variants`.
+        seeds: how many; they are 0, 1, ...
+        grid: lists of values. A name with a dot, such as ``model.label_smoothing``, is a field of
+            the config: all rules are compared at each of its values. Others are hyperparameters of
+            rules.
+        equal_compute: see :func:`bsam_suite.compare.variants.variants`.
+        options: what to change in the config for all.
+        out: folder of the comparison.
+
+    Raises:
+        InputError: an unusable value, or ``out`` holds a run of the same name but another config.
+    """
+    if seeds < 1:
+        raise InputError(f"--seeds {seeds}: give a number from 1")
+    fields = {name: values for name, values in grid.items() if "." in name}
+    hyper = {name: values for name, values in grid.items() if "." not in name}
+    configs = {}
+    for values in product(*fields.values()):
+        setting = dict(zip(fields, values))
+        label = " ".join(f"{name.rpartition('.')[2]}={value}" for name, value in setting.items())
+        chosen = {**(options or {}), **setting}
+        for variant in variants(load_config(config, chosen), rules, hyper, equal_compute):
+            cfg = load_config(config, chosen)
+            variant.configure(cfg)
+            check_optim_wrapper(cfg)
+            stretch(cfg, variant.stretch)
+            hooks = cfg.setdefault("default_hooks", {})
+            hooks.setdefault("checkpoint", dict(type="CheckpointHook"))["max_keep_ckpts"] = 1
+            configs[label, variant] = cfg
+    runs = [
+        _run(label, variant, seed, cfg, out)
+        for seed in range(seeds)
+        for (label, variant), cfg in configs.items()
+    ]
+    undone = {run.setting for run in runs if not run.done}
+    for cfg in {label: cfg for (label, _), cfg in configs.items() if label in undone}.values():
+        preflight(cfg)
+    return runs
+
+
+def stretch(cfg: Config, factor: int) -> None:
+    """Train ``factor`` times as many epochs, with the schedules by epoch stretched likewise.
+
+    Raises:
+        InputError: the config counts iterations.
+    """
+    if "max_epochs" not in cfg.train_cfg:
+        raise InputError(f"{cfg.filename}: train_cfg.max_epochs is not set; comparisons need it")
+    cfg.train_cfg.max_epochs *= factor
+    schedulers = cfg.get("param_scheduler") or []
+    for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
+        if scheduler.get("by_epoch", True):
+            for name in scheduler.keys() & {"begin", "end", "T_max", "milestones", "step_size"}:
+                value = scheduler[name]
+                whole = [factor * v for v in value] if isinstance(value, list) else factor * value
+                scheduler[name] = whole
+
+
+def _run(setting: str, variant: Variant, seed: int, cfg: Config, out: Path) -> Run:
+    name = ", ".join(filter(None, [setting, variant.name, f"seed={seed}"]))
+    slug = name.replace(", ", ",").replace(" ", ",").replace("/", "-")
+    run = Run(
+        name,
+        setting,
+        variant,
+        seed,
+        out / "configs" / f"{slug}.py",
+        cfg.pretty_text,
+        tuple(cfg.get("custom_imports", {}).get("imports", [])),
+        cfg.train_cfg.max_epochs,
+        out / "runs" / slug,
+    )
+    if run.config.is_file() and run.config.read_text() != run.text:
+        raise InputError(
+            f"{run.config} is of a comparison with other settings: repeat its command to go on "
+            "with it, or name another folder by --out"
+        )
+    return run

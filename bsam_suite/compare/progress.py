@@ -1,0 +1,44 @@
+"""What is done of a comparison, and the time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from bsam_suite.compare.plan import Run
+from bsam_suite.compare.worker import LOG
+
+
+class Progress:
+    """Prints a line for each run that ends; the time left goes by passes over the data.
+
+    Args:
+        runs: all runs.
+        waiting: those that are still to be made.
+    """
+
+    def __init__(self, runs: Sequence[Run], waiting: Sequence[Run]) -> None:
+        self.good = 0
+        self._total, self._ended = len(runs), len(runs) - len(waiting)
+        self._left, self._passed = sum(run.passes for run in waiting), 0
+        self._start = time.monotonic()
+        if self._ended:
+            print(f"{self._ended} of {self._total} runs are done already", flush=True)
+
+    def report(self, run: Run) -> None:
+        """``run`` has ended."""
+        self.good += run.done
+        self._ended += 1
+        self._passed += run.passes
+        self._left -= run.passes
+        seconds = (time.monotonic() - self._start) / self._passed * self._left
+        result = "" if run.done else f" FAILED, see {run.folder / LOG};"
+        place = f"[{self._ended}/{self._total}]"
+        print(f"{place} {run.name}:{result} {_duration(seconds)} left", flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    return f"{minutes // 60} h {minutes % 60} min"

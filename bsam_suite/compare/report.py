@@ -1,0 +1,75 @@
+"""The comparison as a table, as Markdown, json, csv and as a picture."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, fields
+from pathlib import Path
+
+from bsam_suite.compare.picture import draw
+from bsam_suite.compare.results import Record, Summary, summarize
+from bsam_suite.compare.statistics import Difference, Spread
+
+
+def report(records: Sequence[Record], metric: str, command: str, out: Path) -> None:
+    """Print the table and write ``results.json``, ``.csv``, ``.md`` and ``.png`` to ``out``.
+
+    Args:
+        records: of the runs that are done.
+        metric: the name of what was measured.
+        command: what made the comparison.
+        out: folder; earlier results of the same comparison are renewed.
+    """
+    summaries = summarize(records)
+    header, rows = _cells(summaries, metric)
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+    lines = [header, ["-" * width for width in widths], *rows]
+    text = "\n".join(
+        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths))} |"
+        for line in lines
+    )
+    print(text)
+    (out / "results.md").write_text(f"```bash\n{command}\n```\n\n{text}\n")
+    with (out / "results.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([field.name for field in fields(Record)])
+        writer.writerows(map(astuple, records))
+    content = dict(command=command, metric=metric)
+    content["summaries"] = [_named(summary) for summary in summaries]
+    content["runs"] = [asdict(record) for record in records]
+    (out / "results.json").write_text(json.dumps(content, indent=2) + "\n")
+    draw(records, metric, out / "results.png")
+
+
+def _named(summary: Summary) -> dict:
+    """``summary`` as dicts: named tuples would become lists without names."""
+    values = {field.name: getattr(summary, field.name) for field in fields(summary)}
+    return {k: v._asdict() if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def _cells(summaries: Sequence[Summary], metric: str) -> tuple[list[str], list[list[str]]]:
+    settings = any(s.setting for s in summaries)
+    equal = any(s.at_equal_compute for s in summaries)
+    header = ["setting"] * settings + ["rule", "seeds", f"{metric}, mean ± std"]
+    header += [f"less {summaries[0].rule} [95%]"] if summaries else []
+    header += ["less equal compute [95%]"] * equal + ["epochs", "passes", "seconds"]
+    rows = []
+    for s in summaries:
+        row = [s.setting] * settings + [s.rule, str(s.metric.n), _spread(s.metric)]
+        row += [_difference(s.difference)] + [_difference(s.at_equal_compute)] * equal
+        rows.append([*row, str(s.epochs), str(s.passes), f"{s.seconds.mean:.0f}"])
+    return header, rows
+
+
+def _spread(value: Spread) -> str:
+    return f"{value.mean:.4f}" + ("" if math.isnan(value.std) else f" ± {value.std:.4f}")
+
+
+def _difference(value: Difference | None) -> str:
+    if value is None or value.n == 0:
+        return ""
+    interval = "" if math.isnan(value.low) else f" [{value.low:+.4f}, {value.high:+.4f}]"
+    return f"{value.mean:+.4f}{interval}"

@@ -1,0 +1,125 @@
+"""What the runs gave, as records and summed up by rule."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bsam_suite.compare.plan import Run
+from bsam_suite.compare.statistics import Difference, Spread, paired_difference, spread
+from bsam_suite.engine.summary import METRICS
+from bsam_suite.errors import InputError
+
+
+@dataclass
+class Record:
+    """One run.
+
+    Attributes:
+        setting, rule: labels.
+        seed: of all chance.
+        epochs: trained.
+        passes: forward and backward passes over the training set.
+        seconds: of training, without validation.
+        metric: its value at the last validation.
+    """
+
+    setting: str
+    rule: str
+    seed: int
+    epochs: int
+    passes: int
+    seconds: float
+    metric: float
+
+
+@dataclass
+class Summary:
+    """All seeds of a rule.
+
+    Attributes:
+        setting, rule, epochs, passes: as in :class:`Record`.
+        metric, seconds: over the seeds.
+        difference: of the metric to the first rule's, paired by seed; None for that rule.
+        at_equal_compute: likewise to the base optimizer that makes as many passes; None where it
+            was not run.
+    """
+
+    setting: str
+    rule: str
+    epochs: int
+    passes: int
+    metric: Spread
+    seconds: Spread
+    difference: Difference | None
+    at_equal_compute: Difference | None
+
+
+def collect(runs: Sequence[Run], metric: str | None) -> tuple[str, list[Record]]:
+    """Name and values of a metric over those of ``runs`` that are done.
+
+    Args:
+        runs: from :func:`bsam_suite.compare.plan.plan`.
+        metric: its name; None for the evaluator's first.
+
+    Raises:
+        InputError: the runs have no such metric.
+    """
+    records = []
+    for run in runs:
+        if not run.done:
+            continue
+        content = json.loads((run.folder / METRICS).read_text())
+        found = content["metrics"]
+        metric = metric or next(iter(found), None)
+        if metric not in found:
+            raise InputError(f"--metric {metric}: runs have {', '.join(found) or 'no validation'}")
+        records.append(
+            Record(
+                run.setting,
+                run.variant.name,
+                run.seed,
+                run.epochs,
+                run.passes,
+                content["seconds"],
+                found[metric],
+            )
+        )
+    return metric or "", records
+
+
+def summarize(records: Sequence[Record]) -> list[Summary]:
+    """A summary for each setting and rule, in the order in which they first occur."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.setting, record.rule), []).append(record)
+    by_seed = {key: {r.seed: r.metric for r in group} for key, group in groups.items()}
+    plain = {  # trains for as long as its passes say: one pass a step
+        (setting, group[0].passes): rule
+        for (setting, rule), group in groups.items()
+        if group[0].passes == group[0].epochs
+    }
+    summaries = []
+    for (setting, rule), group in groups.items():
+        one, values = group[0], by_seed[setting, rule]
+        first = next(r for s, r in groups if s == setting)
+        peer = plain.get((setting, one.passes))
+        summaries.append(
+            Summary(
+                setting,
+                rule,
+                one.epochs,
+                one.passes,
+                spread(list(values.values())),
+                spread([r.seconds for r in group if math.isfinite(r.seconds)]),
+                _difference(values, by_seed[setting, first], rule != first),
+                _difference(values, by_seed.get((setting, peer), {}), peer not in (None, rule)),
+            )
+        )
+    return summaries
+
+
+def _difference(a: dict, b: dict, wanted: bool) -> Difference | None:
+    return paired_difference(a, b) if wanted else None

@@ -1,0 +1,103 @@
+"""Make the runs, one after another or several at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import connection
+from pathlib import Path
+
+import torch
+
+from bsam_suite.compare.plan import Run
+from bsam_suite.compare.progress import Progress
+from bsam_suite.compare.worker import LOG, work
+from bsam_suite.errors import InputError
+
+
+def run_all(runs: Sequence[Run], jobs: int, out: Path) -> list[Run]:
+    """Make those of ``runs`` that are not done; one that was stopped goes on from its checkpoint.
+
+    Prints a line for each and the time left. What a run prints goes to ``LOG`` in its folder.
+
+    Args:
+        runs: from :func:`bsam_suite.compare.plan.plan`.
+        jobs: runs at a time. Each has a GPU, where there are any, and its share of the cores.
+        out: folder of the comparison.
+
+    Returns:
+        The runs that failed.
+
+    Raises:
+        InputError: the first run fails, or another comparison works in ``out``.
+    """
+    if jobs < 1:
+        raise InputError(f"--jobs {jobs}: give a number from 1")
+    waiting = [run for run in runs if not run.done]
+    progress = Progress(runs, waiting)
+    running: dict[int, tuple[Run, multiprocessing.process.BaseProcess]] = {}
+    failed: list[Run] = []
+    with _only_one(out):
+        try:
+            while waiting or running:
+                for slot in range(jobs):
+                    if waiting and slot not in running:
+                        run = waiting.pop(0)
+                        running[slot] = run, _start(run, slot, jobs)
+                connection.wait([process.sentinel for _, process in running.values()])
+                for slot, (run, process) in list(running.items()):
+                    if process.exitcode is None:
+                        continue
+                    del running[slot]
+                    if not run.done:
+                        failed.append(run)
+                        if progress.good == 0:
+                            raise InputError(f"the first run failed: {_last_line(run)}")
+                    progress.report(run)
+        finally:
+            for _, process in running.values():
+                process.terminate()
+                process.join()
+    return failed
+
+
+def _start(run: Run, slot: int, jobs: int) -> multiprocessing.process.BaseProcess:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    run.write_config()
+    # A server that has imported everything forks a process for each run: seconds saved each time.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bsam_suite.compare.worker", *run.imports])
+    threads = max(1, torch.get_num_threads() // jobs)
+    arguments = (run.config, run.folder, run.seed, _device(slot), threads)
+    process = context.Process(target=work, args=arguments)
+    process.start()
+    return process
+
+
+def _device(slot: int) -> str | None:
+    if not torch.cuda.is_available():
+        return None
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    devices = visible.split(",") if visible else range(torch.cuda.device_count())
+    return str(devices[slot % len(devices)])
+
+
+@contextmanager
+def _only_one(out: Path) -> Iterator[None]:
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(
+                f"another comparison works in {out}: wait for it, or name another folder by --out"
+            ) from None
+        yield
+
+
+def _last_line(run: Run) -> str:
+    lines = (run.folder / LOG).read_text().strip().splitlines() or ["(nothing printed)"]
+    return f"{lines[-1]}\nAll that it printed is in {run.folder / LOG}"

@@ -1,0 +1,59 @@
+"""Mean, spread and paired differences."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from bsam_suite.errors import InputError
+
+
+class Spread(NamedTuple):
+    """Mean and sample standard deviation (n - 1) of ``n`` values; NaN where n is too small."""
+
+    n: int
+    mean: float
+    std: float
+
+
+class Difference(NamedTuple):
+    """Mean of paired differences and its 95% confidence interval by Student's t; NaN for n < 2."""
+
+    n: int
+    mean: float
+    low: float
+    high: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    n = len(values)
+    mean = statistics.fmean(values) if n else math.nan
+    return Spread(n, mean, statistics.stdev(values) if n > 1 else math.nan)
+
+
+def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Difference:
+    """a - b over the seeds that both have.
+
+    Args:
+        a, b: values by seed.
+
+    Raises:
+        InputError: SciPy is not installed.
+    """
+    n, mean, std = spread([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
+    if n < 2:
+        return Difference(n, mean, math.nan, math.nan)
+    half = _t_quantile(n - 1) * std / math.sqrt(n)
+    return Difference(n, mean, mean - half, mean + half)
+
+
+def _t_quantile(freedom: int) -> float:
+    try:
+        from scipy.stats import t
+    except ImportError as error:
+        raise InputError(
+            f"SciPy cannot be imported ({error}): confidence intervals need it, pip install scipy"
+        ) from error
+    return float(t.ppf(0.975, freedom))

@@ -1,0 +1,62 @@
+"""One run in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from argparse import Namespace
+from multiprocessing import connection, parent_process
+from pathlib import Path
+
+import torch
+
+from bsam_suite.engine.launch import train
+from bsam_suite.errors import InputError
+
+LOG = "log.txt"
+
+
+def work(config: Path, folder: Path, seed: int, device: str | None, threads: int) -> None:
+    """Train by ``config``, from the last checkpoint in ``folder``; ends the process on failure.
+
+    Args:
+        config: config file.
+        folder: of the run. What is printed goes to ``LOG`` in it.
+        seed: of all chance.
+        device: the GPU, as in ``CUDA_VISIBLE_DEVICES``; None where there is none.
+        threads: of PyTorch on the CPU.
+    """
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with (folder / LOG).open("a") as log:
+        os.dup2(log.fileno(), sys.stdout.fileno())
+        os.dup2(log.fileno(), sys.stderr.fileno())
+    if device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device
+    torch.set_num_threads(threads)
+    arguments = Namespace(
+        config=str(config),
+        work_dir=str(folder),
+        resume="auto",
+        seed=seed,
+        amp=False,
+        no_validate=False,
+        auto_scale_lr=False,
+        show_dir=None,
+        cfg_options=None,
+        launcher="none",
+    )
+    try:
+        train(arguments)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+
+
+def _end_with_parent() -> None:
+    """Whatever ends the comparison, SIGKILL included, leaves no run behind."""
+    connection.wait([parent_process().sentinel])
+    os._exit(1)
