@@ -54,7 +54,7 @@ def main() -> None:
     args = parse_args()
     from bsam_suite.compare.command import compare
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and the runs with it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the runs as Ctrl-C does
     command = shlex.join(["python", "tools/compare.py", *sys.argv[1:]])
     failed = compare(args, command)
     if failed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from bsam_suite.compare.report import report
 from bsam_suite.compare.results import collect
 from bsam_suite.compare.run import run_all
 from bsam_suite.compat import mend
+from bsam_suite.errors import InputError
 
 
 def compare(args: Namespace, command: str) -> int:
@@ -26,8 +26,9 @@ def compare(args: Namespace, command: str) -> int:
     Raises:
         InputError: something given is not usable.
     """
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     mend()
+    if args.jobs < 1:
+        raise InputError(f"--jobs {args.jobs}: give a number from 1")
     out = args.out or Path("work_dirs/compare") / Path(args.config).stem
     grid = {k: v if isinstance(v, list) else [v] for k, v in args.grid.items()}
     runs = plan(

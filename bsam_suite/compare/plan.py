@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -79,7 +80,8 @@ def plan(
         out: folder of the comparison.
 
     Raises:
-        InputError: an unusable value, or ``out`` holds a run of the same name but another config.
+        InputError: an unusable value, a config that counts iterations, or ``out`` holds a run of
+            the same name but another config.
     """
     if seeds < 1:
         raise InputError(f"--seeds {seeds}: give a number from 1")
@@ -90,8 +92,9 @@ def plan(
         setting = dict(zip(fields, values))
         label = " ".join(f"{name.rpartition('.')[2]}={value}" for name, value in setting.items())
         chosen = {**(options or {}), **setting}
-        for variant in variants(load_config(config, chosen), rules, hyper, equal_compute):
-            cfg = load_config(config, chosen)
+        base = load_config(config, chosen)
+        for variant in variants(base, rules, hyper, equal_compute):
+            cfg = copy.deepcopy(base)
             variant.configure(cfg)
             check_optim_wrapper(cfg)
             stretch(cfg, variant.stretch)

@@ -12,14 +12,17 @@ from bsam_suite.compare.worker import LOG
 class Progress:
     """Prints a line for each run that ends; the time left goes by passes over the data.
 
+    Attributes:
+        good: number of runs that are done, those of an earlier call included.
+
     Args:
         runs: all runs.
         waiting: those that are still to be made.
     """
 
     def __init__(self, runs: Sequence[Run], waiting: Sequence[Run]) -> None:
-        self.good = 0
         self._total, self._ended = len(runs), len(runs) - len(waiting)
+        self.good = self._ended
         self._left, self._passed = sum(run.passes for run in waiting), 0
         self._start = time.monotonic()
         if self._ended:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -113,7 +112,7 @@ def summarize(records: Sequence[Record]) -> list[Summary]:
                 one.epochs,
                 one.passes,
                 spread(list(values.values())),
-                spread([r.seconds for r in group if math.isfinite(r.seconds)]),
+                spread([r.seconds for r in group]),
                 _difference(values, by_seed[setting, first], rule != first),
                 _difference(values, by_seed.get((setting, peer), {}), peer not in (None, rule)),
             )

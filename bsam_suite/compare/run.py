@@ -32,10 +32,8 @@ def run_all(runs: Sequence[Run], jobs: int, out: Path) -> list[Run]:
         The runs that failed.
 
     Raises:
-        InputError: the first run fails, or another comparison works in ``out``.
+        InputError: a run fails and none is done yet, or another comparison works in ``out``.
     """
-    if jobs < 1:
-        raise InputError(f"--jobs {jobs}: give a number from 1")
     waiting = [run for run in runs if not run.done]
     progress = Progress(runs, waiting)
     running: dict[int, tuple[Run, multiprocessing.process.BaseProcess]] = {}
@@ -55,7 +53,7 @@ def run_all(runs: Sequence[Run], jobs: int, out: Path) -> list[Run]:
                     if not run.done:
                         failed.append(run)
                         if progress.good == 0:
-                            raise InputError(f"the first run failed: {_last_line(run)}")
+                            raise InputError(f"{run.name} failed: {_last_line(run)}")
                     progress.report(run)
         finally:
             for _, process in running.values():

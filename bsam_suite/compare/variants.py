@@ -69,9 +69,10 @@ def variants(
             rule: twice as many for SAM, three times for BSAM.
 
     Raises:
-        InputError: an unknown rule, or a hyperparameter that none of the rules has.
+        InputError: a config with no or several optimizers, an unknown rule, or a hyperparameter
+            that none of the rules has.
     """
-    plain = cfg.optim_wrapper.optimizer.type.lower()
+    plain = _optimizer_name(cfg)
     known = {name.lower(): name for name in _rule_names()}
     own = _own_rule(cfg.optim_wrapper)
     found, used = [], set()
@@ -118,6 +119,17 @@ def count_passes(rule: dict) -> int:
 def _rule_names() -> list[str]:
     RULES.get("BSAM")  # has the registry import its modules
     return list(RULES.module_dict)
+
+
+def _optimizer_name(cfg: Config) -> str:
+    optimizer = cfg.get("optim_wrapper", {}).get("optimizer")
+    kind = optimizer.get("type") if isinstance(optimizer, dict) else None
+    if not isinstance(kind, str):
+        raise InputError(
+            f"{cfg.filename}: optim_wrapper.optimizer is {optimizer!r}: rules can be compared on "
+            "one optimizer, given as dict(type='SGD', ...)"
+        )
+    return kind.lower()
 
 
 def _own_rule(wrapper: dict) -> dict:

@@ -6,6 +6,8 @@ of its own which says what it mends, for which versions, and does nothing where 
 
 from __future__ import annotations
 
+import warnings
+
 from bsam_suite.compat.placeholders import is_missing, mmcv_ext, mmdet_utils
 from bsam_suite.errors import InputError
 
@@ -17,6 +19,8 @@ HOW_TO_ADD_MMPOSE = (
 def check_pkg_resources() -> bool:
     """MMEngine 0.10.7 imports ``pkg_resources``, which setuptools 81 has dropped.
 
+    Until then it warns at every start; that warning is silenced.
+
     Raises:
         InputError: it is missing.
     """
@@ -25,6 +29,7 @@ def check_pkg_resources() -> bool:
             "MMEngine 0.10.7 needs pkg_resources, which the installed setuptools no longer has: "
             "pip install 'setuptools<81'"
         )
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     return False
 
 

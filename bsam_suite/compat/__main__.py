@@ -1,7 +1,6 @@
 """``python -m bsam_suite.compat``: what is installed, and what was mended."""
 
 import platform
-import warnings
 from importlib.metadata import PackageNotFoundError, version
 
 from rich.console import Console
@@ -24,7 +23,6 @@ TESTED = {
 
 
 def main() -> None:
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     table = Table("package", "installed", "tested with")
     table.add_row("Python", platform.python_version(), "3.10 to 3.13")
     for name, tested in TESTED.items():

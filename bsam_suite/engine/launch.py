@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from argparse import Namespace
 from pathlib import Path
 
@@ -93,8 +92,6 @@ def test(args: Namespace) -> None:
 
 
 def _prepare(args: Namespace) -> Config:
-    # MMEngine 0.10.7 asks pkg_resources for versions, which warns at every start.
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     mend()
     cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 from mmengine.config import Config
@@ -45,8 +44,6 @@ def load_sources(request: Request) -> Sources:
     Raises:
         InputError: the config or the given checkpoint cannot be read or lacks something.
     """
-    # MMEngine 0.10.7 asks pkg_resources for versions, which warns at every start.
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     mend()
     cfg = load_config(request.config, request.cfg_options)
     missing = [name for name in NEEDED if not cfg.get(name)]

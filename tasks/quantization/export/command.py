@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 from mmengine.registry import MODELS, init_default_scope
@@ -40,8 +39,6 @@ def export(
     if batches < 1:
         raise InputError(f"--batches {batches}: give a whole number from 1")
     check_new(out)
-    # MMEngine 0.10.7 asks pkg_resources for versions, which warns at every start.
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     mend()
     cfg = load_config(config, options)
     init_default_scope(cfg.get("default_scope") or "mmengine")

@@ -4,12 +4,9 @@ import csv
 import json
 
 import pytest
-from mmengine.config import Config
 
-from bsam_suite.compare.plan import stretch
 from bsam_suite.compare.report import report
 from bsam_suite.compare.results import Record, summarize
-from bsam_suite.errors import InputError
 
 RECORDS = [
     Record(setting, rule, seed, epochs, passes, 10.0, base + gain + 0.01 * seed)
@@ -48,19 +45,3 @@ def test_report_files(tmp_path, capsys):
         n=3, mean=pytest.approx(0.95), std=pytest.approx(0.01)
     )
     assert (tmp_path / "results.png").stat().st_size > 1000
-
-
-def test_stretch():
-    schedulers = [
-        dict(type="LinearLR", by_epoch=False, end=500),
-        dict(type="CosineAnnealingLR", begin=1, end=10, T_max=9),
-        dict(type="MultiStepLR", milestones=[4, 8]),
-    ]
-    cfg = Config(dict(train_cfg=dict(max_epochs=10), param_scheduler=schedulers))
-    stretch(cfg, 3)
-    assert cfg.train_cfg.max_epochs == 30
-    warmup, cosine, steps = cfg.param_scheduler
-    assert (warmup.end, cosine.begin, cosine.end, cosine.T_max) == (500, 3, 30, 27)
-    assert steps.milestones == [12, 24]
-    with pytest.raises(InputError, match="train_cfg.max_epochs is not set"):
-        stretch(Config(dict(train_cfg=dict(max_iters=10))), 1)

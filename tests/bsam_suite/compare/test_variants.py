@@ -17,7 +17,11 @@ def configured(variant, cfg):
 
 
 @pytest.mark.parametrize(
-    "rule, passes", [("SAM", 2), ("GSAM", 2), ("FriendlySAM", 2), ("BSAM", 3), ("AdaptiveBSAM", 3)]
+    "rule, passes",
+    [
+        *((name, 2) for name in ("SAM", "ASAM", "GSAM", "FriendlySAM", "GCSAM")),
+        *((name, 3) for name in ("BSAM", "AdaptiveBSAM")),
+    ],
 )
 def test_passes(rule, passes):
     assert count_passes(dict(type=rule)) == passes
@@ -65,5 +69,8 @@ def test_unusable_values_are_named():
         variants(config(), ["adam"], {}, False)
     with pytest.raises(InputError, match="--grid rho_min: none of sgd, sam has it"):
         variants(config(), ["sgd", "sam"], dict(rho_min=[0.1]), False)
+    several = Config(dict(optim_wrapper=dict(a=dict(optimizer=dict(type="SGD")))))
+    with pytest.raises(InputError, match="optim_wrapper.optimizer is None: .*one optimizer"):
+        variants(several, ["sam"], {}, False)
     with pytest.raises(InputError, match="rho=-1"):
         variants(config(), ["sam"], dict(rho=[-1]), False)

@@ -1,0 +1,73 @@
+"""Which runs there are, and what their configs say."""
+
+import pytest
+from mmengine.config import Config
+
+from bsam_suite.compare.plan import plan, stretch
+from bsam_suite.errors import InputError
+
+CONFIG = """
+train_cfg = dict(by_epoch=True, max_epochs=4)
+optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.1))
+param_scheduler = [dict(type="CosineAnnealingLR", end=4)]
+model = dict(rate=0.0, bits=4)
+"""
+
+
+@pytest.fixture
+def planned(tmp_path):
+    """Plan a comparison on a small config."""
+    (tmp_path / "config.py").write_text(CONFIG)
+
+    def run(rules=("sgd", "sam"), seeds=2, grid=None, equal_compute=False, options=None):
+        config = str(tmp_path / "config.py")
+        return plan(config, rules, seeds, grid or {}, equal_compute, options, tmp_path / "out")
+
+    return run
+
+
+def test_all_rules_of_a_seed_come_before_the_next(planned):
+    runs = planned(grid={"model.rate": [0.0, 0.4], "rho": [0.1]})
+    assert [run.name for run in runs] == [
+        f"rate={rate}, {rule}, seed={seed}"
+        for seed in (0, 1)
+        for rate in (0.0, 0.4)
+        for rule in ("sgd", "sam rho=0.1")
+    ]
+    assert len({run.folder for run in runs}) == len(runs)
+    cfg = Config.fromstring(runs[-1].text, ".py")
+    assert cfg.model.rate == 0.4 and cfg.optim_wrapper.rule.rho == 0.1
+
+
+def test_equal_compute_is_as_many_passes_with_the_whole_schedule(planned):
+    runs = planned(["sgd", "sam", "bsam"], 1, equal_compute=True)
+    passes = {run.variant.name: run.passes for run in runs}
+    assert passes == {"sgd": 4, "sam": 8, "bsam": 12, "sgd x2": 8, "sgd x3": 12}
+    ends = [Config.fromstring(r.text, ".py").param_scheduler[0].end for r in runs]
+    assert ends == [4, 4, 4, 8, 12]
+
+
+def test_a_folder_of_other_settings_is_refused(planned):
+    for run in planned():
+        run.write_config()
+    planned(["bsam", "sgd", "sam"], 3)  # more rules and seeds go on with what is there
+    with pytest.raises(InputError, match="sgd,seed=0.py is of a comparison with other settings"):
+        planned(options={"optim_wrapper.optimizer.lr": 0.01})
+    with pytest.raises(InputError, match="--seeds 0: give a number from 1"):
+        planned(seeds=0)
+
+
+def test_stretch():
+    schedulers = [
+        dict(type="LinearLR", by_epoch=False, end=500),
+        dict(type="CosineAnnealingLR", begin=1, end=10, T_max=9),
+        dict(type="MultiStepLR", milestones=[4, 8]),
+    ]
+    cfg = Config(dict(train_cfg=dict(max_epochs=10), param_scheduler=schedulers))
+    stretch(cfg, 3)
+    assert cfg.train_cfg.max_epochs == 30
+    warmup, cosine, steps = cfg.param_scheduler
+    assert (warmup.end, cosine.begin, cosine.end, cosine.T_max) == (500, 3, 30, 27)
+    assert steps.milestones == [12, 24]
+    with pytest.raises(InputError, match="train_cfg.max_epochs is not set"):
+        stretch(Config(dict(train_cfg=dict(max_iters=10))), 1)
