@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from bsam_suite.errors import InputError
 from tasks.quantization.export.extra import check_new, need
-from tasks.quantization.export.graph import fold_batch_norms, narrow_weights
+from tasks.quantization.export.fold import fold_batch_norms
 from tasks.quantization.export.integers import activation_grid, weight_integers
+from tasks.quantization.export.narrow import narrow_weights
 from tasks.quantization.export.nodes import OPSET, Dequantize, QuantizeDequantize
 from tasks.quantization.export.rounded import quantized_layers
 
