@@ -33,14 +33,13 @@ class Grid(NamedTuple):
     Attributes:
         scale, zero_point: shape () or (channels,) each; the zero point has the integers' dtype.
         axis: the dimension of the channels; None for one scale.
-        ends: lowest and highest value, shape () or (channels,) each; None where these are the
-            ends of the integers' own range.
+        bounds: lowest and highest integer, shape () each; None where these are its dtype's ends.
     """
 
     scale: Tensor
     zero_point: Tensor
     axis: int | None
-    ends: tuple[Tensor, Tensor] | None
+    bounds: tuple[Tensor, Tensor] | None
 
 
 def weight_integers(codes: Codes, name: str) -> Integers:
@@ -106,12 +105,12 @@ def activation_grid(quantizer: FakeQuantizer, name: str) -> Grid:
             f"{int(zero_point.max())}, and {str(kind)[6:]} ends at {RANGES[kind][1]}. Train the "
             "activations with LSQ, or export to .safetensors"
         )
-    ends = tuple((end - zero_point) * scale for end in codes.bounds)
     axis = quantizer.dim
     if axis is None:
-        scale, zero_point, *ends = (t.reshape(()) for t in (scale, zero_point, *ends))
+        scale, zero_point = scale.reshape(()), zero_point.reshape(())
     clips = (low, high) != RANGES[kind]
-    return Grid(scale, zero_point.to(kind), axis, tuple(ends) if clips else None)
+    bounds = tuple(torch.tensor(end, dtype=kind) for end in codes.bounds) if clips else None
+    return Grid(scale, zero_point.to(kind), axis, bounds)
 
 
 def _one_of_each(quantizer: FakeQuantizer) -> list[int]:

@@ -19,16 +19,18 @@ class QuantizeDequantize(nn.Module):
         self.attributes = {} if grid.axis is None else {"axis": grid.axis}
         self.register_buffer("scale", grid.scale.float())
         self.register_buffer("zero_point", grid.zero_point)
-        self.register_buffer("low", None if grid.ends is None else grid.ends[0].float())
-        self.register_buffer("high", None if grid.ends is None else grid.ends[1].float())
+        low, high = (None, None) if grid.bounds is None else grid.bounds
+        self.register_buffer("low", low)
+        self.register_buffer("high", high)
 
     def forward(self, x: Tensor) -> Tensor:
         """``x`` rounded, in its own shape."""
-        if self.low is not None:  # fewer bits than the integers have
-            x = _clip(x, self.low, self.high, self.attributes.get("axis"))
         grid = (self.scale, self.zero_point)
         kind = self.zero_point.dtype
         integers = _node("QuantizeLinear", (x, *grid), self.attributes, kind, x.shape)
+        if self.low is not None:
+            # Behind QuantizeLinear, since ONNX Runtime fuses one right behind a convolution.
+            integers = _node("Clip", (integers, self.low, self.high), {}, kind, x.shape)
         return _node("DequantizeLinear", (integers, *grid), self.attributes, x.dtype, x.shape)
 
 
@@ -49,15 +51,6 @@ class Dequantize(nn.Module):
         return _node(
             "DequantizeLinear", inputs, self.attributes, self.scale.dtype, self.integers.shape
         )
-
-
-def _clip(x: Tensor, low: Tensor, high: Tensor, axis: int | None) -> Tensor:
-    if axis is not None:
-        shape = [1] * x.ndim
-        shape[axis] = -1
-        low, high = low.view(shape), high.view(shape)
-        return torch.minimum(torch.maximum(x, low), high)
-    return _node("Clip", (x, low, high), {}, x.dtype, x.shape)
 
 
 def _node(name: str, inputs: tuple, attributes: dict, dtype: torch.dtype, shape) -> Tensor:

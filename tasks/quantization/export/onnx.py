@@ -30,9 +30,9 @@ def save_onnx(
     """Write a quantized model as ONNX, opset 21.
 
     Weights are int8 initializers behind DequantizeLinear, per channel or per tensor as they were
-    trained; inputs of quantized layers go through QuantizeLinear and DequantizeLinear, behind a
-    Clip where they have less than 8 bits. Weights of any width fit: those of 7 bits and less use a
-    part of int8.
+    trained; inputs of quantized layers go through QuantizeLinear and DequantizeLinear, with a Clip
+    of the integers between them where they have less than 8 bits. Weights of any width fit: those
+    of 7 bits and less use a part of int8.
 
     On x86 processors without VNNI, ONNX Runtime's int8 products saturate unless its session option
     ``session.x64quantprecision`` is ``"1"``.
