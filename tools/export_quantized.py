@@ -23,6 +23,11 @@ def parse_args() -> argparse.Namespace:
         help="validation batches that ONNX Runtime is checked with (default 4)",
     )
     parser.add_argument(
+        "--int4",
+        action="store_true",
+        help="in ONNX, store weights of up to 4 bits as int4: a smaller file, and a slower one",
+    )
+    parser.add_argument(
         "--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="config overrides"
     )
     return parser.parse_args()
@@ -32,7 +37,8 @@ def main() -> None:
     args = parse_args()
     from tasks.quantization.export.command import export
 
-    print(export(args.config, args.checkpoint, args.out, args.batches, args.cfg_options))
+    done = export(args.config, args.checkpoint, args.out, args.batches, args.int4, args.cfg_options)
+    print(done)
 
 
 if __name__ == "__main__":

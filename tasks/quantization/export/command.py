@@ -17,7 +17,12 @@ from tasks.quantization.export.rounded import quantized_layers
 
 
 def export(
-    config: str, checkpoint: str, out: str, batches: int = 4, options: dict | None = None
+    config: str,
+    checkpoint: str,
+    out: str,
+    batches: int = 4,
+    int4: bool = False,
+    options: dict | None = None,
 ) -> str:
     """Export a trained model; the end of ``out`` says as what.
 
@@ -26,6 +31,7 @@ def export(
         checkpoint: file with its weights.
         out: a new file, ``.safetensors`` for a packed checkpoint or ``.onnx``.
         batches: validation batches that ONNX Runtime is checked with.
+        int4: store weights that 4 bits hold as int4, in ONNX.
         options: overrides of the config, by dotted keys.
 
     Returns:
@@ -36,6 +42,8 @@ def export(
     """
     if not out.endswith((".safetensors", ".onnx")):
         raise InputError(f"--out {out}: give a name that ends in .safetensors or .onnx")
+    if int4 and not out.endswith(".onnx"):
+        raise InputError(f"--int4 with --out {out}: packed weights have their bits anyway; omit it")
     if batches < 1:
         raise InputError(f"--batches {batches}: give a whole number from 1")
     check_new(out)
@@ -54,7 +62,7 @@ def export(
         )
     from tasks.quantization.export.validate import export_checked
 
-    return export_checked(model, cfg, Path(out), batches)
+    return export_checked(model, cfg, Path(out), batches, int4)
 
 
 def _model(cfg, checkpoint: str) -> nn.Module:

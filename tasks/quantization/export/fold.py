@@ -29,6 +29,8 @@ def fold_batch_norms(model) -> int:
         constants = list(norm.input[1:5]) + list(conv.input[2:3])
         if dequantize is None or dequantize.op_type != "DequantizeLinear":
             continue
+        if graph.uses[dequantize.output[0]] != 1:
+            continue
         constants += dequantize.input[:2]
         if not all(name in graph.initializer for name in constants):
             continue

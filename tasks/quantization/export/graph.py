@@ -42,9 +42,40 @@ class Graph:
         del node.attribute[:]
         node.attribute.extend([*kept, helper.make_attribute("axis", axis)])
 
+    def node(self, op: str, inputs: list[str], **attributes) -> str:
+        """A new node, right behind the one that makes its first input. Returns its output."""
+        from onnx import helper
+
+        output = f"{inputs[0]}.{op}"
+        while output in self.producer:
+            output += "_"
+        nodes = self.model.graph.node
+        place = next((i + 1 for i, node in enumerate(nodes) if inputs[0] in node.output), 0)
+        nodes.insert(place, helper.make_node(op, inputs, [output], **attributes))
+        self.producer[output] = nodes[place]
+        return output
+
+    def dequantize(
+        self, name: str, integers: str, scale: np.ndarray, axis: int, zero: np.ndarray | None = None
+    ) -> str:
+        """``integers`` through a new DequantizeLinear with a scale for each channel."""
+        inputs = [integers, self.add(name + ".scale", scale.astype(np.float32))]
+        if zero is not None:
+            inputs.append(self.add(name + ".zero_point", zero))
+        return self.node("DequantizeLinear", inputs, axis=axis)
+
+    def users(self, name: str) -> list:
+        return [node for node in self.model.graph.node if name in node.input]
+
+    def is_output(self, name: str) -> bool:
+        return any(output.name == name for output in self.model.graph.output)
+
     def drop_unused(self) -> None:
-        used = {name for node in self.model.graph.node for name in node.input}
-        used |= {output.name for output in self.model.graph.output}
+        outputs = {output.name for output in self.model.graph.output}
+        used = {name for node in self.model.graph.node for name in node.input} | outputs
+        for node in [n for n in self.model.graph.node if used.isdisjoint(n.output)]:
+            self.model.graph.node.remove(node)
+        used = {name for node in self.model.graph.node for name in node.input} | outputs
         kept = [t for t in self.model.graph.initializer if t.name in used]
         del self.model.graph.initializer[:]
         self.model.graph.initializer.extend(kept)

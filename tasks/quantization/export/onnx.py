@@ -15,24 +15,26 @@ from bsam_suite.errors import InputError
 from tasks.quantization.export.extra import check_new, need
 from tasks.quantization.export.fold import fold_batch_norms
 from tasks.quantization.export.integers import activation_grid, weight_integers
+from tasks.quantization.export.layers import integer_biases
 from tasks.quantization.export.narrow import narrow_weights
 from tasks.quantization.export.nodes import OPSET, Dequantize, QuantizeDequantize
+from tasks.quantization.export.outputs import round_outputs
 from tasks.quantization.export.rounded import quantized_layers
 
+FORMS = ("exact", "fast", "int4")
 
-def save_onnx(
-    model: nn.Module,
-    inputs: Tensor,
-    file: str | Path,
-    int4: bool = False,
-    fold_batch_norm: bool = True,
-) -> Path:
+
+def save_onnx(model: nn.Module, inputs: Tensor, file: str | Path, form: str = "exact") -> Path:
     """Write a quantized model as ONNX, opset 21.
 
     Weights are int8 initializers behind DequantizeLinear, per channel or per tensor as they were
     trained; inputs of quantized layers go through QuantizeLinear and DequantizeLinear, with a Clip
     of the integers between them where they have less than 8 bits. Weights of any width fit: those
     of 7 bits and less use a part of int8.
+
+    Scales of the weights take in the batch norms behind convolutions. ONNX Runtime computes a
+    layer with integers where its output is rounded to 8 bits, and elsewhere in float; biases of the
+    former are int32, as its kernels have them.
 
     On x86 processors without VNNI, ONNX Runtime's int8 products saturate unless its session option
     ``session.x64quantprecision`` is ``"1"``.
@@ -41,18 +43,20 @@ def save_onnx(
         model: calibrated. It stays as it is; the export is of its evaluation mode.
         inputs: an example, (N, ...) with N from 2; N is free in the file.
         file: a new file.
-        int4: store weights that 4 bits hold as int4. The file gets smaller; ONNX Runtime 1.32
-            computes with them in float, where int8 convolutions are faster.
-        fold_batch_norm: scale each channel's weight scale by the batch norm behind a convolution,
-            which leaves its integers as they are.
+        form: "exact" rounds what the model rounds. "fast" rounds to 8 bits what other layers
+            put out, too, such as to a residual addition, over the ranges seen on ``inputs``: then
+            these are computed with integers. "int4" is exact and stores weights that 4 bits hold
+            as int4: the smallest file; ONNX Runtime 1.32 computes with these in float.
 
     Returns:
         The file.
 
     Raises:
-        InputError: nothing is quantized, a quantizer is not calibrated or has a grid that ONNX
-            cannot represent, the model cannot be traced, or the file exists.
+        InputError: another form, nothing is quantized, a quantizer is not calibrated or has a grid
+            that ONNX cannot represent, the model cannot be traced, or the file exists.
     """
+    if form not in FORMS:
+        raise InputError(f"form={form!r}: give one of {', '.join(FORMS)}")
     onnx = need("onnx")
     need("onnxscript")
     file = check_new(file)
@@ -72,10 +76,12 @@ def save_onnx(
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise InputError(f"{file}: torch.onnx.export cannot trace the model: {reason}") from error
     graph = program.model_proto
-    if fold_batch_norm:
-        fold_batch_norms(graph)
-    if int4:
+    fold_batch_norms(graph)
+    if form == "fast":
+        round_outputs(graph, inputs.numpy())
+    if form == "int4":
         narrow_weights(graph)
+    integer_biases(graph)
     onnx.checker.check_model(graph)
     onnx.save(graph, file)
     return file

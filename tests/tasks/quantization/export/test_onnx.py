@@ -32,7 +32,7 @@ def model(weight, activation):
 def test_outputs(tmp_path, bits, int4):
     net = model(dict(type="LSQ", bits=bits, per_channel=True), dict(type="LSQ", bits=bits))
     x = torch.randn(1000, 3, 8, 8)
-    file = save_onnx(net, x[:2], tmp_path / "a.onnx", int4=int4)
+    file = save_onnx(net, x[:2], tmp_path / "a.onnx", form="int4" if int4 else "exact")
     with torch.no_grad():
         wanted = net(x).numpy()
     same, count = agreement(run(file, [x])[0], wanted)

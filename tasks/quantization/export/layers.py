@@ -1,0 +1,99 @@
+"""Layers that ONNX Runtime computes with integers: what it asks of their surroundings.
+
+Its QLinearConv takes the place of a Conv, and of a Relu behind it, between DequantizeLinear and
+QuantizeLinear, with the bias as int32 in steps of input scale * weight scale; QGemm that of a Gemm.
+A layer whose output is not rounded stays in float. ONNX Runtime makes a float bias int32 itself,
+with errors of half a step.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tasks.quantization.export.graph import Graph
+
+
+def integer_biases(model) -> int:
+    """Biases of layers whose outputs are rounded as int32 in a DequantizeLinear.
+
+    Half a step of the bias is much where weights have few bits. So each channel's weights are
+    multiplied by the whole number that int8 leaves room for with which the bias comes closest, and
+    its scale is divided by it: values stay.
+
+    Args:
+        model: ``onnx.ModelProto``, changed in place.
+
+    Returns:
+        The number of layers.
+    """
+    graph = Graph(model)
+    chosen = [layer for layer in layers(graph) if is_rounded(graph, end_of(graph, layer))]
+    count = sum(_integer_bias(graph, layer) for layer in chosen)
+    graph.drop_unused()
+    return count
+
+
+def layers(graph: Graph) -> list:
+    """Conv and Gemm with int8 weights, and an input that is rounded with a single scale.
+
+    The first dimension of the weights is that of the output channels.
+    """
+    found = []
+    for layer in graph.model.graph.node:
+        transposed = any(a.name == "transB" and a.i for a in layer.attribute)
+        if layer.op_type != "Conv" and not (layer.op_type == "Gemm" and transposed):
+            continue
+        x, weight = (graph.producer.get(name) for name in layer.input[:2])
+        if any(node is None or node.op_type != "DequantizeLinear" for node in (x, weight)):
+            continue
+        constants = [x.input[1], *weight.input[:2], *layer.input[2:]]
+        if not all(name in graph.initializer for name in constants):
+            continue
+        if graph.array(x.input[1]).ndim == 0 and graph.array(weight.input[0]).dtype == np.int8:
+            found.append(layer)
+    return found
+
+
+def end_of(graph: Graph, layer) -> str:
+    """The layer's output, or that of a Relu which alone uses it."""
+    users = graph.users(layer.output[0])
+    relu = len(users) == 1 and users[0].op_type == "Relu" and not graph.is_output(layer.output[0])
+    return users[0].output[0] if relu else layer.output[0]
+
+
+def is_rounded(graph: Graph, name: str) -> bool:
+    """Whether one QuantizeLinear is all that uses a value."""
+    users = graph.users(name)
+    return len(users) == 1 and users[0].op_type == "QuantizeLinear" and not graph.is_output(name)
+
+
+def _integer_bias(graph: Graph, layer) -> bool:
+    weight = graph.producer[layer.input[1]]
+    integers = graph.array(weight.input[0]).astype(np.int32)
+    scale = np.broadcast_to(graph.array(weight.input[1]), len(integers)).astype(np.float64)
+    step = graph.array(graph.producer[layer.input[0]].input[1]) * scale
+    bias = graph.array(layer.input[2]) / step if len(layer.input) > 2 else np.zeros_like(step)
+    factor = _factors(integers, bias)
+    if np.abs(bias * factor).max() >= 2**31:  # a channel of next to nothing but its bias
+        return False
+    integers *= factor.reshape(-1, *[1] * (integers.ndim - 1))
+    name = graph.add(layer.name + ".weight", integers.astype(np.int8))
+    layer.input[1] = graph.dequantize(layer.name + ".weight", name, scale / factor, 0)
+    name = graph.add(layer.name + ".bias", np.round(bias * factor).astype(np.int32))
+    del layer.input[2:]
+    layer.input.append(graph.dequantize(layer.name + ".bias", name, step / factor, 0))
+    return True
+
+
+def _factors(integers: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """For each channel the k with which ``round(bias k) / k`` is closest to ``bias``, (channels,).
+
+    Args:
+        integers: weights, (channels, ...); times k they fit in int8.
+        bias: in steps, (channels,).
+    """
+    rows = integers.reshape(len(integers), -1)
+    room = np.minimum(127 // rows.max(1).clip(1), 128 // (-rows.min(1)).clip(1))
+    factors = np.arange(1, 129).reshape(-1, 1)
+    error = np.abs(np.round(bias * factors) - bias * factors) / factors
+    return np.where(factors <= room, error, np.inf).argmin(0) + 1
