@@ -1,0 +1,124 @@
+"""Latency of ONNX Runtime with a quantized network against the float one, on the CPU.
+
+    python benchmarks/onnx_latency.py --model resnet18
+
+Weights are random: they are not what latency depends on. In each round all files run twice in turn,
+in one process, and the second run is timed; printed are the median and the quartiles of the rounds'
+ratios. A session's threads stop waiting for work when its run ends, so as not to slow the next one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from rich.progress import track
+from torch import nn
+from torchvision.models import resnet18
+
+from tasks.classification.resnet import CIFARResNet18
+from tasks.quantization.calibrate import calibrate
+from tasks.quantization.convert import quantize
+from tasks.quantization.export.onnx import OPSET, save_onnx
+from tasks.quantization.recipe import lsq
+
+NETS = {"resnet18": (resnet18, 224), "digits": (lambda: CIFARResNet18(10, width=16), 16)}
+"""Networks, and height and width of their input in pixels."""
+
+
+def files(build, size: int, bits: int, folder: Path) -> dict[str, Path]:
+    """The network as ONNX, in float and in both forms with integers."""
+    torch.manual_seed(0)
+    images = torch.randn(16, 3, size, size)
+    model = with_statistics(build(), images)
+    made = {"float": folder / "float.onnx"}
+    torch.onnx.export(
+        model,
+        (images[:2],),
+        made["float"],
+        input_names=["input"],
+        dynamic_shapes=({0: torch.export.Dim.AUTO},),
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    quantized = quantize(model, **lsq(bits)).eval()
+    calibrate(quantized, [images])
+    for form in ("exact", "fast"):
+        made[form] = save_onnx(quantized, images, folder / f"{form}.onnx", form)
+    return made
+
+
+def with_statistics(model: nn.Module, images: torch.Tensor) -> nn.Module:
+    """``model`` in evaluation mode, its batch norms with the statistics of ``images``."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        model.train()(images)
+    return model.eval()
+
+
+def session(file: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def seconds(run: onnxruntime.InferenceSession, images: np.ndarray) -> float:
+    """Time of the second of two runs."""
+    run.run(None, {"input": images})
+    start = time.perf_counter()
+    run.run(None, {"input": images})
+    return time.perf_counter() - start
+
+
+def processor() -> str:
+    """Name of the processor, as Linux tells it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((s.split(":")[1].strip() for s in lines if s.startswith("model name")), "CPU")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", choices=NETS, default="resnet18")
+    parser.add_argument("--bits", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--rounds", type=int, default=100)
+    args = parser.parse_args()
+    build, size = NETS[args.model]
+    with tempfile.TemporaryDirectory() as folder:
+        made = files(build, size, args.bits, Path(folder))
+        runs = {name: session(file, args.threads) for name, file in made.items()}
+    images = np.random.default_rng(0).standard_normal((args.batch, 3, size, size), np.float32)
+
+    names = list(runs)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for name in names:
+        seconds(runs[name], images)
+    for i in track(range(args.rounds), "rounds", transient=True):
+        for name in names[i % len(names) :] + names[: i % len(names)]:
+            times[name].append(seconds(runs[name], images))
+
+    print(
+        f"{args.model} {size}x{size}, batch {args.batch}, W{args.bits}A{args.bits}, {processor()}, "
+        f"{args.threads} threads, ONNX Runtime {onnxruntime.__version__}, {args.rounds} rounds"
+    )
+    print(f"{'':<8}{'median':<12}float / it (quartiles)")
+    for name in names:
+        ratios = [a / b for a, b in zip(times["float"], times[name])]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        milliseconds = f"{statistics.median(times[name]) * 1e3:.3f} ms"
+        print(f"{name:<8}{milliseconds:<12}{middle:.2f} ({low:.2f} to {high:.2f})")
+
+
+if __name__ == "__main__":
+    main()
