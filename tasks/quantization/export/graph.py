@@ -55,14 +55,10 @@ class Graph:
         self.producer[output] = nodes[place]
         return output
 
-    def dequantize(
-        self, name: str, integers: str, scale: np.ndarray, axis: int, zero: np.ndarray | None = None
-    ) -> str:
-        """``integers`` through a new DequantizeLinear with a scale for each channel."""
+    def dequantize(self, name: str, integers: str, scale: np.ndarray) -> str:
+        """``integers`` through a new DequantizeLinear with a scale for each channel, shape (R,)."""
         inputs = [integers, self.add(name + ".scale", scale.astype(np.float32))]
-        if zero is not None:
-            inputs.append(self.add(name + ".zero_point", zero))
-        return self.node("DequantizeLinear", inputs, axis=axis)
+        return self.node("DequantizeLinear", inputs, axis=0)
 
     def users(self, name: str) -> list:
         return [node for node in self.model.graph.node if name in node.input]

@@ -78,10 +78,10 @@ def _integer_bias(graph: Graph, layer) -> bool:
         return False
     integers *= factor.reshape(-1, *[1] * (integers.ndim - 1))
     name = graph.add(layer.name + ".weight", integers.astype(np.int8))
-    layer.input[1] = graph.dequantize(layer.name + ".weight", name, scale / factor, 0)
+    layer.input[1] = graph.dequantize(layer.name + ".weight", name, scale / factor)
     name = graph.add(layer.name + ".bias", np.round(bias * factor).astype(np.int32))
     del layer.input[2:]
-    layer.input.append(graph.dequantize(layer.name + ".bias", name, step / factor, 0))
+    layer.input.append(graph.dequantize(layer.name + ".bias", name, step / factor))
     return True
 
 

@@ -51,4 +51,4 @@ def _store_bias(graph: Graph, layer) -> None:
     bias = graph.array(layer.input[2]).astype(np.float64)
     step = np.where(bias == 0, 1, np.abs(bias)) / 2**30
     name = graph.add(layer.name + ".bias", np.round(bias / step).astype(np.int32))
-    layer.input[2] = graph.dequantize(layer.name + ".bias", name, step, 0)
+    layer.input[2] = graph.dequantize(layer.name + ".bias", name, step)

@@ -15,10 +15,10 @@ MARGIN = 1.1
 def round_outputs(model, inputs: np.ndarray) -> int:
     """Round outputs of layers that go on in float, such as those to a residual addition.
 
-    Every channel has a grid of its own, which spans the range seen and has a 0. Kernels with
-    integers know a single output scale: so the channels' steps divide the scales of the weights,
-    the output scale is 1, and the DequantizeLinear behind multiplies by the steps. What reaches the
-    model's output without being rounded by the model stays.
+    Every channel has steps of its own, with which its grid spans the range seen. Kernels with
+    integers know a single output scale: so the steps divide the scales of the weights, the output
+    scale is 1, and a Mul behind gives the steps back. What reaches the model's output without being
+    rounded by the model stays.
 
     Args:
         model: ``onnx.ModelProto``, changed in place.
@@ -82,18 +82,31 @@ def _ranges(graph: Graph, names: list[str], inputs: np.ndarray) -> list[list[np.
 
 
 def _round(graph: Graph, layer, end: str, low: np.ndarray, high: np.ndarray) -> None:
-    low, high = np.minimum(low * MARGIN, 0.0), np.maximum(high * MARGIN, 0.0)
-    step = np.where(high > low, high - low, 1) / 255
-    zero = np.round(-low / step)
+    zero, step = _grid(low * MARGIN, high * MARGIN)
     users = graph.users(end)
     weight = graph.producer[layer.input[1]]
     scale = graph.array(weight.input[1]) / step
-    bias = (graph.array(layer.input[2]) if len(layer.input) > 2 else 0) / step + zero
-    layer.input[1] = graph.dequantize(layer.name + ".weight", weight.input[0], scale, 0)
+    bias = (graph.array(layer.input[2]) if len(layer.input) > 2 else 0) / step
+    layer.input[1] = graph.dequantize(layer.name + ".weight", weight.input[0], scale)
     del layer.input[2:]
     layer.input.append(graph.add(layer.name + ".bias", bias.astype(np.float32)))
-    whole = [graph.add(end + ".one", np.float32(1)), graph.add(end + ".zero", np.uint8(0))]
-    integers = graph.node("QuantizeLinear", [end, *whole])
-    rounded = graph.dequantize(end, integers, step, 1, zero.astype(np.uint8))
+    grid = [graph.add(end + ".one", np.float32(1)), graph.add(end + ".zero_point", zero)]
+    integers = graph.node("QuantizeLinear", [end, *grid])
+    steps = graph.node("DequantizeLinear", [integers, *grid])
+    shape = [-1] + [1] * (graph.array(weight.input[0]).ndim - 2)
+    size = graph.add(end + ".step", step.astype(np.float32).reshape(shape))
+    rounded = graph.node("Mul", [steps, size])
     for user in users:
         user.input[:] = [rounded if name == end else name for name in user.input]
+
+
+def _grid(low: np.ndarray, high: np.ndarray) -> tuple[np.uint8, np.ndarray]:
+    """The zero point that all channels share and the step of each, the finest in mean square."""
+    zero = np.arange(256).reshape(-1, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        below = np.where(low < 0, -low / zero, 0)
+        above = np.where(high > 0, high / (255 - zero), 0)
+    step = np.maximum(below, above)
+    step = np.where(step > 0, step, 1.0)
+    best = np.square(step).sum(1).argmin()
+    return np.uint8(best), step[best]
