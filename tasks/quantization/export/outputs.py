@@ -15,10 +15,8 @@ MARGIN = 1.1
 def round_outputs(model, inputs: np.ndarray) -> int:
     """Round outputs of layers that go on in float, such as those to a residual addition.
 
-    Every channel has steps of its own, with which its grid spans the range seen. Kernels with
-    integers know a single output scale: so the steps divide the scales of the weights, the output
-    scale is 1, and a Mul behind gives the steps back. What reaches the model's output without being
-    rounded by the model stays.
+    To 8 bits, over the range seen. What reaches the model's output without being rounded by the
+    model stays.
 
     Args:
         model: ``onnx.ModelProto``, changed in place.
@@ -28,15 +26,13 @@ def round_outputs(model, inputs: np.ndarray) -> int:
         The number of layers.
     """
     graph = Graph(model)
-    ends = {end_of(graph, layer): layer for layer in layers(graph)}
-    ends = {
-        end: layer
-        for end, layer in ends.items()
+    ends = [
+        end
+        for end in dict.fromkeys(end_of(graph, layer) for layer in layers(graph))
         if not is_rounded(graph, end) and not _reaches_output(graph, end)
-    }
-    for (end, layer), (low, high) in zip(ends.items(), _ranges(graph, list(ends), inputs)):
-        _round(graph, layer, end, low, high)
-    graph.drop_unused()
+    ]
+    for end, (low, high) in zip(ends, _ranges(graph, ends, inputs)):
+        _round(graph, end, low * MARGIN, high * MARGIN)
     return len(ends)
 
 
@@ -54,8 +50,8 @@ def _reaches_output(graph: Graph, name: str) -> bool:
     return False
 
 
-def _ranges(graph: Graph, names: list[str], inputs: np.ndarray) -> list[list[np.ndarray]]:
-    """For each value its lowest and highest number by channel, shape (channels,) each."""
+def _ranges(graph: Graph, names: list[str], inputs: np.ndarray) -> list[tuple[float, float]]:
+    """Lowest and highest number of each value, 0 among them."""
     if not names:
         return []
     from onnx import ModelProto, helper
@@ -70,43 +66,24 @@ def _ranges(graph: Graph, names: list[str], inputs: np.ndarray) -> list[list[np.
     session = runtime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    ends: list = [[np.inf, -np.inf] for _ in names]
+    ends = [(0.0, 0.0) for _ in names]
     # All these values of a whole batch at once may be more than the memory holds.
     for i in range(0, len(inputs), 8):
         outputs = session.run(names, {session.get_inputs()[0].name: inputs[i : i + 8]})
-        for end, values in zip(ends, outputs):
-            axes = (0, *range(2, values.ndim))
-            end[0] = np.minimum(end[0], values.min(axes))
-            end[1] = np.maximum(end[1], values.max(axes))
+        ends = [
+            (min(low, float(values.min())), max(high, float(values.max())))
+            for (low, high), values in zip(ends, outputs)
+        ]
     return ends
 
 
-def _round(graph: Graph, layer, end: str, low: np.ndarray, high: np.ndarray) -> None:
-    zero, step = _grid(low * MARGIN, high * MARGIN)
-    users = graph.users(end)
-    weight = graph.producer[layer.input[1]]
-    scale = graph.array(weight.input[1]) / step
-    bias = (graph.array(layer.input[2]) if len(layer.input) > 2 else 0) / step
-    layer.input[1] = graph.dequantize(layer.name + ".weight", weight.input[0], scale)
-    del layer.input[2:]
-    layer.input.append(graph.add(layer.name + ".bias", bias.astype(np.float32)))
-    grid = [graph.add(end + ".one", np.float32(1)), graph.add(end + ".zero_point", zero)]
-    integers = graph.node("QuantizeLinear", [end, *grid])
-    steps = graph.node("DequantizeLinear", [integers, *grid])
-    shape = [-1] + [1] * (graph.array(weight.input[0]).ndim - 2)
-    size = graph.add(end + ".step", step.astype(np.float32).reshape(shape))
-    rounded = graph.node("Mul", [steps, size])
+def _round(graph: Graph, name: str, low: float, high: float) -> None:
+    step = (high - low) / 255 or 1.0
+    grid = [
+        graph.add(name + ".scale", np.float32(step)),
+        graph.add(name + ".zero_point", np.uint8(round(-low / step))),
+    ]
+    users = graph.users(name)
+    rounded = graph.node("DequantizeLinear", [graph.node("QuantizeLinear", [name, *grid]), *grid])
     for user in users:
-        user.input[:] = [rounded if name == end else name for name in user.input]
-
-
-def _grid(low: np.ndarray, high: np.ndarray) -> tuple[np.uint8, np.ndarray]:
-    """The zero point that all channels share and the step of each, the finest in mean square."""
-    zero = np.arange(256).reshape(-1, 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        below = np.where(low < 0, -low / zero, 0)
-        above = np.where(high > 0, high / (255 - zero), 0)
-    step = np.maximum(below, above)
-    step = np.where(step > 0, step, 1.0)
-    best = np.square(step).sum(1).argmin()
-    return np.uint8(best), step[best]
+        user.input[:] = [rounded if used == name else used for used in user.input]
