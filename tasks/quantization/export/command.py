@@ -49,6 +49,7 @@ def export(
     check_new(out)
     mend()
     cfg = load_config(config, options)
+    cfg.load_from = checkpoint  # so that no float model is asked for
     init_default_scope(cfg.get("default_scope") or "mmengine")
     model = _model(cfg, checkpoint)
     if out.endswith(".safetensors"):

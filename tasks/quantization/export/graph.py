@@ -28,7 +28,7 @@ class Graph:
         """A new initializer; several nodes may share an old one. Returns its name."""
         while name in self.initializer or name in self.producer:
             name += "_"
-        self.put(self.helper.from_array(np.ascontiguousarray(array), name))
+        self.put(self.helper.from_array(np.asarray(array, order="C"), name))
         return name
 
     def put(self, tensor) -> None:

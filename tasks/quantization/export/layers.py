@@ -12,13 +12,18 @@ import numpy as np
 
 from tasks.quantization.export.graph import Graph
 
+#: What these make of values of a grid with a 0 are values of the grid, so that rounding before them
+#: is the same as behind them.
+KEEP_GRID = {"Flatten", "Identity", "MaxPool", "Relu", "Reshape", "Squeeze", "Transpose"}
+
 
 def integer_biases(model) -> int:
     """Biases of layers whose outputs are rounded as int32 in a DequantizeLinear.
 
     Half a step of the bias is much where weights have few bits. So each channel's weights are
     multiplied by the whole number that int8 leaves room for with which the bias comes closest, and
-    its scale is divided by it: values stay.
+    its scale is divided by it: values stay. A rounding behind a pooling, for example, is also put
+    right behind the layer.
 
     Args:
         model: ``onnx.ModelProto``, changed in place.
@@ -27,8 +32,14 @@ def integer_biases(model) -> int:
         The number of layers.
     """
     graph = Graph(model)
-    chosen = [layer for layer in layers(graph) if is_rounded(graph, end_of(graph, layer))]
-    count = sum(_integer_bias(graph, layer) for layer in chosen)
+    count = 0
+    for layer in layers(graph):
+        rounding = rounding_of(graph, layer)
+        if rounding is not None and _integer_bias(graph, layer):
+            end = end_of(graph, layer)
+            if rounding.input[0] != end:
+                round_here(graph, end, list(rounding.input[1:]))
+            count += 1
     graph.drop_unused()
     return count
 
@@ -61,10 +72,28 @@ def end_of(graph: Graph, layer) -> str:
     return users[0].output[0] if relu else layer.output[0]
 
 
-def is_rounded(graph: Graph, name: str) -> bool:
-    """Whether one QuantizeLinear is all that uses a value."""
+def rounding_of(graph: Graph, layer):
+    """The QuantizeLinear of a single scale to which the layer's output goes and nowhere else.
+
+    What is between them, it may as well stand before. None where there is no such node.
+    """
+    name = layer.output[0]
+    while not graph.is_output(name) and len(users := graph.users(name)) == 1:
+        user = users[0]
+        if user.op_type == "QuantizeLinear":
+            return user if graph.array(user.input[1]).ndim == 0 else None
+        if user.op_type not in KEEP_GRID:
+            return None
+        name = user.output[0]
+    return None
+
+
+def round_here(graph: Graph, name: str, grid: list[str]) -> None:
+    """Make all users of a value take it rounded, with ``grid`` the names of scale, zero point."""
     users = graph.users(name)
-    return len(users) == 1 and users[0].op_type == "QuantizeLinear" and not graph.is_output(name)
+    rounded = graph.node("DequantizeLinear", [graph.node("QuantizeLinear", [name, *grid]), *grid])
+    for user in users:
+        user.input[:] = [rounded if used == name else used for used in user.input]
 
 
 def _integer_bias(graph: Graph, layer) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tasks.quantization.export.extra import need
 from tasks.quantization.export.graph import Graph
-from tasks.quantization.export.layers import end_of, is_rounded, layers
+from tasks.quantization.export.layers import end_of, layers, round_here, rounding_of
 
 #: How far the ends of a grid lie beyond the values seen.
 MARGIN = 1.1
@@ -26,14 +26,17 @@ def round_outputs(model, inputs: np.ndarray) -> int:
         The number of layers.
     """
     graph = Graph(model)
-    ends = [
-        end
-        for end in dict.fromkeys(end_of(graph, layer) for layer in layers(graph))
-        if not is_rounded(graph, end) and not _reaches_output(graph, end)
+    names = [
+        end_of(graph, layer)
+        for layer in layers(graph)
+        if rounding_of(graph, layer) is None and not _reaches_output(graph, layer.output[0])
     ]
-    for end, (low, high) in zip(ends, _ranges(graph, ends, inputs)):
-        _round(graph, end, low * MARGIN, high * MARGIN)
-    return len(ends)
+    for name, (low, high) in zip(names, _ranges(graph, names, inputs)):
+        step = (high - low) * MARGIN / 255 or 1.0
+        zero_point = np.uint8(round(-low * MARGIN / step))
+        scale = graph.add(name + ".scale", np.float32(step))
+        round_here(graph, name, [scale, graph.add(name + ".zero_point", zero_point)])
+    return len(names)
 
 
 def _reaches_output(graph: Graph, name: str) -> bool:
@@ -75,15 +78,3 @@ def _ranges(graph: Graph, names: list[str], inputs: np.ndarray) -> list[tuple[fl
             for (low, high), values in zip(ends, outputs)
         ]
     return ends
-
-
-def _round(graph: Graph, name: str, low: float, high: float) -> None:
-    step = (high - low) / 255 or 1.0
-    grid = [
-        graph.add(name + ".scale", np.float32(step)),
-        graph.add(name + ".zero_point", np.uint8(round(-low / step))),
-    ]
-    users = graph.users(name)
-    rounded = graph.node("DequantizeLinear", [graph.node("QuantizeLinear", [name, *grid]), *grid])
-    for user in users:
-        user.input[:] = [rounded if used == name else used for used in user.input]

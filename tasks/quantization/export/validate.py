@@ -24,7 +24,7 @@ class _Outputs(nn.Module):
         self.model = model
 
     def forward(self, inputs: Tensor):
-        return self.model(inputs, mode="tensor")
+        return self.model(inputs, None, mode="tensor")
 
 
 @torch.no_grad()

@@ -1,18 +1,30 @@
 """ONNX Runtime computes what the fake-quant model does."""
 
+import onnx
 import pytest
 import torch
 from torch import nn
 
 from bsam_suite.errors import InputError
+from tasks.classification.resnet import CIFARResNet18
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
+from tasks.quantization.export.extra import need
 from tasks.quantization.export.onnx import save_onnx
 from tasks.quantization.export.validate import agreement, run
 
 
+def converted(net, weight, activation, x):
+    for norm in [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]:
+        nn.init.normal_(norm.weight)  # negative factors, too
+        nn.init.normal_(norm.bias)
+        nn.init.uniform_(norm.running_var, 0.5, 2)
+    net = quantize(net, weight, activation, first_last_bits=None).eval()
+    calibrate(net, [x])
+    return net
+
+
 def model(weight, activation):
-    torch.manual_seed(0)
     net = nn.Sequential(
         nn.Conv2d(3, 8, 3, bias=False),
         nn.BatchNorm2d(8),
@@ -20,30 +32,111 @@ def model(weight, activation):
         nn.Flatten(),
         nn.Linear(8 * 36, 5),
     )
-    nn.init.normal_(net[1].weight)  # negative factors, too
-    nn.init.uniform_(net[1].running_var, 0.5, 2)
-    net = quantize(net, weight, activation, first_last_bits=None).eval()
-    calibrate(net, [torch.randn(64, 3, 8, 8)])
-    return net
+    return converted(net, weight, activation, torch.randn(64, 3, 8, 8))
+
+
+def lsq(bits):
+    return dict(type="LSQ", bits=bits, per_channel=True), dict(type="LSQ", bits=bits)
+
+
+def operators(file, tmp_path):
+    """Kinds of the nodes that ONNX Runtime makes of a file."""
+    runtime = need("onnxruntime")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3  # what is written holds on this processor only
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    return [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
 
 
 @pytest.mark.parametrize("bits", [8, 4, 3, 2])
-@pytest.mark.parametrize("int4", [False, True])
-def test_outputs(tmp_path, bits, int4):
-    net = model(dict(type="LSQ", bits=bits, per_channel=True), dict(type="LSQ", bits=bits))
-    x = torch.randn(1000, 3, 8, 8)
-    file = save_onnx(net, x[:2], tmp_path / "a.onnx", form="int4" if int4 else "exact")
+@pytest.mark.parametrize("form", ["exact", "fast", "int4"])
+def test_outputs(tmp_path, bits, form):
+    net, x = model(*lsq(bits)), torch.randn(1000, 3, 8, 8)
+    file = save_onnx(net, x[:2], tmp_path / "a.onnx", form)
     with torch.no_grad():
         wanted = net(x).numpy()
     same, count = agreement(run(file, [x])[0], wanted)
     assert same >= 0.999 * count
 
 
+@pytest.mark.parametrize("activation", ["LSQ", "PACT", "EMAObserver", "DoReFaActivation"])
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_every_grid(tmp_path, activation, per_channel):
+    """Per channel of weights and inputs, signed and not, with a zero point and without."""
+    weight = dict(type="LSQ", bits=4, per_channel=per_channel)
+    grid = dict(type=activation, bits=5)
+    if activation != "DoReFaActivation":
+        grid["per_channel"] = per_channel
+    if activation == "EMAObserver":
+        grid["signed"] = False
+    net, x = model(weight, grid), torch.randn(200, 3, 8, 8) + 0.3
+    with torch.no_grad():
+        wanted = net(x)
+    found = torch.from_numpy(run(save_onnx(net, x[:2], tmp_path / "a.onnx"), [x])[0])
+    # A value next to the middle of a step may go either way.
+    assert ((found - wanted).abs().amax(1) < 1e-4 * wanted.abs().max()).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_resnet(tmp_path, bits):
+    x = torch.randn(64, 3, 16, 16)
+    net = converted(CIFARResNet18(10, width=8), *lsq(bits), x)
+    with torch.no_grad():
+        wanted = net(x)
+    # 8 convolutions of the 20 are followed by a quantizer; the others lead to additions.
+    for form, fused, error in (
+        ("exact", 8, 0.05),
+        ("int4", 8 * (bits > 4), 0.05),
+        ("fast", 20, 0.15),
+    ):
+        file = save_onnx(net, x, tmp_path / f"{form}.onnx", form)
+        assert operators(file, tmp_path).count("QLinearConv") == fused, form
+        found = torch.from_numpy(run(file, [x])[0])
+        assert (found - wanted).norm() < error * (wanted - wanted.mean(0)).norm(), form
+    assert len(onnx.load(tmp_path / "fast.onnx").graph.node) > 0
+
+
+def test_a_layer_that_is_used_twice(tmp_path):
+    """Its weight has one scale, so neither of its two batch norms can go into it."""
+
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(4, 4, 3, padding=1)
+            self.first, self.second = nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+
+        def forward(self, x):
+            return self.second(self.conv(self.first(self.conv(x)).relu())).amax((2, 3))
+
+    x = torch.randn(200, 4, 8, 8)
+    net = converted(Twice(), *lsq(8), x)
+    with torch.no_grad():
+        wanted = net(x).numpy()
+    for form in ("exact", "fast"):
+        file = save_onnx(net, x[:50], tmp_path / f"{form}.onnx", form)
+        same, count = agreement(run(file, [x])[0], wanted)
+        assert same >= 0.98 * count, form
+
+
 def test_refusals(tmp_path):
     lsq = dict(type="LSQ", bits=4)
-    net, x = model(lsq, dict(type="LSQPlus", bits=4)), torch.randn(2, 3, 8, 8)
+    file, x = tmp_path / "a.onnx", torch.randn(2, 3, 8, 8)
+    net = model(lsq, dict(type="LSQPlus", bits=4))
     with pytest.raises(InputError, match="offset is no whole number"):
-        save_onnx(net, x, tmp_path / "a.onnx")
+        save_onnx(net, x, file)
     net = model(dict(type="DoReFaWeight", bits=8), lsq)
     with pytest.raises(InputError, match="levels -255 to 255"):
-        save_onnx(net, x, tmp_path / "a.onnx")
+        save_onnx(net, x, file)
+    net = model(lsq, dict(type="EMAObserver", bits=8, signed=False, per_channel=True))
+    net[0].input_quantizer.low.fill_(-2.0)
+    net[0].input_quantizer.high.fill_(-1.0)
+    save_onnx(net, x, tmp_path / "below.onnx")  # the range takes in 0
+    net = model(lsq, lsq)
+    with pytest.raises(InputError, match="form='int8': give one of exact, fast, int4"):
+        save_onnx(net, x, file, "int8")
+    assert not file.exists()
+    file.write_bytes(b"mine")
+    with pytest.raises(InputError, match="a.onnx exists"):
+        save_onnx(net, x, file)
+    assert file.read_bytes() == b"mine"
