@@ -1,0 +1,101 @@
+"""A file is there if ONNX Runtime agrees with the model, and in the fastest form that does."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from mmengine.config import Config
+from torch import nn
+
+from bsam_suite.errors import InputError
+from tasks.quantization.calibrate import calibrate
+from tasks.quantization.convert import quantize
+from tasks.quantization.export import validate
+
+LSQ8 = dict(type="LSQ", bits=8)
+BATCHES = [torch.randn(8, 3, 6, 6, generator=torch.Generator().manual_seed(i)) for i in range(3)]
+
+
+class Net(nn.Module):
+    """Takes batches as MMEngine's models do."""
+
+    def __init__(self, pair=False):
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 6, 3), nn.Linear(6, 4)
+        self.pair = pair
+
+    def data_preprocessor(self, batch, training):
+        return dict(inputs=batch)
+
+    def forward(self, inputs, data_samples=None, mode="tensor"):
+        assert mode == "tensor"
+        x = self.last((self.first(inputs) + 1).relu().mean((2, 3)))
+        return (x, x) if self.pair else x
+
+
+def exported(monkeypatch, file, agree=None, net=None, batches=2, int4=False):
+    """Export; ``agree`` gives the agreeing part of argmaxes in place of the true one, by turn."""
+    net = quantize(net or Net(), LSQ8, LSQ8).eval()
+    calibrate(net, BATCHES)
+    monkeypatch.setattr(validate.Runner, "build_dataloader", lambda loader: BATCHES)
+    seen = []
+
+    def count(found, wanted):
+        seen.append(wanted)
+        return (round(agree.pop(0) * 10_000), 10_000)
+
+    if agree:
+        monkeypatch.setattr(validate, "agreement", count)
+    cfg = Config(dict(val_dataloader=dict()))
+    return validate.export_checked(net, cfg, file, batches, int4), seen
+
+
+def operators(file):
+    return [node.op_type for node in onnx.load(file).graph.node]
+
+
+def test_the_fast_form_comes_first(tmp_path, monkeypatch):
+    file = tmp_path / "a.onnx"
+    text, seen = exported(monkeypatch, file, [0.999])
+    assert text.startswith(f"{file}: fast, {file.stat().st_size:,} bytes; 9990 of 10000 argmaxes")
+    assert operators(file).count("QuantizeLinear") == 3
+    assert len(seen[0]) == 16  # two batches
+
+
+def test_the_exact_form_comes_next(tmp_path, monkeypatch):
+    text, _ = exported(monkeypatch, tmp_path / "a.onnx", [0.9989, 1.0])
+    assert text.startswith(f"{tmp_path / 'a.onnx'}: exact, ")
+    assert operators(tmp_path / "a.onnx").count("QuantizeLinear") == 2
+
+
+def test_int4_is_as_asked(tmp_path, monkeypatch):
+    text, _ = exported(monkeypatch, tmp_path / "a.onnx", [1.0], int4=True)
+    assert text.startswith(f"{tmp_path / 'a.onnx'}: int4, ")
+
+
+def test_no_file_that_disagrees(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="is not exported.*9989 of 10000 argmaxes"):
+        exported(monkeypatch, tmp_path / "a.onnx", [0.9, 0.9989])
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="is not exported"):
+        exported(monkeypatch, tmp_path / "a.onnx", [0.9], int4=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_refusals(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="only models with a single output tensor"):
+        exported(monkeypatch, tmp_path / "a.onnx", net=Net(pair=True))
+    (tmp_path / "a.onnx").write_bytes(b"mine")
+    with pytest.raises(InputError, match="a.onnx exists"):
+        exported(monkeypatch, tmp_path / "a.onnx", [0.9, 0.9])
+    assert (tmp_path / "a.onnx").read_bytes() == b"mine"
+
+
+def test_argmaxes():
+    classes = np.array([[1.0, 2], [4, 3], [0, 1]])
+    assert validate.agreement(classes, np.array([[1.0, 2], [3, 4], [0, 1]])) == (2, 3)
+    maps = np.zeros((2, 3, 4, 5))  # of each map the place, not its row or the best map
+    maps[:, :, 1, 2] = 1
+    other = maps.copy()
+    other[1, 2, 1, 3] = 2
+    assert validate.agreement(other, maps) == (5, 6)

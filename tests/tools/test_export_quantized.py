@@ -1,0 +1,53 @@
+"""Export of a trained low-bit network, run as a user runs it, on the digits."""
+
+import re
+
+import onnx
+
+FLOAT = "configs/classification/resnet18_sgd.py"
+CONFIG = "configs/quantization/resnet18_w4a4_sgd.py"
+
+
+def test_files_of_a_trained_network(tool, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")  # results are the same, and sooner there
+    done = tool("train", FLOAT, "--work-dir", "float", options=["train_cfg.max_epochs=2"])
+    assert done.returncode == 0, done.stderr[-2000:]
+    options = ["model.checkpoint=float/epoch_2.pth", "train_cfg.max_epochs=1"]
+    done = tool("train", CONFIG, "--work-dir", "run", options=options)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (tmp_path / "float/epoch_2.pth").unlink()  # an export does without
+
+    def export(*args):
+        return tool("export_quantized", CONFIG, "run/epoch_1.pth", *args)
+
+    monkeypatch.delenv("TORCHDYNAMO_DISABLE")  # torch.onnx.export needs it
+    packed = export("--out", "a.safetensors")
+    assert packed.returncode == 0, packed.stderr[-2000:]
+    assert re.search(r"4\.\d{3} bits each", packed.stdout)
+    assert f"a.safetensors: {(tmp_path / 'a.safetensors').stat().st_size:,} bytes" in packed.stdout
+
+    done = export("--out", "int4.onnx", "--int4", "--batches", 1)
+    assert done.returncode == 0, done.stderr[-2000:]
+    same, count = map(int, re.search(r"(\d+) of (\d+) argmaxes", done.stdout).groups())
+    assert count == 256 and same >= 0.999 * count
+    weights = onnx.load(tmp_path / "int4.onnx").graph.initializer
+    assert (
+        sum(
+            tensor.data_type == onnx.TensorProto.INT4 and len(tensor.dims) == 4
+            for tensor in weights
+        )
+        == 19
+    )
+
+    before = (tmp_path / "int4.onnx").read_bytes()
+    for args, message in (
+        (["--out", "int4.onnx"], "int4.onnx exists"),
+        (["--out", "a.pth"], "give a name that ends in .safetensors or .onnx"),
+        (["--out", "b.safetensors", "--int4"], "--int4 with --out b.safetensors"),
+        (["--out", "b.onnx", "--batches", 0], "--batches 0"),
+    ):
+        refused = export(*args)
+        assert refused.returncode == 1 and refused.stderr.startswith("error: ")
+        assert message in refused.stderr
+    assert (tmp_path / "int4.onnx").read_bytes() == before
+    assert not (tmp_path / "b.onnx").exists() and not (tmp_path / "b.safetensors").exists()
