@@ -10,10 +10,6 @@ from tasks.quantization.export.graph import Graph
 def narrow_weights(model) -> int:
     """Store int8 weights from -8 to 7 as int4.
 
-    The bias of a layer with such weights is stored as int32, fine enough to be what it was: a float
-    one ONNX Runtime 1.32 would round to steps of input scale * weight scale, as if it computed with
-    integers, which it does not with int4.
-
     Args:
         model: ``onnx.ModelProto``, changed in place.
 
@@ -24,7 +20,7 @@ def narrow_weights(model) -> int:
 
     graph = Graph(model)
     narrowed = 0
-    for node in list(model.graph.node):
+    for node in model.graph.node:
         if node.op_type != "DequantizeLinear" or node.input[0] not in graph.initializer:
             continue
         values = graph.array(node.input[0])
@@ -39,16 +35,6 @@ def narrow_weights(model) -> int:
                 node.input[i] = name
             else:
                 node.input.append(name)
-        for layer in graph.users(node.output[0]):
-            if len(layer.input) > 2 and layer.input[2] in graph.initializer:
-                _store_bias(graph, layer)
         narrowed += 1
     graph.drop_unused()
     return narrowed
-
-
-def _store_bias(graph: Graph, layer) -> None:
-    bias = graph.array(layer.input[2]).astype(np.float64)
-    step = np.where(bias == 0, 1, np.abs(bias)) / 2**30
-    name = graph.add(layer.name + ".bias", np.round(bias / step).astype(np.int32))
-    layer.input[2] = graph.dequantize(layer.name + ".bias", name, step)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bsam_suite.errors import InputError
 from tasks.quantization.export.extra import check_new, need
+from tasks.quantization.export.fine import fine_biases
 from tasks.quantization.export.fold import fold_batch_norms
 from tasks.quantization.export.integers import activation_grid, weight_integers
 from tasks.quantization.export.layers import integer_biases
@@ -82,6 +83,7 @@ def save_onnx(model: nn.Module, inputs: Tensor, file: str | Path, form: str = "e
     if form == "int4":
         narrow_weights(graph)
     integer_biases(graph)
+    fine_biases(graph)
     onnx.checker.check_model(graph)
     onnx.save(graph, file)
     return file

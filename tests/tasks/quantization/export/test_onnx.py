@@ -81,6 +81,51 @@ def test_every_grid(tmp_path, activation, per_channel):
     check_close(net, save_onnx(net, x[:2], tmp_path / "a.onnx"), x)
 
 
+@pytest.mark.parametrize(
+    "weight",
+    [
+        dict(type="LSQ", bits=1),  # a whole number of half steps
+        dict(type="DoReFaWeight", bits=3),
+        dict(type="MinMaxObserver", bits=4, signed=False),  # a zero point
+        dict(type="MinMaxObserver", bits=8, per_channel=True),
+    ],
+)
+def test_every_weight(tmp_path, weight):
+    net, x = model(weight, dict(type="LSQ", bits=4)), torch.randn(200, 3, 8, 8)
+    check_close(net, save_onnx(net, x[:2], tmp_path / "a.onnx"), x)
+
+
+def test_transposed_convolution(tmp_path):
+    """Its output channels are in the weight's second dimension."""
+    net = nn.Sequential(nn.ConvTranspose2d(5, 4, 3, stride=2), nn.Flatten(), nn.Linear(4 * 81, 3))
+    x = torch.randn(200, 5, 4, 4)
+    net = converted(net, *lsq(4), x)
+    for form in ("exact", "int4"):
+        check_close(net, save_onnx(net, x[:2], tmp_path / f"{form}.onnx", form), x)
+
+
+def test_batch_norms_that_stay(tmp_path):
+    """Behind a weight of -128 and a negative factor, and behind an output that is used twice."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.norm = nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)
+            self.second, self.other = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+
+        def forward(self, x):
+            y = self.second(self.norm(self.first(x)))
+            return (y + self.other(y)).flatten(1)
+
+    x = torch.randn(200, 3, 5, 5)
+    net = converted(Net(), dict(type="LSQ", bits=8), dict(type="LSQ", bits=4), x)
+    with torch.no_grad():
+        net.first.weight[:, 0] = -1000.0
+        net.norm.weight.fill_(-0.01)
+        net.norm.running_var.fill_(1e-4)  # so that epsilon counts
+    check_close(net, save_onnx(net, x[:2], tmp_path / "a.onnx"), x)
+
+
 @pytest.mark.parametrize("bits", [8, 4])
 def test_resnet(tmp_path, bits):
     x = torch.randn(16, 3, 16, 16)
