@@ -11,14 +11,14 @@ from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
 from tasks.quantization.export.extra import need
 from tasks.quantization.export.onnx import save_onnx
-from tasks.quantization.export.validate import agreement, run
+from tasks.quantization.export.validate import run
 
 
 def converted(net, weight, activation, x):
     for norm in [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]:
-        nn.init.normal_(norm.weight)  # negative factors, too
+        nn.init.normal_(norm.weight, std=0.005)  # negative factors, too
         nn.init.normal_(norm.bias)
-        nn.init.uniform_(norm.running_var, 0.5, 2)
+        nn.init.uniform_(norm.running_var, 0.5e-5, 2e-5)  # so that epsilon counts
     net = quantize(net, weight, activation, first_last_bits=None).eval()
     calibrate(net, [x])
     return net
@@ -193,11 +193,11 @@ def test_a_layer_that_is_used_twice(tmp_path):
     x = torch.randn(200, 4, 8, 8)
     net = converted(Twice(), *lsq(8), x)
     with torch.no_grad():
-        wanted = net(x).numpy()
+        wanted = net(x)
     for form in ("exact", "fast"):
         file = save_onnx(net, x[:50], tmp_path / f"{form}.onnx", form)
-        same, count = agreement(run(file, [x])[0], wanted)
-        assert same >= 0.98 * count, form
+        found = torch.from_numpy(run(file, [x])[0])
+        assert (found - wanted).norm() < 0.05 * wanted.norm(), form
 
 
 def test_refusals(tmp_path):
