@@ -18,9 +18,9 @@ from tasks.quantization.convert import layer_bits, quantize
 def quantized(model: dict, quantization: dict, checkpoint: str | None = None) -> nn.Module:
     """Build a float model and quantize it; the result is of the float model's own class.
 
-    When a training starts, the float model's initialization and then ``checkpoint`` give the
-    weights; activations are calibrated by ``CalibrationHook``. To evaluate, or to go on with, a
-    quantized checkpoint, the float one need not exist.
+    When a training starts, ``checkpoint`` gives the weights, or the float model's initialization
+    where there is none; activations are calibrated by ``CalibrationHook``. To evaluate, or to go on
+    with, a quantized checkpoint, the float one need not exist.
 
     Args:
         model: config of the float model.
@@ -50,12 +50,12 @@ def _start(built: nn.Module, model: dict, quantization: dict, checkpoint: str | 
     """Give ``built`` the weights that training starts from."""
     # A second float model, since a folded batch norm leaves no place to load it into.
     source = MODELS.build(model)
-    if hasattr(source, "init_weights"):
-        source.init_weights()
     if checkpoint is not None:
         content = read_checkpoint(checkpoint)
         check_weights(source, content, checkpoint)
         source.load_state_dict(content.get("state_dict", content))
+    elif hasattr(source, "init_weights"):
+        source.init_weights()
     state = quantize(source, **quantization).state_dict()
     built.load_state_dict(state)
     table = layer_bits(built)
