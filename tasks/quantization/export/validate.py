@@ -16,6 +16,10 @@ from tasks.quantization.export.extra import check_new, need
 from tasks.quantization.export.onnx import save_onnx
 
 AGREEMENT = 0.999
+#: Of maps less. Where a value is next to the middle of a step, rounding goes either way and the
+#: rest of the network with it: a small HRNet of 8 bits, computed in float64 instead of float32, has
+#: 2% of its maxima elsewhere, 0.1% by more than a cell.
+MAP_AGREEMENT = 0.99
 
 
 class _Outputs(nn.Module):
@@ -44,7 +48,7 @@ def export_checked(model: nn.Module, cfg, file: Path, batches: int, int4: bool =
 
     Raises:
         InputError: the model cannot be exported, or ONNX Runtime agrees on fewer than 99.9% of
-            argmaxes; there is no file then.
+            argmaxes (of maps, 99% of their places to a cell); there is no file then.
     """
     need("onnxruntime")
     check_new(file)
@@ -56,13 +60,14 @@ def export_checked(model: nn.Module, cfg, file: Path, batches: int, int4: bool =
     if not all(isinstance(out, Tensor) for out in expected):
         raise InputError(f"{file}: only models with a single output tensor can be checked")
     wanted = torch.cat(expected).numpy()
+    needed = MAP_AGREEMENT if wanted.ndim == 4 else AGREEMENT
     for form in ("int4",) if int4 else ("fast", "exact"):
         save_onnx(outputs, data[0], file, form)
         found = np.concatenate(run(file, data))
         same, count = agreement(found, wanted)
         difference = np.abs(found - wanted).max() / np.abs(wanted).max()
         text = f"{same} of {count} argmaxes as in the model, largest difference {difference:.2%}"
-        if same >= AGREEMENT * count:
+        if same >= needed * count:
             return f"{file}: {form}, {file.stat().st_size:,} bytes; {text}"
         file.unlink()
     raise InputError(
@@ -79,7 +84,19 @@ def run(file: Path, data: list[Tensor]) -> list[np.ndarray]:
 
 
 def agreement(found: np.ndarray, wanted: np.ndarray) -> tuple[int, int]:
-    """Equal argmaxes and their number: of (N, C) classes, of (N, K, H, W) places in each map."""
-    rows = wanted.shape[:2] if wanted.ndim == 4 else wanted.shape[:1]
-    a, b = (x.reshape(*rows, -1).argmax(-1) for x in (found, wanted))
-    return int((a == b).sum()), a.size
+    """How many argmaxes are equal, and their number.
+
+    Args:
+        found, wanted: (N, C), or (N, K, H, W) maps, in which the place of the maximum counts and a
+            neighbouring cell is as good.
+    """
+    places = [
+        x.reshape(*x.shape[:-2], -1).argmax(-1) if x.ndim == 4 else x.argmax(-1)
+        for x in (found, wanted)
+    ]
+    if wanted.ndim == 4:
+        (row, column), (other_row, other_column) = (np.divmod(p, wanted.shape[-1]) for p in places)
+        same = np.maximum(abs(row - other_row), abs(column - other_column)) <= 1
+    else:
+        same = places[0] == places[1]
+    return int(same.sum()), same.size

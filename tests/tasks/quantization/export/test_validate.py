@@ -96,6 +96,11 @@ def test_argmaxes():
     assert validate.agreement(classes, np.array([[1.0, 2], [3, 4], [0, 1]])) == (2, 3)
     maps = np.zeros((2, 3, 4, 5))  # of each map the place, not its row or the best map
     maps[:, :, 1, 2] = 1
-    other = maps.copy()
-    other[1, 2, 1, 3] = 2
-    assert validate.agreement(other, maps) == (5, 6)
+    beside, away = maps.copy(), maps.copy()
+    beside[0, 0, 2, 1] = beside[0, 1, 0, 2] = 2  # next to it, one of them diagonally
+    assert validate.agreement(beside, maps) == (6, 6)
+    away[1, 2, 1, 4] = away[0, 1, 3, 2] = 2
+    assert validate.agreement(away, maps) == (4, 6)
+    edges = np.zeros((1, 1, 4, 5)), np.zeros((1, 1, 4, 5))
+    edges[0][0, 0, 1, 4] = edges[1][0, 0, 2, 0] = 1  # next to each other in memory only
+    assert validate.agreement(*edges) == (0, 1)
