@@ -1,0 +1,1 @@
+"""Checks of a keypoint set in the COCO format before anybody trains on it."""

@@ -1,0 +1,117 @@
+"""The image files of a split: that they are there, whole, and of the size that is told."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tasks.pose.check.findings import Example, Findings
+from tasks.pose.check.layout import Split
+
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)  # of EXIF
+
+
+class Decoded(NamedTuple):
+    """``size``: upright (width, height) in pixels; ``digest``: of the file's bytes."""
+
+    size: tuple[int, int] | None
+    digest: bytes | None
+    error: str | None = None
+
+
+def there(split: Split, images: Iterable[dict], findings: Findings) -> list[dict]:
+    """Those of the images whose file exists; tells which are missing."""
+    if not split.images.is_dir():
+        return []  # told already, once
+
+    @cache
+    def names(folder: Path) -> set[str]:  # a look at each folder, not at each file
+        try:
+            return {entry.name for entry in os.scandir(folder) if entry.is_file()}
+        except OSError:
+            return set()
+
+    found = []
+    for image in images:
+        path = split.images / image["file_name"]
+        if path.name in names(path.parent):
+            found.append(image)
+        else:
+            place = f"{split.name}/{image['file_name']}"
+            findings.add("missing_image", split.name, Example("no such file", place, image["id"]))
+    return found
+
+
+def check_images(split: Split, images: list[dict], findings: Findings) -> dict[bytes, dict]:
+    """Decode the images in several threads; returns them by the digest of their bytes."""
+    by_digest = {}
+    paths = [split.images / image["file_name"] for image in images]
+    print(f"Decoding {len(images)} images of {split.name}", flush=True)
+    columns = TextColumn(split.name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, disable=not sys.stdout.isatty()) as bar:
+        decoded = bar.track(_decode_all(paths), total=len(paths))
+        for image, (size, digest, error) in zip(images, decoded):
+            place = f"{split.name}/{image['file_name']}"
+            if error:
+                example = Example(error, place, image["id"])
+                findings.add("unreadable_image", split.name, example)
+                continue
+            by_digest[digest] = image
+            if size != (image["width"], image["height"]):
+                says = f"{size[0]}x{size[1]}, not {image['width']:g}x{image['height']:g}"
+                findings.add("image_size", split.name, Example(says, place, image["id"]))
+    return by_digest
+
+
+def check_apart(digests: dict[str, dict[bytes, dict]], findings: Findings) -> None:
+    """Tell which images are in train and in val of the same set (both ``2017``, say).
+
+    Args:
+        digests: by split, what :func:`check_images` returned.
+    """
+    for name, own in digests.items():
+        other = "train" + name.removeprefix("val")
+        if not name.startswith("val") or other not in digests:
+            continue
+        for digest in own.keys() & digests[other].keys():
+            image, twin = own[digest], digests[other][digest]
+            says = f"as {other}/{twin['file_name']}"
+            example = Example(says, f"{name}/{image['file_name']}", image["id"])
+            findings.add("image_in_train_and_val", name, example, of=len(own))
+
+
+def _decode_all(paths: list[Path]) -> Iterator[Decoded]:
+    # Threads: Pillow decodes outside of Python's lock. As many as Python finds apt for the machine.
+    threads = ThreadPoolExecutor()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd EXIF fields
+            yield from threads.map(_decode, paths)
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _decode(path: Path) -> Decoded:
+    # Pillow tells of a file that is cut short; OpenCV fills the rest with grey and says nothing.
+    try:
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content)) as picture:
+            picture.load()
+            width, height = picture.size
+            if picture.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
+                width, height = height, width  # training turns it upright
+    except Exception as error:  # broken files make Pillow raise almost anything
+        return Decoded(None, None, f"{type(error).__name__}: {error}")
+    digest = hashlib.blake2b(content, digest_size=16).digest()
+    return Decoded((width, height), digest)

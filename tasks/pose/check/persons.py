@@ -1,0 +1,112 @@
+"""Boxes and keypoints of all persons of a split, looked at together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tasks.pose.check.entries import Person
+from tasks.pose.check.findings import Example, Findings
+from tasks.pose.coco import KEYPOINTS
+
+SLACK = 1.0
+"""Pixels that boxes and keypoints may be outside: COCO rounds some of them up."""
+COUNTS = ("persons", "crowds", "unlabelled", "visible", "hidden", "no label")
+FAR = 0.5
+"""What is further from the box than this share of its width or height is far from it."""
+
+
+def check_persons(split: str, persons: list[Person], findings: Findings) -> dict[str, int]:
+    """Tell what is wrong with the numbers of annotations that all have K keypoints.
+
+    Boxes and places are looked at for the persons that are trained on alone: those with labelled
+    keypoints that are no crowd.
+
+    Returns:
+        ``COUNTS``: persons that are trained on, crowds, persons without labelled keypoints; and of
+        the persons' keypoints those with visibility 2, 1 and 0.
+    """
+    boxes = np.array([p.annotation["bbox"] for p in persons], float)
+    points = np.array([p.annotation["keypoints"] for p in persons], float)
+    points = points.reshape(len(persons), -1, 3)
+    sizes = np.array([(p.image["width"], p.image["height"]) for p in persons], float)
+    crowd = np.array([bool(p.annotation.get("iscrowd")) for p in persons])
+    seen = points[:, :, 2]
+    labelled = (seen > 0).sum(1)
+
+    def tell(kind: str, found: np.ndarray, says: Callable[[int], str], of: int = 1) -> None:
+        for i in np.flatnonzero(found):
+            annotation, image = persons[i]
+            place = f"{split}/{image['file_name']}"
+            findings.add(kind, split, Example(says(i), place, image["id"], annotation), of)
+
+    finite = np.isfinite(boxes).all(1) & np.isfinite(points).all((1, 2))
+    tell("not_finite", ~finite, lambda i: _first_bad(boxes[i], points[i]))
+    wrong = ~np.isin(seen, (0, 1, 2)) & finite[:, None]
+    tell("visibility", wrong.any(1), lambda i: _values(seen[i], wrong[i]))
+    told = [p.annotation.get("num_keypoints", n) for p, n in zip(persons, labelled)]
+    differs = np.array([t != n for t, n in zip(told, labelled)])
+    tell("num_keypoints", differs & finite, lambda i: f"{told[i]}, but {labelled[i]} are labelled")
+
+    used = (labelled > 0) & ~crowd
+    number = int(used.sum())
+    used &= finite
+    boxes[~finite], points[~finite] = 0, 0
+    corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
+    around = np.concatenate([np.zeros_like(sizes), sizes], 1)
+    area = (boxes[:, 2:] > 0).all(1)
+    apart = ((corners[:, 2:] <= 0) | (corners[:, :2] >= sizes)).any(1)
+    over = _outside(corners.reshape(-1, 2, 2), around).any(1)
+
+    def box(i: int) -> str:
+        return f"box {_plain(boxes[i])} in {_plain(sizes[i], 'x')}"
+
+    tell("box_without_area", used & ~area, box)
+    tell("box_outside", used & area & apart, box)
+    tell("box_over_edge", used & area & ~apart & over, box, number)
+    drawn = (seen > 0) & used[:, None]
+    beyond = _outside(points[:, :, :2], around) & drawn
+    tell("keypoint_outside_image", beyond.any(1), lambda i: _names(beyond[i], points[i]), number)
+    # What lies outside of the image and what has no box is told above.
+    drawn &= ~beyond & (area & ~apart)[:, None]
+    off = _outside(points[:, :, :2], corners) & drawn
+    margin = FAR * np.tile(boxes[:, 2:], 2) * (-1, -1, 1, 1)
+    far = (_outside(points[:, :, :2], corners + margin) & drawn).sum(1) * 2 > labelled
+    tell("keypoint_outside_box", off.any(1) & ~far, lambda i: _names(off[i], points[i]), number)
+    tell("keypoints_off_box", far, lambda i: f"{box(i)}: {_names(off[i], points[i])}", number)
+
+    unlabelled = int((~crowd & (labelled == 0)).sum())
+    visibility = (int((seen[used] == value).sum()) for value in (2, 1, 0))
+    return dict(zip(COUNTS, (number, int(crowd.sum()), unlabelled, *visibility)))
+
+
+def _outside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Which points (N, K, 2) lie out of the boxes (N, 4) of x0, y0, x1, y1."""
+    low, high = corners[:, None, :2] - SLACK, corners[:, None, 2:] + SLACK
+    return ((points < low) | (points > high)).any(2)
+
+
+def _plain(values: np.ndarray, between: str = ", ") -> str:
+    return between.join(f"{value:g}" for value in values)
+
+
+def _name(place: int) -> str:
+    return KEYPOINTS[place] if place < len(KEYPOINTS) else f"keypoint {place}"
+
+
+def _names(found: np.ndarray, points: np.ndarray) -> str:
+    places = np.flatnonzero(found)
+    shown = [f"{_name(k)} at {_plain(points[k, :2])}" for k in places[:3]]
+    return ", ".join(shown) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+
+
+def _values(seen: np.ndarray, wrong: np.ndarray) -> str:
+    return ", ".join(f"{seen[k]:g} of {_name(k)}" for k in np.flatnonzero(wrong)[:3])
+
+
+def _first_bad(box: np.ndarray, points: np.ndarray) -> str:
+    if not np.isfinite(box).all():
+        return f"box {_plain(box)}"
+    place = int(np.flatnonzero(~np.isfinite(points).all(1))[0])
+    return f"{_name(place)} is {_plain(points[place])}"

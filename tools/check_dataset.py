@@ -1,0 +1,40 @@
+"""Check a keypoint set in the COCO format before training on it; faults make the exit status 1."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from bsam_suite.errors import InputError
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "root",
+        type=Path,
+        help="folder with annotations/person_keypoints_*.json and the folders of images",
+    )
+    parser.add_argument("--no-images", action="store_true", help="do not decode the images")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="also write report.json, report.md and a picture"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from tasks.pose.check.command import check
+
+    report = check(args)
+    if report.faults:
+        sys.exit(report.verdict)
+    print(report.verdict)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; nothing was written")
