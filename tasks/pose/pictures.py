@@ -17,7 +17,8 @@ MIDDLE = (90, 220, 90)
 """BGR colour of the face and of lines between the two sides (green)."""
 
 
-def _colour(*names: str) -> tuple[int, int, int]:
+def colour_of(*names: str) -> tuple[int, int, int]:
+    """BGR colour of the keypoint, or of the line between the keypoints, of these names."""
     if all(name.startswith("left_") for name in names):
         return LEFT
     if all(name.startswith("right_") for name in names):
@@ -74,14 +75,14 @@ def draw_person(
     for a, b in SKELETON:
         if drawn[a] and drawn[b]:
             ends = tuple(map(int, fixed[a])), tuple(map(int, fixed[b]))
-            colour = _colour(KEYPOINTS[a], KEYPOINTS[b])
+            colour = colour_of(KEYPOINTS[a], KEYPOINTS[b])
             cv2.line(picture, *ends, colour, thickness, cv2.LINE_AA, 4)
     for i, name in enumerate(KEYPOINTS):
         if not drawn[i]:
             continue
         at, filled = tuple(map(int, fixed[i])), points[i, 2] != 1
         radius = (2 * thickness + (scale > 1)) * 16
-        cv2.circle(picture, at, radius, _colour(name), -1 if filled else 1, cv2.LINE_AA, 4)
+        cv2.circle(picture, at, radius, colour_of(name), -1 if filled else 1, cv2.LINE_AA, 4)
     return picture
 
 

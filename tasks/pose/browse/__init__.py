@@ -1,0 +1,1 @@
+"""Samples as training sees them: augmented, with their targets."""

@@ -1,0 +1,46 @@
+"""From a config to a sheet of samples."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from bsam_suite.errors import InputError
+from tasks.pose.browse.samples import Sample, load_samples
+from tasks.pose.pictures import contact_sheet, draw_person
+
+HEIGHT, COLUMNS = 256, 4
+"""Pixels of a drawn input, and samples in a row."""
+
+
+def browse(args: Namespace) -> Path:
+    """Do what ``tools/browse_dataset.py`` was told; returns the file of the sheet.
+
+    Raises:
+        InputError: something given is not usable.
+    """
+    if args.number < 1:
+        raise InputError(f"--number {args.number}: give a number from 1")
+    default = Path("work_dirs/browse") / f"{Path(args.config).stem}_{args.split}.png"
+    path = args.out or default
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise InputError(f"--out {path}: give a name that ends in .png or .jpg")
+    samples = load_samples(args.config, args.split, args.number, args.cfg_options)
+    if any(sample.targets is None for sample in samples):
+        print("Keypoints only: the pipeline makes no targets that can be drawn")
+    tiles, names = [draw_sample(sample) for sample in samples], [s.name for s in samples]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), contact_sheet(tiles, COLUMNS, names))
+    return path
+
+
+def draw_sample(sample: Sample) -> np.ndarray:
+    """(256, W, 3) uint8 BGR: the input with its keypoints, and right of it with its targets."""
+    scale = HEIGHT / sample.image.shape[0]
+    left = draw_person(sample.image, sample.keypoints, scale=scale)
+    if sample.targets is None:
+        return left
+    return np.concatenate([left, sample.targets.draw(sample.image, scale)], 1)

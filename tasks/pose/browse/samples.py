@@ -1,0 +1,92 @@
+"""From a config to samples of its data set, as its pipeline makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
+from mmengine.runner import set_random_seed
+
+import tasks.pose.parts  # noqa: F401
+from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.errors import InputError
+from tasks.pose.browse.targets import Distributions, Heatmaps, targets_of
+from tasks.pose.coco import KEYPOINTS
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One input of the network.
+
+    Attributes:
+        image: (H, W, 3) uint8 BGR.
+        keypoints: (17, 3) x, y in pixels of ``image``, and 2 where there is a label or 0.
+        targets: None if there are none, or none that can be drawn.
+        name: its annotation, and what augmentation did.
+    """
+
+    image: np.ndarray
+    keypoints: np.ndarray
+    targets: Heatmaps | Distributions | None
+    name: str
+
+
+def load_samples(path: str, split: str, number: int, options: dict | None) -> list[Sample]:
+    """The samples, evenly from the whole data set; the same again at the next call.
+
+    Args:
+        path: config file.
+        split: ``"train"`` or ``"val"``.
+        number: how many, or all if there are fewer.
+        options: what to change in the config.
+
+    Raises:
+        InputError: a config that cannot be used, or a pipeline that makes no inputs of a person.
+    """
+    cfg = load_config(path, options)
+    dataset = _dataset(cfg, path, split)
+    set_random_seed(cfg.get("randomness", {}).get("seed") or 0)
+    return list(_samples(dataset, number, f"{split}_dataloader.dataset of {path}"))
+
+
+def _dataset(cfg: Config, path: str, split: str):
+    config = (cfg.get(f"{split}_dataloader") or {}).get("dataset") or {}
+    if not config.get("pipeline"):
+        raise InputError(f"{path} sets no {split}_dataloader.dataset.pipeline: nothing to draw")
+    if config.get("bbox_file"):
+        config.bbox_file = ""  # detections have no keypoints
+    if "backbone" in cfg.get("model", {}):
+        cfg.model.backbone.init_cfg = None  # so that the preflight fetches no weights
+    preflight(cfg)
+    # Packing turns everything into tensors and leaves out where the keypoints went.
+    config.pipeline = [step for step in config.pipeline if step["type"] != "PackPoseInputs"]
+    init_default_scope(cfg.get("default_scope", "mmpose"))
+    return DATASETS.build(config)
+
+
+def _samples(dataset, number: int, place: str) -> Iterator[Sample]:
+    if not len(dataset):
+        raise InputError(f"{place} is empty: tools/check_dataset.py tells what is wrong")
+    steps = dataset.pipeline.transforms
+    encoder = next((step.encoder for step in steps if hasattr(step, "encoder")), None)
+    for index in np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int):
+        results = dataset[int(index)]
+        points = np.asarray(results.get("transformed_keypoints", ()))
+        if points.shape[:2] != (1, len(KEYPOINTS)):
+            raise InputError(
+                f"{place} gives keypoints of shape {points.shape}: what is drawn are single "
+                f"persons with COCO's {len(KEYPOINTS)} keypoints, cut out by TopdownAffine"
+            )
+        labelled = np.asarray(results["keypoints_visible"]).reshape(len(KEYPOINTS), -1)[:, 0] > 0
+        keypoints = np.column_stack([points[0, :, :2], labelled * 2])
+        yield Sample(results["img"], keypoints, targets_of(results, encoder), _name(results))
+
+
+def _name(results: dict) -> str:
+    turned = float(np.ravel(results.get("bbox_rotation", 0))[0])
+    return f"{results['id']}{' mirrored' * bool(results.get('flip'))}" + (
+        f" {turned:+.0f} deg" if abs(turned) >= 0.5 else ""
+    )

@@ -1,0 +1,40 @@
+"""Draw samples as training sees them: augmented, with their keypoints and their targets."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from bsam_suite.errors import InputError
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", help="config file")
+    parser.add_argument("--split", choices=["train", "val"], default="train", help="(train)")
+    parser.add_argument("--number", type=int, default=24, metavar="N", help="samples (24)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="picture, .png or .jpg (work_dirs/browse/CONFIG_SPLIT.png)",
+    )
+    parser.add_argument(
+        "--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="config overrides"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    from tasks.pose.browse.command import browse
+
+    print(f"Samples: {browse(args)}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")
