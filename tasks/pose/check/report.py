@@ -47,7 +47,7 @@ class Report:
         """What came out, in a line."""
         faults = {finding.kind for finding in self.faults}
         warnings = {finding.kind for finding in self.findings} - faults
-        told = f"{self.root}: {len(faults)} kinds of faults, {len(warnings)} of mere warnings"
+        told = f"{self.root}: kinds of faults: {len(faults)}, of mere warnings: {len(warnings)}"
         return told if self.decoded else f"{told}; images were not decoded (--no-images)"
 
     def print(self, console: Console | None = None) -> None:

@@ -1,0 +1,265 @@
+"""Each kind of fault, planted alone into a set without any, is found as what and where it is."""
+
+import shutil
+
+import pytest
+
+from tasks.pose.check.command import check_set
+from tasks.pose.check.kinds import KINDS
+
+# Each plants one fault and returns what must be told of it.
+PLANTS = {}
+WARNINGS = ("other_keypoints", "keypoint_outside_box")
+PERSON = dict(annotation=1010, image=101, file="train2017/101.jpg")
+
+
+def plants(kind):
+    def keep(function):
+        PLANTS.setdefault(kind, []).append(function)
+        return function
+
+    return keep
+
+
+@plants("missing_annotations")
+def no_validation_file(s):
+    del s.content["val2017"]
+    s.file("val2017").unlink()
+    return dict(split="val2017", file="annotations/person_keypoints_val2017.json")
+
+
+@plants("unreadable_annotations")
+def cut_json(s):
+    text = s.file("val2017").read_text()
+    del s.content["val2017"]
+    s.file("val2017").write_text(text[:-9])
+    return dict(split="val2017", file="annotations/person_keypoints_val2017.json")
+
+
+@plants("unreadable_annotations")
+def json_of_another_kind(s):
+    del s.content["val2017"]["categories"]
+    return dict(split="val2017", file="annotations/person_keypoints_val2017.json")
+
+
+@plants("missing_folder")
+def no_folder(s):
+    shutil.rmtree(s.root / "val2017")
+    return dict(split="val2017", file="val2017/")
+
+
+@plants("missing_image")
+def no_image(s):
+    (s.root / "train2017/101.jpg").unlink()
+    return dict(image=101, file="train2017/101.jpg")
+
+
+@plants("unreadable_image")
+def cut_image(s):
+    file = s.root / "train2017/101.jpg"
+    file.write_bytes(file.read_bytes()[:-3000])
+    return dict(image=101, file="train2017/101.jpg")
+
+
+@plants("unreadable_image")
+def no_image_at_all(s):
+    (s.root / "train2017/101.jpg").write_text("404 not found")
+    return dict(image=101, file="train2017/101.jpg")
+
+
+@plants("image_size")
+def other_size(s):
+    s.content["val2017"]["images"][2]["height"] = 121
+    return dict(split="val2017", image=202, file="val2017/202.jpg")
+
+
+@plants("image_in_train_and_val")
+def same_image(s):
+    shutil.copy(s.root / "train2017/101.jpg", s.root / "val2017/202.jpg")
+    return dict(split="val2017", image=202, file="val2017/202.jpg", says="as train2017/101.jpg")
+
+
+@plants("no_images")
+def empty_split(s):
+    s.content["val2017"].update(images=[], annotations=[])
+    return dict(split="val2017", also={"no_persons"})
+
+
+@plants("no_persons")
+def no_labels(s):
+    for annotation in s.content["val2017"]["annotations"]:
+        annotation.update(num_keypoints=0, keypoints=[0] * 51)
+    return dict(split="val2017", file="annotations/person_keypoints_val2017.json")
+
+
+@plants("keypoint_names")
+def no_names(s):
+    del s.content["train2017"]["categories"][0]["keypoints"]
+    return {}
+
+
+@plants("other_keypoints")
+def other_order(s):
+    names = s.content["train2017"]["categories"][0]["keypoints"]
+    names[1:3] = names[2:0:-1]
+    return {}
+
+
+@plants("broken_entry")
+def no_box(s):
+    del s.content["train2017"]["annotations"][1]["bbox"]
+    return dict(annotation=1010, says="annotations[1]: it lacks 'bbox'")
+
+
+@plants("broken_entry")
+def text_for_a_number(s):
+    s.content["train2017"]["annotations"][1]["keypoints"][3] = "12"
+    return dict(annotation=1010)
+
+
+@plants("broken_entry")
+def image_without_size(s):
+    s.content["train2017"]["images"].append(dict(id=7, file_name="7.jpg", height=120))
+    return dict(says="images[3]: it lacks 'width'")
+
+
+@plants("duplicate_image_id")
+def image_id_twice(s):
+    s.content["train2017"]["images"][2]["id"] = 101
+    s.content["train2017"]["annotations"][2]["image_id"] = 101
+    return dict(image=101, file="train2017/102.jpg")
+
+
+@plants("duplicate_file")
+def file_twice(s):
+    s.content["train2017"]["images"].append(dict(s.content["train2017"]["images"][1], id=7))
+    return dict(image=7, file="train2017/101.jpg")
+
+
+@plants("duplicate_annotation_id")
+def annotation_id_twice(s):
+    s.content["train2017"]["annotations"][2]["id"] = 1010
+    return dict(annotation=1010, image=102, file="train2017/102.jpg")
+
+
+def damaged(s):
+    return s.content["train2017"]["annotations"][1]
+
+
+@plants("unknown_image")
+def image_not_listed(s):
+    damaged(s)["image_id"] = 99
+    return dict(annotation=1010, image=99, file=None)
+
+
+@plants("unknown_category")
+def category_not_listed(s):
+    damaged(s)["category_id"] = 2
+    return PERSON
+
+
+@plants("keypoint_number")
+def a_keypoint_too_few(s):
+    del damaged(s)["keypoints"][-3:]
+    return PERSON
+
+
+@plants("not_finite")
+def keypoint_nan(s):
+    damaged(s)["keypoints"][4] = float("nan")
+    return dict(PERSON, says="left_eye is 70, nan, 2")
+
+
+@plants("not_finite")
+def box_infinite(s):
+    damaged(s)["bbox"][2] = float("inf")
+    return PERSON
+
+
+@plants("visibility")
+def visibility_3(s):
+    damaged(s)["keypoints"][5] = 3
+    return dict(PERSON, says="3 of left_eye")
+
+
+@plants("visibility")
+def visibility_as_a_score(s):
+    damaged(s)["keypoints"][5] = 0.7
+    return PERSON
+
+
+@plants("num_keypoints")
+def another_number(s):
+    damaged(s)["num_keypoints"] = 14
+    return dict(PERSON, says="14, but 15 are labelled")
+
+
+@plants("box_without_area")
+def flat_box(s):
+    damaged(s)["bbox"][3] = 0
+    return PERSON
+
+
+@plants("box_without_area")
+def box_the_wrong_way(s):
+    damaged(s)["bbox"] = [100, 100, -60, -80]
+    return PERSON
+
+
+@plants("box_outside")
+def box_beside_the_image(s):
+    damaged(s)["bbox"][0] = 160
+    return PERSON
+
+
+@plants("box_over_edge")
+def box_as_corners(s):
+    damaged(s)["bbox"] = [40, 20, 100, 102]
+    return dict(PERSON, says="box 40, 20, 100, 102 in 160x120")
+
+
+@plants("keypoint_outside_image")
+def keypoint_below_the_image(s):
+    damaged(s)["keypoints"][7] = 122
+    return dict(PERSON, says="right_eye at 50, 122")
+
+
+@plants("keypoint_outside_box")
+def keypoint_beside_the_box(s):
+    damaged(s)["keypoints"][6] = 102
+    return dict(PERSON, says="right_eye at 102, 38")
+
+
+@plants("keypoints_off_box")
+def keypoints_of_somebody_else(s):
+    damaged(s)["bbox"] = [100, 5, 10, 15]
+    return PERSON
+
+
+def test_a_set_without_faults_has_none(small_set):
+    report = check_set(small_set.root)
+    assert report.findings == []
+    counts = dict(images=3, annotations=3, persons=3, crowds=0, unlabelled=0)
+    counts |= {"visible": 36, "hidden": 9, "no label": 6}
+    assert report.counts == {"train2017": counts, "val2017": counts}
+
+
+CASES = [pytest.param(k, p, id=f"{k}-{p.__name__}") for k, ps in PLANTS.items() for p in ps]
+
+
+@pytest.mark.parametrize(("kind", "plant"), CASES)
+def test_a_fault_is_found(small_set, kind, plant):
+    expected = plant(small_set)
+    small_set.write()
+    findings = check_set(small_set.root).findings
+    assert {finding.kind for finding in findings} == {kind} | expected.pop("also", set())
+    finding = next(f for f in findings if f.kind == kind)
+    assert finding.count == len(finding.examples) == 1
+    assert finding.is_fault == (kind not in WARNINGS)
+    assert finding.split == expected.pop("split", "train2017")
+    told = finding.examples[0].as_dict()
+    assert {name: told[name] for name in expected} == expected
+
+
+def test_every_kind_is_planted():
+    assert set(PLANTS) == set(KINDS)
