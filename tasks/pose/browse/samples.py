@@ -49,7 +49,7 @@ def load_samples(path: str, split: str, number: int, options: dict | None) -> li
     cfg = load_config(path, options)
     dataset = _dataset(cfg, path, split)
     set_random_seed(cfg.get("randomness", {}).get("seed") or 0)
-    return list(_samples(dataset, number, f"{split}_dataloader.dataset of {path}"))
+    return list(_samples(dataset, number, path))
 
 
 def _dataset(cfg: Config, path: str, split: str):
@@ -64,12 +64,17 @@ def _dataset(cfg: Config, path: str, split: str):
     # Packing turns everything into tensors and leaves out where the keypoints went.
     config.pipeline = [step for step in config.pipeline if step["type"] != "PackPoseInputs"]
     init_default_scope(cfg.get("default_scope", "mmpose"))
-    return DATASETS.build(config)
+    try:
+        return DATASETS.build(config)
+    except (AssertionError, KeyError, OSError, ValueError) as error:
+        root = config.get("data_root")
+        raise InputError(
+            f"the {split} data of {path} cannot be loaded ({error}): "
+            f"python tools/check_dataset.py {root} tells what is wrong"
+        ) from error
 
 
-def _samples(dataset, number: int, place: str) -> Iterator[Sample]:
-    if not len(dataset):
-        raise InputError(f"{place} is empty: tools/check_dataset.py tells what is wrong")
+def _samples(dataset, number: int, path: str) -> Iterator[Sample]:
     steps = dataset.pipeline.transforms
     encoder = next((step.encoder for step in steps if hasattr(step, "encoder")), None)
     for index in np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int):
@@ -77,7 +82,7 @@ def _samples(dataset, number: int, place: str) -> Iterator[Sample]:
         points = np.asarray(results.get("transformed_keypoints", ()))
         if points.shape[:2] != (1, len(KEYPOINTS)):
             raise InputError(
-                f"{place} gives keypoints of shape {points.shape}: what is drawn are single "
+                f"{path} gives keypoints of shape {points.shape}: what is drawn are single "
                 f"persons with COCO's {len(KEYPOINTS)} keypoints, cut out by TopdownAffine"
             )
         labelled = np.asarray(results["keypoints_visible"]).reshape(len(KEYPOINTS), -1)[:, 0] > 0
