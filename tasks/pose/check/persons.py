@@ -52,7 +52,6 @@ def check_persons(split: str, persons: list[Person], findings: Findings) -> dict
     used = (labelled > 0) & ~crowd
     number = int(used.sum())
     used &= finite
-    boxes[~finite], points[~finite] = 0, 0
     corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
     around = np.concatenate([np.zeros_like(sizes), sizes], 1)
     area = (boxes[:, 2:] > 0).all(1)

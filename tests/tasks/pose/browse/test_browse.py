@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.runner import CheckpointLoader
 
 from bsam_suite.errors import InputError
 from tasks.pose.browse.command import HEIGHT, browse, draw_sample
@@ -112,6 +113,15 @@ def test_validation_has_keypoints_only(marked):
         assert abs(middle(sample.image[:, :, 2]) - sample.keypoints[INDEX["nose"], :2]).max() < 0.5
         assert (sample.keypoints[:, 2] > 0).sum() == 1
     assert draw_sample(samples[0]).shape == (HEIGHT, 192, 3)
+
+
+def test_neither_weights_nor_detections_are_needed(marked, tmp_path, monkeypatch):
+    fetched = []
+    monkeypatch.setattr(CheckpointLoader, "load_checkpoint", lambda *a, **k: fetched.append(a))
+    assert len(load(W32, marked)) == 8 and not fetched
+    (tmp_path / "simcc.py").write_text(SIMCC)  # its validation set is of detected boxes
+    [sample] = load(str(tmp_path / "simcc.py"), marked, "val", number=1)
+    assert abs(middle(sample.image[:, :, 2]) - sample.keypoints[0, :2]).max() < 0.5
 
 
 def test_the_same_samples_again(marked):

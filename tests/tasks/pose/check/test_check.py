@@ -5,7 +5,7 @@ from PIL import Image
 
 from tasks.pose.check.command import check_set
 from tasks.pose.check.entries import Person
-from tasks.pose.check.findings import Findings
+from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.persons import check_persons
 
 
@@ -22,6 +22,21 @@ def test_a_few_of_what_coco_has_are_warnings(person):
             damaged["bbox"] = [40, 20, 60, 102]
         found = {"box_over_edge": (number, fault)} if number else {}
         assert look(persons)[1] == found
+
+
+def test_faults_are_told_first():
+    findings = Findings()
+    for kind, of in (("visibility", 1), ("keypoint_outside_image", 1000), ("keypoints_off_box", 1)):
+        findings.add(kind, "train2017", Example("here"), of)
+    told = [finding.kind for finding in findings.all()]
+    assert told == ["visibility", "keypoints_off_box", "keypoint_outside_image"]
+
+
+def test_keypoints_outside_of_most_boxes_are_a_fault(person):
+    persons = [person(n, 1) for n in range(4)]
+    for number, fault in ((1, False), (2, False), (3, True)):
+        persons[number - 1]["keypoints"][6] = 102
+        assert look(persons)[1] == {"keypoint_outside_box": (number, fault)}
 
 
 def test_persons_that_are_not_trained_on_are_counted_alone(person):

@@ -112,6 +112,12 @@ def no_box(s):
 
 
 @plants("broken_entry")
+def box_of_three(s):
+    del s.content["train2017"]["annotations"][1]["bbox"][3]
+    return dict(annotation=1010, says="annotations[1]: bbox is [40.0, 20.0, 60.0]")
+
+
+@plants("broken_entry")
 def text_for_a_number(s):
     s.content["train2017"]["annotations"][1]["keypoints"][3] = "12"
     return dict(annotation=1010)
@@ -207,8 +213,14 @@ def box_the_wrong_way(s):
 
 
 @plants("box_outside")
-def box_beside_the_image(s):
+def box_right_of_the_image(s):
     damaged(s)["bbox"][0] = 160
+    return PERSON
+
+
+@plants("box_outside")
+def box_above_the_image(s):
+    damaged(s)["bbox"][1] = -80
     return PERSON
 
 
