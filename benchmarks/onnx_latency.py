@@ -16,16 +16,18 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from rich.progress import track
 from torch import nn
 from torchvision.models import resnet18
 
+from bsam_suite.onnx.trace import trace
 from tasks.classification.resnet import CIFARResNet18
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
-from tasks.quantization.export.onnx import OPSET, save_onnx
+from tasks.quantization.export.onnx import save_onnx
 from tasks.quantization.recipe import lsq
 
 NETS = {"resnet18": (resnet18, 224), "digits": (lambda: CIFARResNet18(10, width=16), 16)}
@@ -38,16 +40,7 @@ def files(build, size: int, bits: int, folder: Path) -> dict[str, Path]:
     images = torch.randn(16, 3, size, size)
     model = with_statistics(build(), images)
     made = {"float": folder / "float.onnx"}
-    torch.onnx.export(
-        model,
-        (images[:2],),
-        made["float"],
-        input_names=["input"],
-        dynamic_shapes=({0: torch.export.Dim.AUTO},),
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
+    onnx.save(trace(model, images[:2], made["float"]), made["float"])
     quantized = quantize(model, **lsq(bits)).eval()
     calibrate(quantized, [images])
     for form in ("exact", "fast"):

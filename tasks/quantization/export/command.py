@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmengine.registry import MODELS, init_default_scope
-from torch import nn
-
-from bsam_suite.compat import mend
-from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
-from bsam_suite.engine.config import load_config
 from bsam_suite.errors import InputError
-from tasks.quantization.export.extra import check_new
+from bsam_suite.onnx.extra import check_new
+from bsam_suite.onnx.trained import load_trained
 from tasks.quantization.export.packed import save_packed
 from tasks.quantization.export.rounded import quantized_layers
 
@@ -44,14 +39,9 @@ def export(
         raise InputError(f"--out {out}: give a name that ends in .safetensors or .onnx")
     if int4 and not out.endswith(".onnx"):
         raise InputError(f"--int4 with --out {out}: packed weights have their bits anyway; omit it")
-    if batches < 1:
-        raise InputError(f"--batches {batches}: give a whole number from 1")
     check_new(out)
-    mend()
-    cfg = load_config(config, options)
-    cfg.load_from = checkpoint  # so that no float model is asked for
-    init_default_scope(cfg.get("default_scope") or "mmengine")
-    model = _model(cfg, checkpoint)
+    cfg, model = load_trained(config, checkpoint, options)
+    quantized_layers(model)  # or there are none
     if out.endswith(".safetensors"):
         size = save_packed(model, out)
         return (
@@ -64,12 +54,3 @@ def export(
     from tasks.quantization.export.validate import export_checked
 
     return export_checked(model, cfg, Path(out), batches, int4)
-
-
-def _model(cfg, checkpoint: str) -> nn.Module:
-    content = read_checkpoint(checkpoint)
-    model = MODELS.build(cfg.model)
-    quantized_layers(model)
-    check_weights(model, content, checkpoint)
-    model.load_state_dict(content.get("state_dict", content))
-    return model.eval()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bsam_suite.onnx.trace import OPSET
 from tasks.quantization.export.integers import Grid, Integers
-
-#: The first opset with int4.
-OPSET = 21
 
 
 class QuantizeDequantize(nn.Module):

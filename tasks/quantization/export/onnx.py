@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import io
-import warnings
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from bsam_suite.errors import InputError
-from tasks.quantization.export.extra import check_new, need
+from bsam_suite.onnx.extra import check_new, need
+from bsam_suite.onnx.trace import trace
+from bsam_suite.onnx.write import write
 from tasks.quantization.export.fine import fine_biases
 from tasks.quantization.export.fold import fold_batch_norms
 from tasks.quantization.export.integers import activation_grid, weight_integers
 from tasks.quantization.export.layers import integer_biases
 from tasks.quantization.export.narrow import narrow_weights
-from tasks.quantization.export.nodes import OPSET, Dequantize, QuantizeDequantize
+from tasks.quantization.export.nodes import Dequantize, QuantizeDequantize
 from tasks.quantization.export.outputs import round_outputs
 from tasks.quantization.export.rounded import quantized_layers
 
 FORMS = ("exact", "fast", "int4")
 
 
-def save_onnx(model: nn.Module, inputs: Tensor, file: str | Path, form: str = "exact") -> Path:
+def save_onnx(
+    model: nn.Module,
+    inputs: Tensor,
+    file: str | Path,
+    form: str = "exact",
+    config: str | None = None,
+) -> Path:
     """Write a quantized model as ONNX, opset 21.
 
     Weights are int8 initializers behind DequantizeLinear, per channel or per tensor as they were
@@ -48,6 +52,7 @@ def save_onnx(model: nn.Module, inputs: Tensor, file: str | Path, form: str = "e
             put out, too, such as to a residual addition, over the ranges seen on ``inputs``: then
             these are computed with integers. "int4" is exact and stores weights that 4 bits hold
             as int4: the smallest file; ONNX Runtime 1.32 computes with these in float.
+        config: text of the model's config, kept in the file.
 
     Returns:
         The file.
@@ -58,25 +63,11 @@ def save_onnx(model: nn.Module, inputs: Tensor, file: str | Path, form: str = "e
     """
     if form not in FORMS:
         raise InputError(f"form={form!r}: give one of {', '.join(FORMS)}")
-    onnx = need("onnx")
+    need("onnx")
     need("onnxscript")
-    file = check_new(file)
+    check_new(file)
     model = _with_nodes(model)
-    try:
-        with _quiet():
-            program = torch.onnx.export(
-                model,
-                (inputs,),
-                input_names=["input"],
-                dynamic_shapes=({0: torch.export.Dim.AUTO},),
-                opset_version=OPSET,
-                dynamo=True,
-                verbose=False,
-            )
-    except torch.onnx.OnnxExporterError as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise InputError(f"{file}: torch.onnx.export cannot trace the model: {reason}") from error
-    graph = program.model_proto
+    graph = trace(model, inputs, file)
     fold_batch_norms(graph)
     if form == "fast":
         round_outputs(graph, inputs.numpy())
@@ -84,9 +75,7 @@ def save_onnx(model: nn.Module, inputs: Tensor, file: str | Path, form: str = "e
         narrow_weights(graph)
     integer_biases(graph)
     fine_biases(graph)
-    onnx.checker.check_model(graph)
-    onnx.save(graph, file)
-    return file
+    return write(graph, file, config)
 
 
 def _with_nodes(model: nn.Module) -> nn.Module:
@@ -103,10 +92,3 @@ def _with_nodes(model: nn.Module) -> nn.Module:
     for name, grid in grids.items():
         model.get_submodule(name).input_quantizer = QuantizeDequantize(grid)
     return model
-
-
-@contextlib.contextmanager
-def _quiet():
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.quantization.export.extra import need
+from bsam_suite.onnx.extra import need
 from tasks.quantization.export.graph import Graph
 from tasks.quantization.export.layers import end_of, layers, round_here, rounding_of
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from bsam_suite.engine.checkpoint import check_weights
 from bsam_suite.errors import InputError
+from bsam_suite.onnx.extra import check_new, need
 from tasks.quantization.export.bits import pack, unpack
-from tasks.quantization.export.extra import check_new, need
 from tasks.quantization.export.rounded import RoundedWeight, quantized_layers, weight_name
 from tasks.quantization.quantizers import Codes
 from tasks.quantization.support import weight_of

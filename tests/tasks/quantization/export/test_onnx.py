@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from bsam_suite.errors import InputError
+from bsam_suite.onnx.extra import need
+from bsam_suite.onnx.session import Session
 from tasks.classification.resnet import CIFARResNet18
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
-from tasks.quantization.export.extra import need
 from tasks.quantization.export.onnx import save_onnx
-from tasks.quantization.export.validate import run
 
 
 def converted(net, weight, activation, x):
@@ -54,7 +54,7 @@ def check_close(net, file, x):
     """Most outputs are the same; a value next to the middle of a step may go either way."""
     with torch.no_grad():
         wanted = net(x)
-    difference = (torch.from_numpy(run(file, [x])[0]) - wanted).abs() / wanted.abs().max()
+    difference = (Session(file)(x) - wanted).abs() / wanted.abs().max()
     assert (difference < 1e-5).float().mean() > 0.6
     assert difference.max() < 0.05
 
@@ -138,7 +138,7 @@ def test_resnet(tmp_path, bits):
     for form, integer in ("exact", 8), ("fast", 20), ("int4", 8 if bits == 8 else 0):
         file = save_onnx(net, x, tmp_path / f"{form}.onnx", form)
         assert operators(file, tmp_path).count("QLinearConv") == integer, form
-        found = torch.from_numpy(run(file, [x])[0])
+        found = Session(file)(x)
         assert (found - wanted).norm() < 0.1 * wanted.norm(), form
 
 
@@ -172,7 +172,7 @@ def test_outputs_that_are_rounded(tmp_path):
         step = (high - low) / 255
         y = torch.fake_quantize_per_tensor_affine(y, step, round(-low / step), 0, 255)
         wanted = net.last(y * 3 + 1)
-    found = torch.from_numpy(run(file, [x])[0])
+    found = Session(file)(x)
     near = (found - wanted).abs() < 1e-4 * wanted.abs().max()
     assert near.float().mean() > 0.97
     assert (found - net(x)[0]).abs().max() > 1e-3 * wanted.abs().max()
@@ -196,7 +196,7 @@ def test_a_layer_that_is_used_twice(tmp_path):
         wanted = net(x)
     for form in ("exact", "fast"):
         file = save_onnx(net, x[:50], tmp_path / f"{form}.onnx", form)
-        found = torch.from_numpy(run(file, [x])[0])
+        found = Session(file)(x)
         assert (found - wanted).norm() < 0.05 * wanted.norm(), form
 
 

@@ -5,6 +5,7 @@ import onnx
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.runner import Runner
 from torch import nn
 
 from bsam_suite.errors import InputError
@@ -33,11 +34,11 @@ class Net(nn.Module):
         return (x, x) if self.pair else x
 
 
-def exported(monkeypatch, file, agree=None, net=None, batches=2, int4=False):
+def exported(monkeypatch, file, agree=None, net=None, batches=1, int4=False):
     """Export; ``agree`` gives the agreeing part of argmaxes in place of the true one, by turn."""
     net = quantize(net or Net(), LSQ8, LSQ8).eval()
     calibrate(net, BATCHES)
-    monkeypatch.setattr(validate.Runner, "build_dataloader", lambda loader: BATCHES)
+    monkeypatch.setattr(Runner, "build_dataloader", lambda loader: BATCHES)
     seen = []
 
     def count(found, wanted):
@@ -46,7 +47,7 @@ def exported(monkeypatch, file, agree=None, net=None, batches=2, int4=False):
 
     if agree:
         monkeypatch.setattr(validate, "agreement", count)
-    cfg = Config(dict(val_dataloader=dict()))
+    cfg = Config(dict(val_dataloader=dict(batch_size=8)))
     return validate.export_checked(net, cfg, file, batches, int4), seen
 
 
@@ -56,10 +57,10 @@ def operators(file):
 
 def test_the_fast_form_comes_first(tmp_path, monkeypatch):
     file = tmp_path / "a.onnx"
-    text, seen = exported(monkeypatch, file, [0.999])
-    assert text.startswith(f"{file}: fast, {file.stat().st_size:,} bytes; 9990 of 10000 argmaxes")
+    text, seen = exported(monkeypatch, file, [1.0, 0.998], batches=2)
+    assert text.startswith(f"{file}: fast, {file.stat().st_size:,} bytes; 19980 of 20000 argmaxes")
     assert operators(file).count("QuantizeLinear") == 3
-    assert len(seen[0]) == 16  # two batches
+    assert [len(batch) for batch in seen] == [8, 8]
 
 
 def test_the_exact_form_comes_next(tmp_path, monkeypatch):
@@ -73,6 +74,13 @@ def test_int4_is_as_asked(tmp_path, monkeypatch):
     assert text.startswith(f"{tmp_path / 'a.onnx'}: int4, ")
 
 
+def test_all_outputs_count(tmp_path, monkeypatch):
+    text, _ = exported(monkeypatch, tmp_path / "a.onnx", net=Net(pair=True))
+    assert "16 of 16 argmaxes" in text
+    with pytest.raises(InputError, match="is not exported"):
+        exported(monkeypatch, tmp_path / "b.onnx", [1.0, 0.9] * 2, net=Net(pair=True))
+
+
 def test_no_file_that_disagrees(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="is not exported.*9989 of 10000 argmaxes"):
         exported(monkeypatch, tmp_path / "a.onnx", [0.9, 0.9989])
@@ -83,8 +91,6 @@ def test_no_file_that_disagrees(tmp_path, monkeypatch):
 
 
 def test_refusals(tmp_path, monkeypatch):
-    with pytest.raises(InputError, match="only models with a single output tensor"):
-        exported(monkeypatch, tmp_path / "a.onnx", net=Net(pair=True))
     (tmp_path / "a.onnx").write_bytes(b"mine")
     with pytest.raises(InputError, match="a.onnx exists"):
         exported(monkeypatch, tmp_path / "a.onnx", [0.9, 0.9])
@@ -104,3 +110,5 @@ def test_argmaxes():
     edges = np.zeros((1, 1, 4, 5)), np.zeros((1, 1, 4, 5))
     edges[0][0, 0, 1, 4] = edges[1][0, 0, 2, 0] = 1  # next to each other in memory only
     assert validate.agreement(*edges) == (0, 1)
+    line = np.eye(9)[None, [4, 4, 4, 4]]
+    assert validate.agreement(np.eye(9)[None, [2, 4, 7, 6]], line) == (3, 4)

@@ -1,4 +1,4 @@
-"""Packages that only an export needs."""
+"""What an export needs: packages of the extra, and a new file."""
 
 from __future__ import annotations
 

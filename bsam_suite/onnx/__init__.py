@@ -1,0 +1,1 @@
+"""Networks as ONNX files: written, checked against PyTorch, and run."""

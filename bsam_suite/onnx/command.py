@@ -1,0 +1,66 @@
+"""From a config and a checkpoint to an ONNX file that computes the same."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bsam_suite.errors import InputError
+from bsam_suite.onnx.extra import check_new, need
+from bsam_suite.onnx.session import Session
+from bsam_suite.onnx.trace import Outputs, trace
+from bsam_suite.onnx.trained import load_trained, validation_inputs
+from bsam_suite.onnx.write import write
+
+TOLERANCE = 1e-4
+"""How far ONNX Runtime may be off, of an output's largest value."""
+
+
+@torch.no_grad()
+def export(
+    config: str, checkpoint: str, out: str, batches: int = 1, options: dict | None = None
+) -> str:
+    """Write a float model, and compare it with ONNX Runtime on validation data.
+
+    The file takes batches of any size, as they leave the model's data preprocessor, gives what
+    ``mode="tensor"`` does, and holds the config.
+
+    Args:
+        config: config file.
+        checkpoint: file with the weights.
+        out: a new file, ``.onnx``.
+        batches: validation batches to compare on.
+        options: overrides of the config, by dotted keys.
+
+    Returns:
+        What was written, in a line.
+
+    Raises:
+        InputError: something given is not usable, the model cannot be exported, or ONNX Runtime
+            computes otherwise; there is no file then.
+    """
+    if not out.endswith(".onnx"):
+        raise InputError(f"--out {out}: give a name that ends in .onnx")
+    file = check_new(out)
+    need("onnxscript")
+    need("onnxruntime")
+    cfg, model = load_trained(config, checkpoint, options)
+    data = validation_inputs(cfg, model, batches)
+    outputs = Outputs(model).eval()
+    write(trace(outputs, data[0], file), file, cfg.pretty_text)
+    session = Session(file)
+    off = max(difference(session(x), outputs(x)) for x in data)
+    if not off <= TOLERANCE:
+        file.unlink()
+        raise InputError(
+            f"{out} is not exported, ONNX Runtime is off by {off:.1e} of the largest value. A "
+            "quantized model is exported by tools/export_quantized.py"
+        )
+    size, count = file.stat().st_size, sum(map(len, data))
+    return f"{file}: {size:,} bytes; off by {off:.1e} at most on {count} inputs"
+
+
+def difference(found: Tensor | tuple, wanted: Tensor | tuple) -> float:
+    """Largest difference of any output, relative to that output's largest magnitude."""
+    pairs = zip(*((x,) if isinstance(x, Tensor) else x for x in (found, wanted)), strict=True)
+    return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
