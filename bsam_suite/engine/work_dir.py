@@ -20,6 +20,24 @@ def numbered(folder: Path) -> Iterator[Path]:
     yield from (folder.with_name(f"{folder.name}-{number}") for number in count(2))
 
 
+def choose_out_dir(given: str | Path | None, default: Path) -> Path:
+    """The folder for results: ``given``, or the first free of ``default``, ``default-2``, ...
+
+    Raises:
+        InputError: the folder given by hand holds something, or is a file.
+    """
+    if given is None:
+        return next(folder for folder in numbered(default) if _is_free(folder))
+    if not _is_free(Path(given)):
+        what = "is not empty" if Path(given).is_dir() else "is a file"
+        raise InputError(f"--out {given} {what}: name another folder")
+    return Path(given)
+
+
+def _is_free(folder: Path) -> bool:
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+
+
 def choose_work_dir(config: str, given: str | None, resume: bool) -> str:
     """The folder for a run of ``config``: ``given``, or ``work_dirs/CONFIG_NAME``.
 

@@ -59,6 +59,18 @@ FACE = tuple(INDEX[n] for n in ("nose", "left_eye", "right_eye", "left_ear", "ri
 """Indices of the five keypoints of the head."""
 
 
+SIGMAS = (
+    *(0.026, 0.025, 0.025, 0.035, 0.035),
+    *(0.079, 0.079, 0.072, 0.072, 0.062, 0.062),
+    *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
+)
+"""Standard deviation of human labels, relative to the root of the person's area, as COCO's keypoint
+evaluation has it."""
+
+MEDIUM, LARGE = 32**2, 96**2
+"""Least area of a medium and of a large person, in pixels."""
+
+
 def category() -> dict:
     """Return the ``person`` entry of a COCO file's ``categories``."""
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from pathlib import Path
@@ -12,6 +11,7 @@ from mmengine.registry import FUNCTIONS
 from mmengine.runner import CheckpointLoader
 
 from bsam_suite.errors import InputError
+from tasks.pose.files import read_annotations
 from tasks.pose.people import write_people
 
 
@@ -67,18 +67,12 @@ def _check_split(annotations: Path, images: Path, root: Path) -> None:
     )
     if not root.is_dir():
         raise InputError(f"{root} is not a folder: {remedy}")
-    if not annotations.is_file():
-        raise InputError(f"{annotations} does not exist: {remedy}")
+    try:
+        content = read_annotations(annotations)
+    except InputError as error:
+        raise InputError(f"{error}: {remedy}") from error
     if not images.is_dir():
         raise InputError(f"{images} is not a folder: {remedy}")
-    try:
-        content = json.loads(annotations.read_bytes())
-    except ValueError as error:
-        raise InputError(f"{annotations} is not JSON ({error}): {remedy}") from error
-    parts = ("images", "annotations", "categories")
-    lacking = [k for k in parts if not (isinstance(content, dict) and content.get(k))]
-    if lacking:
-        raise InputError(f"{annotations} is not a COCO file, it lacks {lacking}: {remedy}")
     if not all("keypoints" in annotation for annotation in content["annotations"]):
         raise InputError(
             f"{annotations} has annotations without keypoints: use the person_keypoints_* files"

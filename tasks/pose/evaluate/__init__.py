@@ -1,0 +1,1 @@
+"""Evaluation of keypoint results in a json file, without the model that made them."""

@@ -1,0 +1,39 @@
+"""What ``tools/eval_pose.py`` does."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from bsam_suite.engine.work_dir import choose_out_dir
+from tasks.pose.evaluate.ap import average_precision, check_backend
+from tasks.pose.evaluate.keypoints import score_keypoints
+from tasks.pose.evaluate.nms import check_threshold, oks_nms
+from tasks.pose.evaluate.report import draw, print_report, write_json
+from tasks.pose.files import read_persons, read_results
+
+
+def evaluate(args: Namespace) -> None:
+    """Compare results with annotations; print tables and write json and picture.
+
+    Raises:
+        InputError: something given is not usable; nothing has been written.
+    """
+    check_backend(args.backend)
+    if args.oks_nms is not None:
+        check_threshold(args.oks_nms)
+    folder = choose_out_dir(args.out, Path(args.results).parent / "evaluation")
+    truth = read_persons(args.annotations)
+    images = [image["id"] for image in truth["images"]]
+    found = read_results(args.results, images, "keypoints")
+    if args.oks_nms is not None:
+        every, found = found, oks_nms(found, args.oks_nms)
+        print(f"OKS-NMS keeps {len(found)} of {len(every)} results")
+    metrics = average_precision(truth, found, args.backend)
+    scores = score_keypoints(truth, found)
+    print_report(metrics, scores)
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {k: str(v) for k, v in vars(args).items() if k != "out"}
+    about = dict(about, oks_nms=args.oks_nms)
+    print(f"Results: {write_json(metrics, scores, about, folder)}")
+    print(f"Plot: {draw(metrics, scores, folder)}")

@@ -1,0 +1,135 @@
+"""How well single keypoints are found: their similarity (OKS) and share of correct ones (PCK)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from tasks.pose.coco import KEYPOINTS, LARGE, MEDIUM, SIGMAS
+
+PCK_SHARES = (0.05, 0.1, 0.2)
+PCK_LENGTH = (
+    "A keypoint is correct within this share of the longer side of the person's box: Y. Yang and "
+    "D. Ramanan, Articulated Human Detection with Flexible Mixtures of Parts, TPAMI 2013."
+)
+
+
+@dataclass
+class Row:
+    """A group of labelled keypoints.
+
+    Attributes:
+        name: what they have in common.
+        count: how many there are.
+        oks: mean of ``exp(-d^2 / (2 s^2 k^2))`` with the distance d in pixels, s^2 the person's
+            area and k twice COCO's sigma of the keypoint.
+        pck: for each of ``PCK_SHARES`` the share of keypoints within that of the box's longer side.
+    """
+
+    name: str
+    count: int
+    oks: float
+    pck: dict[float, float]
+
+
+@dataclass
+class Scores:
+    """All labelled keypoints of all persons, as arrays (M,).
+
+    Attributes:
+        kind: index into ``KEYPOINTS``.
+        visibility: 1 (labelled, hidden) or 2 (visible).
+        area: of the person, in square pixels.
+        length: longer side of the person's box in pixels.
+        distance: in pixels to the person's result; infinite where there is none.
+        persons, missed: number of persons with labelled keypoints, and of those without a result.
+    """
+
+    kind: np.ndarray
+    visibility: np.ndarray
+    area: np.ndarray
+    length: np.ndarray
+    distance: np.ndarray
+    persons: int
+    missed: int
+
+    def by_keypoint(self) -> list[Row]:
+        """A row for each keypoint and one for all."""
+        rows = [self._row(name, self.kind == i) for i, name in enumerate(KEYPOINTS)]
+        return _some([*rows, self._row("all", self.kind >= 0)])
+
+    def by_size(self) -> list[Row]:
+        """Small (which COCO does not label), medium and large persons."""
+        sizes = np.digitize(self.area, (MEDIUM, LARGE))
+        names = ("small persons", "medium persons", "large persons")
+        return _some([self._row(name, sizes == i) for i, name in enumerate(names)])
+
+    def by_visibility(self) -> list[Row]:
+        """Hidden and visible keypoints."""
+        names = {1: "hidden (1)", 2: "visible (2)"}
+        return _some([self._row(name, self.visibility == v) for v, name in names.items()])
+
+    def _row(self, name: str, chosen: np.ndarray) -> Row:
+        if not chosen.any():
+            return Row(name, 0, 0.0, {})
+        distance, length = self.distance[chosen], self.length[chosen]
+        oks = similarity(distance, self.area[chosen], np.array(SIGMAS)[self.kind[chosen]])
+        pck = {share: float((distance <= share * length).mean()) for share in PCK_SHARES}
+        return Row(name, int(chosen.sum()), float(oks.mean()), pck)
+
+
+def _some(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row.count]
+
+
+def similarity(distance: np.ndarray, area: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """``exp(-d^2 / (2 s^2 k^2))``, the OKS of a single keypoint, by broadcasting."""
+    # As COCO does against an area of 0.
+    return np.exp(-(distance**2) / (2 * (area + np.spacing(1)) * (2 * sigma) ** 2))
+
+
+def score_keypoints(truth: dict, found: list[dict]) -> Scores:
+    """Pair persons with results and measure the distance of each labelled keypoint.
+
+    In each image, results go to persons one to one so that the sum of the OKS is largest, whatever
+    their scores. Crowds and persons without labels are left out.
+
+    Args:
+        truth: content of a file of annotations.
+        found: results.
+    """
+    persons, results = defaultdict(list), defaultdict(list)
+    for a in truth["annotations"]:
+        if not a.get("iscrowd", 0) and any(v > 0 for v in a["keypoints"][2::3]):
+            persons[a["image_id"], a["category_id"]].append(a)
+    for r in found:
+        results[r["image_id"], r["category_id"]].append(r)
+    parts, missed = [], 0
+    for key, group in persons.items():
+        points = np.array([a["keypoints"] for a in group], float).reshape(len(group), -1, 3)
+        area = np.array([a["area"] for a in group], float)
+        length = np.array([max(a["bbox"][2:]) for a in group], float)
+        distance = _distances(points, area, results[key])
+        missed += int(np.isinf(distance[:, 0]).sum())
+        person, kind = np.nonzero(points[..., 2] > 0)
+        visibility = points[person, kind, 2]
+        parts.append((kind, visibility, area[person], length[person], distance[person, kind]))
+    columns = map(np.concatenate, zip(*parts)) if parts else [np.zeros(0)] * 5
+    return Scores(*columns, persons=sum(map(len, persons.values())), missed=missed)
+
+
+def _distances(points: np.ndarray, area: np.ndarray, found: list[dict]) -> np.ndarray:
+    """(P, K) pixels from each person's keypoints to the result that it is paired with."""
+    best = np.full(points.shape[:2], np.inf)
+    if not found:
+        return best
+    others = np.array([r["keypoints"] for r in found], float).reshape(len(found), -1, 3)
+    distance = np.linalg.norm(points[:, None, :, :2] - others[None, :, :, :2], axis=-1)
+    weights = (points[:, None, :, 2] > 0) / (points[:, None, :, 2] > 0).sum(-1, keepdims=True)
+    oks = (similarity(distance, area[:, None, None], np.array(SIGMAS)) * weights).sum(-1)
+    person, result = linear_sum_assignment(oks, maximize=True)
+    best[person] = distance[person, result]
+    return best
