@@ -10,6 +10,8 @@ from pathlib import Path
 from bsam_suite.errors import InputError
 from tasks.pose.coco import KEYPOINTS
 
+LENGTHS = {"keypoints": 3 * len(KEYPOINTS), "bbox": 4}
+
 
 def read_json(path: str | Path):
     """The content of a json file.
@@ -25,36 +27,44 @@ def read_json(path: str | Path):
         raise InputError(f"{path} is not JSON: {error}") from error
 
 
-def read_annotations(path: str | Path) -> dict:
-    """A COCO file with ``images``, ``annotations`` and ``categories``.
+def read_images(path: str | Path) -> list[dict]:
+    """The ``images`` of a COCO file.
 
     Raises:
-        InputError: it cannot be read or lacks one of them.
+        InputError: it cannot be read or has none.
     """
-    content = read_json(path)
-    parts = ("images", "annotations", "categories")
-    lacking = [k for k in parts if not (isinstance(content, dict) and content.get(k))]
-    if lacking:
-        raise InputError(f"{path} is not a COCO file, it lacks {lacking}")
+    return _read_parts(path, "images")["images"]
+
+
+def read_annotations(path: str | Path, *fields: str) -> dict:
+    """A COCO file with ``images``, ``annotations`` and ``categories``.
+
+    Args:
+        path: the file.
+        fields: what each annotation must have, of ``"keypoints"`` (17 of them), ``"bbox"`` and
+            ``"area"``.
+
+    Raises:
+        InputError: it cannot be read or lacks something.
+    """
+    content = _read_parts(path, "images", "annotations", "categories")
+    images = {image["id"] for image in content["images"]}
+    for annotation in content["annotations"] if fields else ():
+        where = f"annotation {annotation.get('id')} of {path}"
+        for field in fields:
+            if field not in annotation:
+                hint = ": use the person_keypoints_* files" if field == "keypoints" else ""
+                raise InputError(f"{where} has no {field!r}{hint}")
+            _check_numbers(annotation, field, where)
+        _check_image(annotation, images, where)
     return content
 
 
-def read_persons(path: str | Path) -> dict:
-    """A COCO file each of whose annotations has a box, an area and 17 keypoints.
-
-    Raises:
-        InputError: it cannot be read, or an annotation is not like that.
-    """
-    content = read_annotations(path)
-    images = {image["id"] for image in content["images"]}
-    for annotation in content["annotations"]:
-        where = f"annotation {annotation.get('id')} of {path}"
-        if "keypoints" not in annotation:
-            raise InputError(f"{where} has no keypoints: use the person_keypoints_* files")
-        _check_numbers(annotation, "keypoints", 3 * len(KEYPOINTS), where)
-        _check_numbers(annotation, "bbox", 4, where)
-        _check_numbers({"area": [annotation.get("area")]}, "area", 1, where)
-        _check_image(annotation, images, where)
+def _read_parts(path: str | Path, *parts: str) -> dict:
+    content = read_json(path)
+    lacking = [k for k in parts if not (isinstance(content, dict) and content.get(k))]
+    if lacking:
+        raise InputError(f"{path} is not a COCO file, it lacks {lacking}")
     return content
 
 
@@ -73,13 +83,13 @@ def read_results(path: str | Path, images: Iterable[int], kind: str) -> list[dic
     found = read_json(path)
     if not isinstance(found, list):
         raise InputError(f"{path} holds a {type(found).__name__}: give a list of results")
-    images, length = set(images), {"keypoints": 3 * len(KEYPOINTS), "bbox": 4}
+    images = set(images)
     for number, entry in enumerate(found):
         where = f"entry {number} of {path}"
         if not isinstance(entry, dict) or not {"image_id", "category_id", "score"} <= entry.keys():
             raise InputError(f"{where} lacks image_id, category_id or score: give COCO results")
-        _check_numbers(entry, kind, length[kind], where)
-        _check_numbers({"score": [entry["score"]]}, "score", 1, where)
+        _check_numbers(entry, kind, where)
+        _check_numbers(entry, "score", where)
         _check_image(entry, images, where)
     return found
 
@@ -92,9 +102,11 @@ def _check_image(entry: dict, images: set[int], where: str) -> None:
         )
 
 
-def _check_numbers(entry: dict, field: str, length: int, where: str) -> None:
-    values = entry.get(field)
-    if not isinstance(values, list) or len(values) != length:
+def _check_numbers(entry: dict, field: str, where: str) -> None:
+    values, length = entry.get(field), LENGTHS.get(field)
+    if length is None:
+        values = [values]
+    elif not isinstance(values, list) or len(values) != length:
         count = len(values) if isinstance(values, list) else "no"
         raise InputError(f"{where} has {count} numbers in {field!r}: give {length}")
     for value in values:

@@ -17,6 +17,8 @@ from tasks.pose.pictures import contact_sheet, draw_person
 class ContactSheetHook(Hook):
     """After validation and test, write a contact sheet: prediction left, ground truth right.
 
+    With boxes of a detector, which belong to no annotation, there is the prediction alone.
+
     One person of each of the first batches is shown, in
     ``WORK_DIR/pictures/{epoch_N,test}.png``.
 
@@ -72,6 +74,8 @@ def _tile(sample, height: int = 256) -> np.ndarray:
     predicted, truth = sample.pred_instances, sample.gt_instances
     labelled = np.asarray(truth.keypoints_visible[0]).reshape(17, -1)[:, 0]
     left = draw(predicted.keypoints[0], np.full(17, 2.0))
+    if "raw_ann_info" not in sample:
+        return left
     right = draw(truth.keypoints[0], np.where(labelled > 0, 2.0, 0.0))
     return np.concatenate([left, right], axis=1)
 

@@ -11,7 +11,7 @@ from mmengine.registry import FUNCTIONS
 from mmengine.runner import CheckpointLoader
 
 from bsam_suite.errors import InputError
-from tasks.pose.files import read_annotations
+from tasks.pose.files import read_annotations, read_results
 from tasks.pose.people import write_people
 
 
@@ -27,6 +27,7 @@ def prepare_people(cfg: Config, train: int, val: int, seed: int) -> None:
         write_people(cfg.data_root, train=train, val=val, seed=seed)
     except (ValueError, FileExistsError) as error:
         raise InputError(f"people in {cfg.filename}: {error}") from error
+    _check_boxes(cfg)
 
 
 @FUNCTIONS.register_module()
@@ -52,12 +53,24 @@ def check_coco(cfg: Config) -> None:
         if files not in seen:
             seen.add(files)
             _check_split(*files, root)
+    _check_boxes(cfg)
+
+
+def _check_boxes(cfg: Config) -> None:
+    """Check the detections that validation and test take their boxes from."""
+    for loader in ("val_dataloader", "test_dataloader"):
+        dataset = (cfg.get(loader) or {}).get("dataset") or {}
         boxes = dataset.get("bbox_file")
-        if boxes and not Path(boxes).is_file():
+        if not boxes:
+            continue
+        annotations = read_annotations(Path(dataset.get("data_root") or "") / dataset.ann_file)
+        try:
+            read_results(boxes, [image["id"] for image in annotations["images"]], "bbox")
+        except InputError as error:
             raise InputError(
-                f"{loader}.dataset.bbox_file={boxes} does not exist: get the detections, or set "
-                "it to '' to evaluate with ground-truth boxes"
-            )
+                f"{loader}.dataset.bbox_file: {error}: give COCO detections of these images, or "
+                "set it to '' to evaluate with ground-truth boxes"
+            ) from error
 
 
 def _check_split(annotations: Path, images: Path, root: Path) -> None:

@@ -10,7 +10,7 @@ from tasks.pose.evaluate.ap import average_precision, check_backend
 from tasks.pose.evaluate.keypoints import score_keypoints
 from tasks.pose.evaluate.nms import check_threshold, oks_nms
 from tasks.pose.evaluate.report import draw, print_report, write_json
-from tasks.pose.files import read_persons, read_results
+from tasks.pose.files import read_annotations, read_results
 
 
 def evaluate(args: Namespace) -> None:
@@ -23,7 +23,7 @@ def evaluate(args: Namespace) -> None:
     if args.oks_nms is not None:
         check_threshold(args.oks_nms)
     folder = choose_out_dir(args.out, Path(args.results).parent / "evaluation")
-    truth = read_persons(args.annotations)
+    truth = read_annotations(args.annotations, "keypoints", "bbox", "area")
     images = [image["id"] for image in truth["images"]]
     found = read_results(args.results, images, "keypoints")
     if args.oks_nms is not None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bsam_suite.errors import InputError
-from tasks.pose.files import read_persons, read_results
+from tasks.pose.files import read_annotations, read_images, read_results
 
 PERSON = dict(id=7, image_id=1, category_id=1, bbox=[0, 0, 9, 9], area=50, keypoints=[1] * 51)
 RESULT = dict(image_id=1, category_id=1, score=0.5, keypoints=[1.5] * 51)
@@ -28,19 +28,19 @@ def without(entry, field):
 @pytest.mark.parametrize(
     "annotation, said",
     [
-        (without(PERSON, "keypoints"), "annotation 7 of .* has no keypoints: use"),
+        (without(PERSON, "keypoints"), "annotation 7 of .* has no 'keypoints': use"),
         (dict(PERSON, keypoints=[1] * 15), "annotation 7 of .* 15 numbers in 'keypoints': give 51"),
-        (without(PERSON, "bbox"), "no numbers in 'bbox': give 4"),
-        (without(PERSON, "area"), "has None in 'area': give numbers"),
+        (without(PERSON, "bbox"), "annotation 7 of .* has no 'bbox'"),
+        (dict(PERSON, area=None), "has None in 'area': give numbers"),
         (dict(PERSON, image_id=3), "is of image 3, which is not among the 1 images, such as 1"),
     ],
 )
 def test_annotations(write, annotation, said):
     content = dict(images=[dict(id=1)], annotations=[annotation], categories=[dict(id=1)])
     with pytest.raises(InputError, match=said):
-        read_persons(write(content))
+        read_annotations(write(content), "keypoints", "bbox", "area")
     content["annotations"] = [PERSON]
-    assert read_persons(write(content)) == content
+    assert read_annotations(write(content), "keypoints", "bbox", "area") == content
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,15 @@ def test_results(write, content, said):
     with pytest.raises(InputError, match=said):
         read_results(write(content), [1, 2], "keypoints")
     assert read_results(write([RESULT]), [1, 2], "keypoints") == [RESULT]
+
+
+def test_images_alone(write):
+    path = write(dict(images=[dict(id=1)]))
+    assert read_images(path) == [dict(id=1)]
+    with pytest.raises(
+        InputError, match=r"not a COCO file, it lacks \['annotations', 'categories'\]"
+    ):
+        read_annotations(path)
 
 
 def test_no_file(tmp_path):
