@@ -1,0 +1,1 @@
+"""Keypoints of the persons in images and videos."""

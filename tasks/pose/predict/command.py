@@ -1,0 +1,130 @@
+"""What ``tools/predict.py`` does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bsam_suite.engine.work_dir import choose_out_dir
+from bsam_suite.errors import InputError
+from tasks.pose.coco import category
+from tasks.pose.files import read_images, read_json
+from tasks.pose.predict.boxes import Boxes, given_boxes, whole_picture
+from tasks.pose.predict.drawing import Drawing
+from tasks.pose.predict.network import Network, Person
+from tasks.pose.predict.sources import Images, Picture, Video, open_source
+
+
+def predict(args: Namespace) -> None:
+    """Find keypoints; write results, pictures and contact sheets.
+
+    Raises:
+        InputError: something given is not usable; nothing has been written.
+    """
+    source = open_source(args.inputs)
+    source, ids = identify(source, args.annotations, args.boxes)
+    boxes = _boxes(args, ids)
+    name = args.inputs[0].stem if len(args.inputs) == 1 else "images"
+    folder = choose_out_dir(args.out, Path("work_dirs/predict") / name)
+    network = Network(args.checkpoint, args.config)
+    from tasks.pose.predict.results import Results
+
+    folder.mkdir(parents=True, exist_ok=True)
+    results = Results(network.evaluator, network.metainfo, folder)
+    images: list[dict] = []
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    console = Console(stderr=True)
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, disable=not sys.stderr.isatty()
+    ) as bar:
+        found = bar.track(source, total=len(source), description="finding keypoints")
+        persons = _persons(found, ids, boxes, images)
+        while batch := list(islice(persons, network.batch_size)):
+            results.add(network.predict(batch))
+        by_image = defaultdict(list)
+        for result in results.write():
+            by_image[result["image_id"]].append(result)
+        drawing = Drawing(source, folder)
+        for image, picture in zip(images, bar.track(source, len(images), description="drawing")):
+            drawing.add(picture, by_image[image["id"]], boxes is not whole_picture)
+        drawing.close()
+    listed = dict(images=images, annotations=[], categories=[category()])
+    (folder / "images.json").write_text(json.dumps(listed, indent=1) + "\n")
+    count = sum(map(len, by_image.values()))
+    print(f"{count} persons in {len(images)} pictures")
+    print(f"Results: {results.path}, of the images in {folder / 'images.json'}")
+    print(f"Pictures: {drawing.path}")
+    print(f"Contact sheet: {', '.join(map(str, drawing.sheets))}")
+
+
+def identify(
+    source: Images | Video, annotations: Path | None, boxes: Path | None
+) -> tuple[Images | Video, list[int]]:
+    """Which pictures are looked at and their ids: as a COCO file names them, or all by 1, 2, 3, ...
+
+    Args:
+        source: the pictures.
+        annotations: a COCO file with ``images``; pictures that it does not name are left out.
+        boxes: used for that where it is such a file, and ``annotations`` is None.
+
+    Raises:
+        InputError: the file cannot be read, or names none of the pictures or one of them twice.
+    """
+    if annotations is None and boxes is not None and isinstance(read_json(boxes), dict):
+        annotations = boxes
+    if annotations is None:
+        return source, list(range(1, len(source) + 1))
+    if isinstance(source, Video):
+        raise InputError(
+            f"{annotations} names images, and {source.path} is a video: give its boxes as COCO "
+            "results, with the number of the frame (from 1) as image_id"
+        )
+    known = defaultdict(list)
+    for image in read_images(annotations):
+        known[Path(image["file_name"]).name].append(image["id"])
+    kept = [path for path in source.paths if known[path.name]]
+    for path in kept:
+        if len(known[path.name]) > 1:
+            raise InputError(f"{annotations} has {len(known[path.name])} images named {path.name}")
+    if not kept:
+        raise InputError(
+            f"{annotations} names none of the {len(source)} images, such as {source.names[0]}: "
+            "give the annotations of these images"
+        )
+    if len(kept) < len(source):
+        print(f"{len(source) - len(kept)} images are left out: {annotations} does not name them")
+    return Images(kept), [known[path.name][0] for path in kept]
+
+
+def _boxes(args: Namespace, ids: list[int]) -> Boxes:
+    if args.boxes and args.detector:
+        raise InputError("--boxes and --detector both tell where persons are: give one of them")
+    if args.boxes:
+        return given_boxes(args.boxes, ids)
+    if args.detector:
+        from tasks.pose.predict.detector import Detector
+
+        return Detector(args.detector)
+    return whole_picture
+
+
+def _persons(
+    source: Iterator[Picture], ids: list[int], boxes: Boxes, images: list[dict]
+) -> Iterator[Person]:
+    """All persons of all pictures; ``images`` gets an entry for each picture on the way."""
+    number = 0
+    for index, (name, image) in enumerate(source):
+        image_id = ids[index] if index < len(ids) else index + 1
+        height, width = image.shape[:2]
+        images.append(dict(id=image_id, file_name=name, width=width, height=height))
+        for box in boxes(image_id, image):
+            yield Person(number, image_id, image, box)
+            number += 1

@@ -1,0 +1,104 @@
+"""Results drawn upon their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tasks.pose.pictures import contact_sheet, draw_person
+from tasks.pose.predict.sources import Images, Picture, Video
+
+LEAST = 0.2
+"""Persons and keypoints that score less are not drawn."""
+TILE = (300, 240)
+COLUMNS, ROWS = 6, 8
+
+
+class Drawing:
+    """Writes pictures or a video with skeletons, and contact sheets of them.
+
+    Args:
+        source: what is drawn upon; all of it, in order.
+        folder: where ``pictures/NAME``, or the video, and ``contact_sheet.jpg`` go; after 48
+            pictures there is a ``contact_sheet-2.jpg``, and so on. The sheet of a video has 48
+            frames from all of it.
+    """
+
+    def __init__(self, source: Images | Video, folder: Path) -> None:
+        self._source, self._folder = source, folder
+        self._writer: cv2.VideoWriter | None = None
+        self._tiles: list[np.ndarray] = []
+        self._names: list[str] = []
+        self._count = 0
+        self.sheets: list[Path] = []
+        is_video = isinstance(source, Video)
+        self.path = folder / (f"{source.path.stem}.mp4" if is_video else "pictures")
+        self._every = -(-len(source) // (COLUMNS * ROWS)) if is_video else 1
+
+    def add(self, picture: Picture, results: Sequence[dict], boxes: bool) -> None:
+        """Draw the next picture.
+
+        Args:
+            picture: image and name.
+            results: its persons in COCO's format.
+            boxes: whether to draw their boxes.
+        """
+        image = picture.image
+        drawn = draw_results(image, results, boxes)
+        if isinstance(self._source, Video):
+            self._write_frame(drawn)
+        else:
+            self.path.mkdir(exist_ok=True)
+            cv2.imwrite(str(self.path / picture.name), drawn)
+        if self._count % self._every == 0:
+            scale = min(TILE[0] / image.shape[1], TILE[1] / image.shape[0])
+            self._tiles.append(draw_results(image, results, boxes, scale))
+            self._names.append(picture.name.encode("ascii", "replace").decode())
+        self._count += 1
+        if len(self._tiles) == COLUMNS * ROWS:
+            self._write_sheet()
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._writer is not None:
+            self._writer.release()
+        if self._tiles:
+            self._write_sheet()
+
+    def _write_frame(self, image: np.ndarray) -> None:
+        if self._writer is None:
+            code = cv2.VideoWriter_fourcc(*"mp4v")
+            size = image.shape[1], image.shape[0]
+            self._writer = cv2.VideoWriter(str(self.path), code, self._source.rate, size)
+            if not self._writer.isOpened():
+                raise OSError(f"OpenCV cannot write {self.path}")
+        self._writer.write(image)
+
+    def _write_sheet(self) -> None:
+        number = len(self.sheets) + 1
+        name = "contact_sheet.jpg" if number == 1 else f"contact_sheet-{number}.jpg"
+        sheet = contact_sheet(self._tiles, COLUMNS, captions=self._names, size=TILE)
+        self.sheets.append(self._folder / name)
+        cv2.imwrite(str(self.sheets[-1]), sheet)
+        self._tiles, self._names = [], []
+
+
+def draw_results(
+    image: np.ndarray, results: Sequence[dict], boxes: bool, scale: float = 1.0
+) -> np.ndarray:
+    """Draw persons in COCO's results format upon a copy of an image, scaled first."""
+    size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    drawn = image.copy() if scale == 1 else cv2.resize(image, size, interpolation=way)
+    thickness = max(round(max(size) / 300), 1)
+    for result in sorted(results, key=lambda r: r["score"]):
+        if result["score"] < LEAST:
+            continue
+        points = np.reshape(result["keypoints"], (17, 3)) * (scale, scale, 1)
+        points[:, 2] = np.where(points[:, 2] < LEAST, 0, 2)
+        box = np.array(result["bbox"]) * scale if boxes else None
+        drawn = draw_person(drawn, points, box, thickness=thickness)
+    return drawn

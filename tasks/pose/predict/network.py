@@ -1,0 +1,113 @@
+"""A trained top-down network, with the steps before and after it that its config sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
+from mmengine.registry import init_default_scope
+
+from bsam_suite.compat import import_mmpose
+from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
+from bsam_suite.engine.config import load_config
+from bsam_suite.engine.recorded import recorded_config
+from bsam_suite.errors import InputError
+from tasks.pose.coco import KEYPOINTS
+from tasks.pose.predict.boxes import Box
+
+PARTS = ("model", "test_dataloader", "test_evaluator")
+
+
+class Person(NamedTuple):
+    """A person to look at.
+
+    Attributes:
+        id: a number of its own.
+        image_id: of its picture.
+        image: (H, W, 3) uint8 BGR, shared by the persons of a picture.
+        box: where in it.
+    """
+
+    id: int
+    image_id: int
+    image: np.ndarray
+    box: Box
+
+
+class Network:
+    """Finds the keypoints of persons as an evaluation of the same config does.
+
+    Args:
+        checkpoint: file with the weights.
+        config: config file; None: what the checkpoint recorded.
+
+    Attributes:
+        batch_size: how many persons at a time, by the config.
+        evaluator: the config's ``test_evaluator``.
+        metainfo: MMPose's description of the keypoints.
+
+    Raises:
+        InputError: config or weights cannot be read, do not fit, or are of another kind.
+    """
+
+    def __init__(self, checkpoint: str, config: str | None = None) -> None:
+        import_mmpose()
+        from mmpose.registry import DATASETS, MODELS
+
+        weights = read_checkpoint(checkpoint)
+        where = config or f"the config in checkpoint {checkpoint}"
+        cfg = load_config(config) if config else recorded_config(weights, checkpoint, *PARTS)
+        _check(cfg, where)
+        init_default_scope("mmpose")
+        try:
+            dataset = DATASETS.build(
+                dict(cfg.test_dataloader.dataset, lazy_init=True, bbox_file="")
+            )
+            self._model = MODELS.build(cfg.model)
+        except KeyError as error:
+            raise InputError(f"{where} cannot be built: {error}") from error
+        if dataset.metainfo["num_keypoints"] != len(KEYPOINTS):
+            raise InputError(
+                f"{where} is for {dataset.metainfo['num_keypoints']} keypoints: give a model for "
+                f"COCO's {len(KEYPOINTS)}"
+            )
+        check_weights(self._model, weights, checkpoint)
+        self._model.load_state_dict(weights.get("state_dict", weights))
+        self._model.to(get_device()).eval()
+        self._pipeline, self.metainfo = dataset.pipeline, dataset.metainfo
+        self.batch_size = cfg.test_dataloader.get("batch_size", 1)
+        evaluators = cfg.test_evaluator
+        self.evaluator = evaluators if isinstance(evaluators, dict) else evaluators[0]
+
+    def predict(self, persons: Sequence[Person]) -> list[dict]:
+        """Keypoints of a batch of persons, as MMPose's data samples with plain fields."""
+        batch = pseudo_collate([self._pipeline(self._info(person)) for person in persons])
+        return [sample.to_dict() for sample in self._run(batch)]
+
+    @torch.no_grad()
+    def _run(self, batch: dict) -> list:
+        return self._model.test_step(batch)
+
+    def _info(self, person: Person) -> dict:
+        return dict(
+            self.metainfo,
+            id=person.id,
+            img_id=person.image_id,
+            img=person.image,
+            bbox=np.array([person.box.corners], np.float32),
+            bbox_score=np.array([person.box.score], np.float32),
+        )
+
+
+def _check(cfg: Config, where: str) -> None:
+    lacking = [name for name in PARTS if not cfg.get(name)]
+    if lacking:
+        raise InputError(f"{where} sets no {', '.join(lacking)}: give the config of a pose model")
+    mode = cfg.test_dataloader.dataset.get("data_mode", "topdown")
+    if mode != "topdown":
+        raise InputError(f"{where} is of a {mode} model: give a top-down one, which takes boxes")

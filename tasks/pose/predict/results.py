@@ -1,0 +1,45 @@
+"""Keypoints as a results file in COCO's format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from mmpose.evaluation.metrics import CocoMetric
+
+from bsam_suite.compat.coco import COCO
+
+SETTINGS = ("score_mode", "keypoint_score_thr", "nms_mode", "nms_thr")
+
+
+class Results:
+    """Collects keypoints; scores, sorts out and writes them as an evaluation does.
+
+    Args:
+        evaluator: config of the evaluator, whose :data:`SETTINGS` are used.
+        metainfo: MMPose's description of the keypoints.
+        folder: where ``results.keypoints.json`` goes.
+    """
+
+    def __init__(self, evaluator: dict, metainfo: dict, folder: Path) -> None:
+        settings = {name: evaluator[name] for name in SETTINGS if name in evaluator}
+        self._metric = CocoMetric(
+            format_only=True, outfile_prefix=str(folder / "results"), **settings
+        )
+        self._metric.coco = COCO()  # or it would look for annotations
+        self._metric.dataset_meta = metainfo
+        self.path = folder / "results.keypoints.json"
+
+    def add(self, samples: Iterable[dict]) -> None:
+        """Take what the network gave for a batch."""
+        self._metric.process([], list(samples))
+
+    def write(self) -> list[dict]:
+        """Write the file and return what is in it."""
+        count = len(self._metric.results)
+        if count:
+            self._metric.evaluate(count)
+        else:
+            self.path.write_text("[]\n")
+        return json.loads(self.path.read_text())
