@@ -51,6 +51,25 @@ def people(home):
     return write_people(home / "people-v2-small", train=48, val=12, seed=1, progress=False)
 
 
+@pytest.fixture(scope="session")
+def random_hrnet(tmp_path_factory):
+    """Checkpoint of a small HRNet of random weights, whose heatmaps have clear peaks."""
+    import torch
+
+    from bsam_suite.engine.config import load_config
+
+    cfg = load_config(str(ROOT / "configs/pose/hrnet-tiny_adam_people-128x96.py"))
+    from mmpose.registry import MODELS
+
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    model.head.final_layer.weight.data *= 1000
+    path = tmp_path_factory.mktemp("random_hrnet") / "random.pth"
+    torch.save(dict(meta=dict(cfg=cfg.pretty_text), state_dict=model.state_dict()), path)
+    return path
+
+
 @pytest.fixture
 def tool(home, tmp_path):
     """Run ``tools/NAME.py`` from an empty folder, as a user would."""

@@ -14,14 +14,15 @@ def parse_args() -> argparse.Namespace:
         "inputs", type=Path, nargs="+", metavar="IMAGES|FOLDER|VIDEO", help="what to look at"
     )
     parser.add_argument("--config", help="config file (the one recorded in the checkpoint)")
-    parser.add_argument(
+    persons = parser.add_mutually_exclusive_group()
+    persons.add_argument(
         "--boxes",
         type=Path,
         metavar="FILE",
         help="where persons are: COCO annotations, or a detector's COCO results "
         "(otherwise each picture is one person)",
     )
-    parser.add_argument(
+    persons.add_argument(
         "--detector",
         metavar="NAME",
         help="find persons by a detector of torchvision whose weights are on disk, such as "

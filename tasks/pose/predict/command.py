@@ -31,9 +31,9 @@ def predict(args: Namespace) -> None:
     """
     source = open_source(args.inputs)
     source, ids = identify(source, args.annotations, args.boxes)
-    boxes = _boxes(args, ids)
-    name = args.inputs[0].stem if len(args.inputs) == 1 else "images"
+    name = args.inputs[0].resolve().stem if len(args.inputs) == 1 else "images"
     folder = choose_out_dir(args.out, Path("work_dirs/predict") / name)
+    boxes = _boxes(args, ids)
     network = Network(args.checkpoint, args.config)
     from tasks.pose.predict.results import Results
 
@@ -105,8 +105,6 @@ def identify(
 
 
 def _boxes(args: Namespace, ids: list[int]) -> Boxes:
-    if args.boxes and args.detector:
-        raise InputError("--boxes and --detector both tell where persons are: give one of them")
     if args.boxes:
         return given_boxes(args.boxes, ids)
     if args.detector:

@@ -93,12 +93,12 @@ def draw_results(
     size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     drawn = image.copy() if scale == 1 else cv2.resize(image, size, interpolation=way)
-    thickness = max(round(max(size) / 300), 1)
     for result in sorted(results, key=lambda r: r["score"]):
         if result["score"] < LEAST:
             continue
         points = np.reshape(result["keypoints"], (17, 3)) * (scale, scale, 1)
         points[:, 2] = np.where(points[:, 2] < LEAST, 0, 2)
-        box = np.array(result["bbox"]) * scale if boxes else None
-        drawn = draw_person(drawn, points, box, thickness=thickness)
+        box = np.array(result["bbox"]) * scale
+        thickness = max(round(min(max(size) / 300, max(box[2:]) / 80)), 1)
+        drawn = draw_person(drawn, points, box if boxes else None, thickness=thickness)
     return drawn

@@ -71,10 +71,11 @@ class Network:
             self._model = MODELS.build(cfg.model)
         except KeyError as error:
             raise InputError(f"{where} cannot be built: {error}") from error
-        if dataset.metainfo["num_keypoints"] != len(KEYPOINTS):
+        names = tuple(dataset.metainfo["keypoint_name2id"])
+        if names != KEYPOINTS:
             raise InputError(
-                f"{where} is for {dataset.metainfo['num_keypoints']} keypoints: give a model for "
-                f"COCO's {len(KEYPOINTS)}"
+                f"{where} is for {len(names)} keypoints, {', '.join(names[:3])}, ...: give a model "
+                f"for COCO's {len(KEYPOINTS)} of persons"
             )
         check_weights(self._model, weights, checkpoint)
         self._model.load_state_dict(weights.get("state_dict", weights))

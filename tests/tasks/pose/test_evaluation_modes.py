@@ -17,7 +17,7 @@ CONFIG = str(Path(__file__).parents[3] / "configs/pose/hrnet-tiny_adam_people-12
 
 
 @pytest.fixture
-def config(people, tmp_path):
+def config(people, random_hrnet, tmp_path):
     """The people's config with options, results and pictures in ``tmp_path / NAME``."""
 
     def load(name, **options):
@@ -25,30 +25,21 @@ def config(people, tmp_path):
         cfg = load_config(CONFIG, {"data_root": str(people), **options})
         cfg.preflight = [dict(type="prepare_people", train=48, val=12, seed=1)]
         cfg.work_dir = str(tmp_path / name)
+        cfg.load_from = str(random_hrnet)
         cfg.test_evaluator.outfile_prefix = str(tmp_path / name / "results")
         return cfg
 
     return load
 
 
-def randomize(model):
-    """Weights that are always the same, and heatmaps with clear peaks."""
-    torch.manual_seed(0)
-    model.init_weights()
-    model.head.final_layer.weight.data *= 1000
-    return model
-
-
 @pytest.fixture
 def evaluate(config):
-    """Test a network of random weights and read the results json."""
+    """Test the random network and read the results json."""
 
     def run(name, **options):
         cfg = config(name, **options)
         preflight(cfg)
-        runner = Runner.from_cfg(cfg)
-        randomize(runner.model)
-        runner.test()
+        Runner.from_cfg(cfg).test()
         return json.loads(Path(cfg.work_dir, "results.keypoints.json").read_text())
 
     return run
@@ -97,7 +88,8 @@ def test_flip_test_sees_no_side(config):
     cfg = config("flip")
     preflight(cfg)
     runner = Runner.from_cfg(cfg)
-    model = randomize(runner.model.eval())
+    runner.load_or_resume()
+    model = runner.model.eval()
     batch = model.data_preprocessor(next(iter(runner.test_dataloader)), False)
     partner = list(range(17))
     for left, right in FLIP_PAIRS:

@@ -1,0 +1,117 @@
+"""Boxes of files, and which pictures they belong to."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from bsam_suite.compat import import_mmpose
+from bsam_suite.errors import InputError
+from tasks.pose.predict.boxes import given_boxes, whole_picture
+from tasks.pose.predict.command import identify
+from tasks.pose.predict.sources import open_source
+
+IMAGE = np.zeros((48, 64, 3), np.uint8)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content):
+        path = tmp_path / "boxes.json"
+        path.write_text(json.dumps(content))
+        return path
+
+    return write
+
+
+def entry(image_id, bbox, category_id=1, **more):
+    return dict(image_id=image_id, bbox=bbox, category_id=category_id, **more)
+
+
+def coco(*annotations):
+    images = [dict(id=i, file_name=f"data/{i}.jpg", width=64, height=48) for i in (3, 5)]
+    annotations = [dict(a, id=i) for i, a in enumerate(annotations)]
+    return dict(images=images, annotations=annotations, categories=[dict(id=1, name="person")])
+
+
+def test_boxes_are_those_of_an_evaluation(people):
+    import_mmpose()
+    from mmpose.datasets import CocoDataset
+
+    path = people / "annotations/person_keypoints_val2017.json"
+    data = CocoDataset(ann_file=str(path), test_mode=True)
+    expected = {}
+    for i in range(len(data)):
+        info = data.get_data_info(i)
+        expected.setdefault(info["img_id"], []).append(info["bbox"][0].tolist())
+    boxes = given_boxes(path, expected)
+    found = {i: [list(b.corners) for b in boxes(i, IMAGE)] for i in expected}
+    assert found == expected and sum(map(len, found.values())) > 12
+
+
+def test_annotations(write):
+    content = coco(
+        entry(3, [-5, 10, 20, 100]),
+        entry(3, [1, 2, 3, 4], iscrowd=1),
+        entry(3, [1, 2, 3, 4], category_id=18),
+        entry(3, [70, 10, 20, 20]),  # outside
+        entry(5, [0, 0, 9, 9]),
+    )
+    boxes = given_boxes(write(content), [3])
+    assert boxes(3, IMAGE) == [((0, 10, 15, 47), 1.0)]
+    assert boxes(5, IMAGE) == []
+
+
+def test_results_of_a_detector(write):
+    content = [entry(3, [-5, 10, 20, 100], score=0.75), entry(3, [0, 0, 9, 9], 18, score=0.5)]
+    boxes = given_boxes(write(content), [3, 5])
+    assert boxes(3, IMAGE) == [((-5, 10, 15, 110), 0.75)] and boxes(5, IMAGE) == []
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        ([entry(7, [0, 0, 9, 9], score=1)], "entry 0 of .* is of image 7, .* the 1 images, such"),
+        ([entry(3, [0, 0, 9], score=1)], "3 numbers in 'bbox': give 4"),
+        ([], "--boxes .* has no person .* in these 1 pictures"),
+        (coco(entry(5, [0, 0, 9, 9])), "--boxes .* has no person .* in these 1 pictures"),
+        (coco(dict(image_id=3, category_id=1)), "annotation 0 of .* has no 'bbox'"),
+    ],
+)
+def test_unusable_boxes(write, content, said):
+    with pytest.raises(InputError, match=said):
+        given_boxes(write(content), [3])
+
+
+def test_the_whole_picture():
+    assert whole_picture(1, IMAGE) == [((0, 0, 64, 48), 1.0)]
+
+
+def test_ids(write, tmp_path):
+    for name in ("5.jpg", "3.jpg", "8.jpg"):
+        cv2.imwrite(str(tmp_path / name), IMAGE)
+    source = open_source([tmp_path])
+    assert identify(source, None, None) == (source, [1, 2, 3])
+    detections = write([entry(5, [0, 0, 9, 9], score=1)])
+    assert identify(source, None, detections) == (source, [1, 2, 3])
+    annotations = write(coco(entry(5, [0, 0, 9, 9])))
+    for options in ((annotations, None), (None, annotations)):
+        kept, ids = identify(source, *options)
+        assert kept.names == ["3.jpg", "5.jpg"] and ids == [3, 5]
+    with pytest.raises(InputError, match="names none of the 1 images, such as 8.jpg"):
+        identify(open_source([tmp_path / "8.jpg"]), annotations, None)
+    double = coco(entry(5, [0, 0, 9, 9]))
+    double["images"].append(dict(id=9, file_name="3.jpg"))
+    with pytest.raises(InputError, match="has 2 images named 3.jpg"):
+        identify(source, write(double), None)
+
+
+def test_a_video_has_no_annotations(write, tmp_path):
+    writer = cv2.VideoWriter(
+        str(tmp_path / "clip.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 5, (64, 48)
+    )
+    writer.write(IMAGE)
+    writer.release()
+    with pytest.raises(InputError, match="names images, and .*clip.avi is a video: give"):
+        identify(open_source([tmp_path / "clip.avi"]), None, write(coco(entry(5, [0, 0, 9, 9]))))

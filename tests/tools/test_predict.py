@@ -1,0 +1,59 @@
+"""tools/predict.py, run as a user runs it, against tools/test.py."""
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+import cv2
+import pytest
+
+from bsam_suite.errors import InputError
+from tasks.pose.predict.command import predict
+
+CONFIG = "configs/pose/hrnet_adam.py"
+PEOPLE = ["people.train=48", "people.val=12"]
+
+
+def read(path):
+    return json.loads(Path(path).read_text())
+
+
+def test_keypoints_are_those_of_an_evaluation(tool, home, random_hrnet, tmp_path):
+    options = [*PEOPLE, "test_evaluator.outfile_prefix=test"]
+    tested = tool("test", CONFIG, random_hrnet, "--work-dir", "run", options=options)
+    assert tested.returncode == 0, tested.stderr[-2000:]
+    (data,) = home.glob("people-v*-seed0-48-12")
+    annotations = data / "annotations/person_keypoints_val2017.json"
+    checkpoint = str(random_hrnet)
+    found = tool("predict", checkpoint, data / "val2017", "--boxes", annotations, "--out", "out")
+    assert found.returncode == 0, found.stderr[-2000:]
+    results, expected = (
+        read(tmp_path / "out/results.keypoints.json"),
+        read(tmp_path / "test.keypoints.json"),
+    )
+    assert results == expected and len(results) > 12
+
+    count = f"{len(results)} persons in 12 pictures\n"
+    assert count in found.stdout and "Contact sheet: out/contact_sheet.jpg\n" in found.stdout
+    images = read(tmp_path / "out/images.json")["images"]
+    assert [i["id"] for i in images] == [i["id"] for i in read(annotations)["images"]]
+    for image in images:
+        drawn = cv2.imread(str(tmp_path / "out/pictures" / image["file_name"]))
+        assert drawn.shape == (image["height"], image["width"], 3)
+    assert cv2.imread(str(tmp_path / "out/contact_sheet.jpg")).std() > 10
+
+
+def test_a_picture_is_one_person(people, random_hrnet, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    picture = next((people / "val2017").glob("*.jpg"))
+    height, width = cv2.imread(str(picture)).shape[:2]
+    options = dict(config=None, boxes=None, detector=None, annotations=None)
+    args = Namespace(checkpoint=str(random_hrnet), inputs=[picture], out=None, **options)
+    predict(args)
+    folder = Path("work_dirs/predict", picture.stem)
+    (result,) = read(folder / "results.keypoints.json")
+    assert result["image_id"] == 1 and result["bbox"] == [0, 0, width, height]
+    assert f"Contact sheet: {folder}/contact_sheet.jpg\n" in capsys.readouterr().out
+
+    with pytest.raises(InputError, match="--out .* is not empty: name another folder"):
+        predict(Namespace(**dict(vars(args), out=folder)))
