@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pycocotools.cocoeval import Params
 
 from bsam_suite.errors import InputError
 from tasks.pose.evaluate import ap
@@ -87,6 +88,11 @@ def test_ap_by_hand(made_up, backend):
     assert list(numbers) == list(NAMES)
     assert 0.05 < expected["AP"] < expected["AR"] < 0.9 and expected["AP (M)"] != expected["AP (L)"]
     assert numbers == pytest.approx(expected, abs=1e-9)
+
+
+def test_sigmas_are_coco_s():
+    np.testing.assert_allclose(ap.SIGMAS, SIGMAS)
+    np.testing.assert_allclose(ap.SIGMAS, Params("keypoints").kpt_oks_sigmas)
 
 
 @pytest.mark.parametrize("boxes", [False, True])

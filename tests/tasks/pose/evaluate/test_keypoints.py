@@ -76,18 +76,17 @@ def test_three_persons_by_hand():
     assert seen["visible (2)"].oks == pytest.approx(sum(noses) / 3, rel=1e-9)
 
 
-def test_results_go_to_persons_by_the_largest_sum():
-    truth = dict(
-        annotations=[
-            person(1, 10000, (100, 100), nose=(50, 50, 2)),
-            person(1, 10000, (100, 100), nose=(56, 50, 2)),
-        ]
-    )
-    # Both results are nearest to the first person. Were the second one given to it, the first one
-    # would be left with the second person and the sum would be smaller.
-    found = [result(1, nose=(50, 50, 1)), result(1, nose=(52, 50, 1))]
-    scores = score_keypoints(truth, found)
-    assert sorted(scores.distance) == [0, 4]
+@pytest.mark.parametrize(
+    "results, distances",
+    [
+        ((52, 50), [0, 4]),  # both are nearest to the first person, and so best for it
+        ((54, 40), [2, 10]),  # the first is nearest to both persons
+    ],
+)
+def test_results_go_to_persons_by_the_largest_sum(results, distances):
+    persons = [person(1, 10000, (100, 100), nose=(x, 50, 2)) for x in (50, 56)]
+    found = [result(1, nose=(x, 50, 1)) for x in results]
+    assert sorted(score_keypoints(dict(annotations=persons), found).distance) == distances
 
 
 def test_the_mean_is_coco_s_similarity(made_up):
