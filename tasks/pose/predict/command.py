@@ -53,7 +53,7 @@ def predict(args: Namespace) -> None:
         for result in results.write():
             by_image[result["image_id"]].append(result)
         drawing = Drawing(source, folder)
-        for image, picture in zip(images, bar.track(source, len(images), description="drawing")):
+        for picture, image in zip(bar.track(source, len(images), description="drawing"), images):
             drawing.add(picture, by_image[image["id"]], boxes is not whole_picture)
         drawing.close()
     listed = dict(images=images, annotations=[], categories=[category()])
