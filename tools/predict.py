@@ -9,7 +9,7 @@ from bsam_suite.errors import InputError
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkpoint", help="checkpoint file of a top-down pose model")
+    parser.add_argument("checkpoint", help="checkpoint of a top-down pose model, or .onnx of it")
     parser.add_argument(
         "inputs", type=Path, nargs="+", metavar="IMAGES|FOLDER|VIDEO", help="what to look at"
     )

@@ -38,6 +38,20 @@ def _is_free(folder: Path) -> bool:
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
+def check_new(file: str | Path) -> Path:
+    """``file``, a path at which nothing is yet, in a folder that exists.
+
+    Raises:
+        InputError: there is something at ``file``, or no such folder.
+    """
+    file = Path(file)
+    if file.exists():
+        raise InputError(f"{file} exists: remove it, or give another name")
+    if not file.parent.is_dir():
+        raise InputError(f"{file}: there is no folder {file.parent}; make it first")
+    return file
+
+
 def choose_work_dir(config: str, given: str | None, resume: bool) -> str:
     """The folder for a run of ``config``: ``given``, or ``work_dirs/CONFIG_NAME``.
 

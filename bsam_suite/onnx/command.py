@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
-from bsam_suite.onnx.extra import check_new, need
+from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import Session
 from bsam_suite.onnx.trace import Outputs, trace
 from bsam_suite.onnx.trained import load_trained, validation_inputs

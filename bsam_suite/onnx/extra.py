@@ -1,9 +1,8 @@
-"""What an export needs: packages of the extra, and a new file."""
+"""Packages that only an export needs."""
 
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 from types import ModuleType
 
 from bsam_suite.errors import InputError
@@ -23,17 +22,3 @@ def need(name: str) -> ModuleType:
             f"{package} cannot be imported ({error}): install the extra export, "
             "pip install 'bsam-suite[export]'"
         ) from error
-
-
-def check_new(file: str | Path) -> Path:
-    """``file``, a path at which nothing is yet, in a folder that exists.
-
-    Raises:
-        InputError: there is something at ``file``, or no such folder.
-    """
-    file = Path(file)
-    if file.exists():
-        raise InputError(f"{file} exists: remove it, or give another name")
-    if not file.parent.is_dir():
-        raise InputError(f"{file}: there is no folder {file.parent}; make it first")
-    return file

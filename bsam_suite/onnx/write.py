@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bsam_suite.onnx.extra import check_new, need
+from bsam_suite.engine.work_dir import check_new
+from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import CONFIG
 
 

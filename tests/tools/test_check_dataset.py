@@ -23,13 +23,13 @@ def test_good_and_bad_sets(tool, people, tmp_path):
     annotations.write_text(json.dumps(content))
     image = content["images"][0]["file_name"]
     (tmp_path / "bad/val2017" / image).write_bytes(b"")
-    bad = tool("check_dataset", tmp_path / "bad", "--out", "report")
+    bad = tool("check_dataset", tmp_path / "bad", "--out", "bad-report")
     assert bad.returncode == 1 and "kinds of faults: 2, of mere warnings: 1" in bad.stderr
     told = unwrapped(bad.stdout)
     for text in (f"annotation {content['annotations'][0]['id']},", f"val2017/{image}: "):
         assert text in told
     assert "box_without_area, val2017" in told and "Remedy: write boxes as x, y," in told
-    findings = json.loads((tmp_path / "report/report.json").read_text())["findings"]
+    findings = json.loads((tmp_path / "bad-report/report.json").read_text())["findings"]
     assert [f["kind"] for f in findings if f["fault"]] == ["unreadable_image", "box_without_area"]
 
     quick = tool("check_dataset", tmp_path / "bad", "--no-images")
@@ -49,4 +49,4 @@ def test_what_is_missing_and_where_it_goes(tool, tmp_path):
 
     (tmp_path / "coco/mine.txt").touch()
     refused = tool("check_dataset", tmp_path / "coco", "--out", tmp_path / "coco")
-    assert refused.returncode == 1 and "holds other files than a report" in refused.stderr
+    assert refused.returncode == 1 and "coco is not empty: name another folder" in refused.stderr

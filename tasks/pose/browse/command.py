@@ -28,6 +28,8 @@ def browse(args: Namespace) -> Path:
     path = args.out or default
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise InputError(f"--out {path}: give a name that ends in .png or .jpg")
+    if args.out is not None and args.out.exists():
+        raise InputError(f"--out {args.out} exists: remove it, or give another name")
     samples = load_samples(args.config, args.split, args.number, args.cfg_options)
     if any(sample.targets is None for sample in samples):
         print("Keypoints only: the pipeline makes no targets that can be drawn")

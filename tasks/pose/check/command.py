@@ -5,11 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+from bsam_suite.engine.work_dir import choose_out_dir
 from tasks.pose.check.entries import sound_images, sound_persons
 from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.image_files import check_apart, check_images, there
 from tasks.pose.check.layout import Split, find_splits, read
-from tasks.pose.check.out_dir import check_out_dir
 from tasks.pose.check.persons import COUNTS, check_persons
 from tasks.pose.check.report import Report
 
@@ -18,10 +18,10 @@ def check(args: Namespace) -> Report:
     """Do what ``tools/check_dataset.py`` was told: print the report and write it to ``args.out``.
 
     Raises:
-        InputError: ``args.root`` is no folder, or ``args.out`` holds something else.
+        InputError: ``args.root`` is no folder, or ``args.out`` holds something.
     """
     if args.out is not None:
-        check_out_dir(args.out)
+        choose_out_dir(args.out, args.out)
     report = check_set(args.root, decode=not args.no_images)
     report.print()
     if args.out is not None:

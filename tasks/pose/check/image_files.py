@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bsam_suite.progress import progress_bar
 from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.layout import Split
 
@@ -58,9 +57,8 @@ def check_images(split: Split, images: list[dict], findings: Findings) -> dict[b
     by_digest = {}
     paths = [split.images / image["file_name"] for image in images]
     print(f"Decoding {len(images)} images of {split.name}", flush=True)
-    columns = TextColumn(split.name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, disable=not sys.stdout.isatty()) as bar:
-        decoded = bar.track(_decode_all(paths), total=len(paths))
+    with progress_bar() as bar:
+        decoded = bar.track(_decode_all(paths), total=len(paths), description=split.name)
         for image, (size, digest, error) in zip(images, decoded):
             place = f"{split.name}/{image['file_name']}"
             if error:

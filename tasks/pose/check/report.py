@@ -13,10 +13,9 @@ from rich.text import Text
 
 from tasks.pose.check.findings import Finding
 from tasks.pose.check.kinds import KINDS
-from tasks.pose.check.out_dir import MADE_BY, REPORT
 from tasks.pose.check.sheet import suspects_sheet
 
-MARKDOWN, PICTURE = "report.md", "suspects.png"
+REPORT, MARKDOWN, PICTURE = "report.json", "report.md", "suspects.png"
 SHOWN = 3
 """Examples in the tables; the json file has more."""
 
@@ -64,7 +63,7 @@ class Report:
     def write(self, folder: Path) -> list[Path]:
         """Write ``report.json``, ``report.md`` and, where it shows something, ``suspects.png``."""
         folder.mkdir(parents=True, exist_ok=True)
-        content = dict(made_by=MADE_BY, root=str(self.root), images_decoded=self.decoded)
+        content = dict(root=str(self.root), images_decoded=self.decoded)
         content |= dict(splits=self.counts, findings=[_as_dict(f) for f in self.findings])
         (folder / REPORT).write_text(json.dumps(content, indent=2) + "\n")
         lines = [f"# {self.root}", "", self.verdict, ""]
@@ -73,7 +72,6 @@ class Report:
             cells = [[c.replace("|", "\\|").replace("\n", "<br>") for c in row] for row in rows]
             lines += [f"| {' | '.join(line)} |" for line in (header, rule, *cells)] + [""]
         sheet, picture = suspects_sheet(self.root, self.findings), folder / PICTURE
-        picture.unlink(missing_ok=True)  # an earlier report's
         if sheet is not None:
             cv2.imwrite(str(picture), sheet)
             lines += [f"![Persons that findings are about]({PICTURE})", ""]

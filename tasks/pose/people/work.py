@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bsam_suite.progress import progress_bar
 
 from .scene import random_scene
 
@@ -71,9 +72,8 @@ def run_jobs(jobs: list[Job], workers: int, progress: bool) -> list[Result]:
     else:
         results = _from_workers(jobs, workers)
     ordered: list = [None] * len(jobs)
-    columns = TextColumn("pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, disable=not (progress and sys.stdout.isatty())) as bar:
-        for i, result in bar.track(results, total=len(jobs)):
+    with progress_bar(progress) as bar:
+        for i, result in bar.track(results, total=len(jobs), description="pictures"):
             ordered[i] = result
     return ordered
 

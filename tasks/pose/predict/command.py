@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
+from bsam_suite.progress import progress_bar
 from tasks.pose.coco import category
 from tasks.pose.files import read_images, read_json
 from tasks.pose.predict.boxes import Boxes, given_boxes, whole_picture
@@ -40,11 +37,7 @@ def predict(args: Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     results = Results(network.evaluator, network.metainfo, folder)
     images: list[dict] = []
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    console = Console(stderr=True)
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, disable=not sys.stderr.isatty()
-    ) as bar:
+    with progress_bar() as bar:
         found = bar.track(source, total=len(source), description="finding keypoints")
         persons = _persons(found, ids, boxes, images)
         while batch := list(islice(persons, network.batch_size)):

@@ -17,6 +17,7 @@ from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
 from bsam_suite.engine.config import load_config
 from bsam_suite.engine.recorded import recorded_config
 from bsam_suite.errors import InputError
+from bsam_suite.onnx.session import Session
 from tasks.pose.coco import KEYPOINTS
 from tasks.pose.predict.boxes import Box
 
@@ -43,7 +44,7 @@ class Network:
     """Finds the keypoints of persons as an evaluation of the same config does.
 
     Args:
-        checkpoint: file with the weights.
+        checkpoint: file with the weights, or an exported ``.onnx``, which ONNX Runtime computes.
         config: config file; None: what the checkpoint recorded.
 
     Attributes:
@@ -59,7 +60,8 @@ class Network:
         import_mmpose()
         from mmpose.registry import DATASETS, MODELS
 
-        weights = read_checkpoint(checkpoint)
+        session = Session(checkpoint) if checkpoint.endswith(".onnx") else None
+        weights = dict(meta=dict(cfg=session.config)) if session else read_checkpoint(checkpoint)
         where = config or f"the config in checkpoint {checkpoint}"
         cfg = load_config(config) if config else recorded_config(weights, checkpoint, *PARTS)
         _check(cfg, where)
@@ -77,8 +79,11 @@ class Network:
                 f"{where} is for {len(names)} keypoints, {', '.join(names[:3])}, ...: give a model "
                 f"for COCO's {len(KEYPOINTS)} of persons"
             )
-        check_weights(self._model, weights, checkpoint)
-        self._model.load_state_dict(weights.get("state_dict", weights))
+        if session:
+            _compute_by(self._model, session)
+        else:
+            check_weights(self._model, weights, checkpoint)
+            self._model.load_state_dict(weights.get("state_dict", weights))
         self._model.to(get_device()).eval()
         self._pipeline, self.metainfo = dataset.pipeline, dataset.metainfo
         self.batch_size = cfg.test_dataloader.get("batch_size", 1)
@@ -103,6 +108,12 @@ class Network:
             bbox=np.array([person.box.corners], np.float32),
             bbox_score=np.array([person.box.score], np.float32),
         )
+
+
+def _compute_by(model, session: Session) -> None:
+    """Put ``session`` in the place of backbone, neck and head; what is before and after stays."""
+    model.extract_feat = lambda inputs: inputs
+    model.head.forward = session
 
 
 def _check(cfg: Config, where: str) -> None:

@@ -9,8 +9,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tasks.quantization.evaluate.out_dir import RESULTS
-
 
 @dataclass
 class Row:
@@ -59,7 +57,7 @@ def write_json(rows: list[Row], about: dict, folder: Path) -> Path:
     Raises:
         FileExistsError: there is one by now.
     """
-    path = folder / RESULTS
+    path = folder / "quantized.json"
     content = {**about, "metric": main_metric(rows), "rows": [asdict(row) for row in rows]}
     with path.open("x") as file:
         json.dump(content, file, indent=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,16 +9,15 @@ from functools import partial
 from pathlib import Path
 
 from mmengine.registry import MODELS
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from bsam_suite.engine.checkpoint import check_weights
+from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
+from bsam_suite.progress import progress_bar
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import layer_bits, quantize
 from tasks.quantization.evaluate.cost import bit_operations, count_macs, size_bytes
-from tasks.quantization.evaluate.out_dir import choose_out_dir
 from tasks.quantization.evaluate.report import Row, draw, print_table, write_json
 from tasks.quantization.evaluate.request import Request
 from tasks.quantization.evaluate.scorer import Scorer, batch_size, forward
@@ -49,20 +47,10 @@ def evaluate(request: Request) -> Results:
     Raises:
         InputError: something given is not usable; nothing has been written.
     """
-    folder = choose_out_dir(request.checkpoint, request.out)
+    beside = Path() if "://" in request.checkpoint else Path(request.checkpoint).parent
+    folder = choose_out_dir(request.out, beside / "quantized")
     sources = load_sources(request)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    console = Console(stderr=True)
-    with (
-        tempfile.TemporaryDirectory() as logs,
-        Progress(
-            *columns,
-            TimeRemainingColumn(),
-            console=console,
-            redirect_stdout=False,
-            disable=not sys.stderr.isatty(),
-        ) as bar,
-    ):
+    with tempfile.TemporaryDirectory() as logs, progress_bar() as bar:
         task = bar.add_task("preparing", total=None)
         scorer = Scorer(sources.cfg, logs, advance=partial(bar.advance, task))
         jobs = _jobs(request, sources, scorer)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
-from bsam_suite.onnx.extra import check_new
 from bsam_suite.onnx.trained import load_trained
 from tasks.quantization.export.packed import save_packed
 from tasks.quantization.export.rounded import quantized_layers

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
-from bsam_suite.onnx.extra import check_new, need
+from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.trace import trace
 from bsam_suite.onnx.write import write
 from tasks.quantization.export.fine import fine_biases

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from bsam_suite.engine.checkpoint import check_weights
+from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
-from bsam_suite.onnx.extra import check_new, need
+from bsam_suite.onnx.extra import need
 from tasks.quantization.export.bits import pack, unpack
 from tasks.quantization.export.rounded import RoundedWeight, quantized_layers, weight_name
 from tasks.quantization.quantizers import Codes

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
-from bsam_suite.onnx.extra import check_new, need
+from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import Session
 from bsam_suite.onnx.trace import Outputs
 from bsam_suite.onnx.trained import validation_inputs

@@ -1,15 +1,12 @@
-"""The report's files, and what they may be written over."""
+"""The report's files."""
 
 import json
 
 import cv2
 import numpy as np
-import pytest
 
-from bsam_suite.errors import InputError
 from tasks.pose.check.command import check_set
 from tasks.pose.check.findings import Example, Finding
-from tasks.pose.check.out_dir import check_out_dir
 from tasks.pose.check.sheet import SIDE, suspects_sheet
 from tasks.pose.coco import INDEX
 from tasks.pose.pictures import LEFT
@@ -40,30 +37,6 @@ def test_files_say_what_was_found(small_set, tmp_path):
     # Two persons in a row.
     sheet = cv2.imread(str(tmp_path / "report/suspects.png"))
     assert sheet.shape == (SIDE + 16 + 8, 2 * SIDE + 12, 3)
-
-    # A later report renews all of it.
-    train["images"][0]["file_name"] = "100.jpg"
-    train["annotations"][1]["keypoints"][5] = train["annotations"][2]["keypoints"][8] = 0
-    for annotation in train["annotations"][1:]:
-        annotation["num_keypoints"] = 14
-    small_set.write()
-    check_out_dir(tmp_path / "report")
-    check_set(small_set.root).write(tmp_path / "report")
-    assert json.loads((tmp_path / "report/report.json").read_text())["findings"] == []
-    assert not (tmp_path / "report/suspects.png").exists()
-
-
-def test_nothing_else_is_written_over(tmp_path):
-    check_out_dir(tmp_path / "new")
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="file is a file"):
-        check_out_dir(tmp_path / "file")
-    with pytest.raises(InputError, match="holds other files"):
-        check_out_dir(tmp_path)
-    for content in ("{", "[]", '{"rows": []}'):
-        (tmp_path / "report.json").write_text(content)
-        with pytest.raises(InputError, match="holds other files"):
-            check_out_dir(tmp_path)
 
 
 def test_a_suspect_is_drawn_whole(tmp_path):

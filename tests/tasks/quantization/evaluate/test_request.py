@@ -3,7 +3,6 @@
 import pytest
 
 from bsam_suite.errors import InputError
-from tasks.quantization.evaluate.out_dir import choose_out_dir
 from tasks.quantization.evaluate.request import Request
 
 
@@ -26,18 +25,3 @@ def test_unusable(given, said):
 
 def test_a_width_given_twice_is_evaluated_once():
     assert Request("config.py", "checkpoint.pth", bits=[4, 8, 4]).bits == [4, 8]
-
-
-def test_earlier_results_stay(tmp_path):
-    checkpoint = str(tmp_path / "epoch_1.pth")
-    for name in ("quantized", "quantized-2", "quantized-3"):
-        folder = choose_out_dir(checkpoint, None)
-        assert folder == tmp_path / name
-        folder.mkdir()
-        (folder / "quantized.json").write_text("{}")
-    with pytest.raises(InputError, match="--out .* earlier evaluation: name another"):
-        choose_out_dir(checkpoint, str(tmp_path / "quantized"))
-    assert choose_out_dir(checkpoint, str(tmp_path / "new")) == tmp_path / "new"
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="is a file: name a folder"):
-        choose_out_dir(checkpoint, str(tmp_path / "file"))
