@@ -31,4 +31,5 @@ def test_widths_of_a_trained_network(tool, tmp_path, monkeypatch):
     assert "run/quantized/quantized.png" in done.stdout
 
     again = tool("eval_quantized", CONFIG, "run/epoch_2.pth", *bits, "--out", "run/quantized")
-    assert again.returncode == 1 and again.stderr.startswith("error: --out run/quantized is not empty")
+    assert again.returncode == 1
+    assert again.stderr.startswith("error: --out run/quantized is not empty")
