@@ -38,6 +38,7 @@ def quantize(
     activation: dict | None = None,
     skip: Sequence[str] = (),
     first_last_bits: int | None = 8,
+    last: Sequence[str] = (),
     fold_batch_norm: bool = False,
     perturb_rounded: bool = False,
 ) -> nn.Module:
@@ -54,6 +55,8 @@ def quantize(
             patterns such as ``"head.*"``.
         first_last_bits: bits of weights and inputs of the first and of the last layer, in the
             order in which the model registers them. None: as all others.
+        last: names of the last layers, as in ``skip``, of a model with more than one, such as one
+            for x and one for y.
         fold_batch_norm: first fold batch norms into the layers right before them.
         perturb_rounded: let sharpness-aware rules perturb the rounded weights, Q(w) + e, instead of
             the weights before rounding, Q(w + e).
@@ -78,12 +81,16 @@ def quantize(
     if any(isinstance(module, FakeQuantizer) for module in model.modules()):
         raise InputError(f"{type(model).__name__} is quantized already: give the float model")
     found = find_layers(model)
-    _check_patterns(skip, found)
-    chosen = {name: layer for name, layer in found.items() if not _skipped(name, skip)}
+    _check_patterns("skip", skip, found)
+    _check_patterns("last", last, found)
+    chosen = {name: layer for name, layer in found.items() if not _matches(name, skip)}
     check_supported(chosen)
     if not chosen:
         raise InputError(f"{type(model).__name__} has no layer left to quantize, skip={skip!r}")
-    ends = {list(found)[0], list(found)[-1]} if first_last_bits is not None else set()
+    ends = set()
+    if first_last_bits is not None:
+        ends = {name for name in found if _matches(name, last or list(found)[-1:])}
+        ends.add(list(found)[0])
 
     model = copy.deepcopy(model)
     if fold_batch_norm:
@@ -180,22 +187,19 @@ def _check_first_last(bits: int | None, weight: dict, activation: dict | None) -
                 raise InputError(f"first_last_bits={bits!r}: {error}") from error
 
 
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern) or fnmatchcase(name, pattern + ".*")
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, p) or fnmatchcase(name, p + ".*") for p in patterns)
 
 
-def _skipped(name: str, skip: Sequence[str]) -> bool:
-    return any(_matches(name, pattern) for pattern in skip)
-
-
-def _check_patterns(skip: Sequence[str], found: dict[str, nn.Module]) -> None:
-    if isinstance(skip, str):
-        raise InputError(f"skip={skip!r}: give a list of patterns, [{skip!r}]")
-    for pattern in skip:
-        if not any(_matches(name, pattern) for name in found):
+def _check_patterns(argument: str, patterns: Sequence[str], found: dict[str, nn.Module]) -> None:
+    if isinstance(patterns, str):
+        raise InputError(f"{argument}={patterns!r}: give a list of patterns, [{patterns!r}]")
+    for pattern in patterns:
+        if not any(_matches(name, [pattern]) for name in found):
             close = difflib.get_close_matches(pattern, found, n=1, cutoff=0)
             raise InputError(
-                f"skip: pattern {pattern!r} matches no layer; a layer is called, e.g., {close[0]!r}"
+                f"{argument}: pattern {pattern!r} matches no layer; a layer is called, e.g., "
+                f"{close[0]!r}"
                 if close
-                else f"skip: pattern {pattern!r}: the model has no layers"
+                else f"{argument}: pattern {pattern!r}: the model has no layers"
             )

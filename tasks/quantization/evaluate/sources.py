@@ -57,7 +57,7 @@ def load_sources(request: Request) -> Sources:
     model = cfg.model
     own = model.get("quantization", {})
     # So that rows with and without training differ by nothing but that.
-    conversion |= {k: own[k] for k in ("first_last_bits", "fold_batch_norm") if k in own}
+    conversion |= {k: own[k] for k in ("first_last_bits", "last", "fold_batch_norm") if k in own}
     conversion["skip"] = [*own.get("skip", []), *request.skip]
     path, weights, notes = model.get("checkpoint"), None, []
     try:
