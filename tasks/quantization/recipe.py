@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bsam_suite.engine.config import cfg_option
+from bsam_suite.errors import InputError
 
 
 def lsq(bits: int) -> dict:
@@ -24,3 +27,18 @@ def float_checkpoint(embedded: str) -> str | None:
     One's own are given by ``--cfg-options model.checkpoint=FILE``.
     """
     return embedded if cfg_option("data_root") is None else None
+
+
+def float_config(default: str) -> str:
+    """Path of the float model's config: ``--cfg-options float_config=FILE``, or one of the suite.
+
+    Args:
+        default: its path in the suite.
+
+    Raises:
+        InputError: no such file.
+    """
+    file = Path(cfg_option("float_config", Path(__file__).parents[2] / default)).resolve()
+    if not file.is_file():
+        raise InputError(f"float_config={file} does not exist: give a config of the float model")
+    return str(file)

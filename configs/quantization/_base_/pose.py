@@ -1,0 +1,45 @@
+"""A pose network quantized by LSQ from a float model, at a tenth of its learning rate.
+
+``--cfg-options float_config=FILE`` takes the network and all else from FILE, any float pose config
+with any rule. Without it: HRNet-W32 on COCO where it is found, else a small one on the built-in
+people.
+"""
+
+_base_ = __import__("tasks.quantization.recipe", fromlist=["recipe"]).float_config(
+    "configs/pose/hrnet_adam.py"
+)
+
+from pathlib import Path
+
+from bsam_suite.engine.config import cfg_option
+from tasks.quantization import recipe
+
+float_config = recipe.float_config("configs/pose/hrnet_adam.py")
+custom_imports = dict(imports=["tasks.pose.parts", "tasks.quantization.parts"])
+preflight = [
+    *(p for p in _base_.preflight if p["type"] != "pretrained_backbone"),  # noqa: F821
+    dict(type="prepare_float", config=float_config),
+]
+built_in = "people" in _base_  # noqa: F821
+made = f"work_dirs/float/{Path(float_config).stem}/epoch_{_base_.train_cfg.max_epochs}.pth"  # noqa: F821
+last = dict(SimCCHead=["head.mlp_head_*"], RTMCCHead=["head.cls_*"])  # one for x, one for y
+model = dict(
+    _delete_=True,
+    type="Quantized",
+    model=_base_.model,  # noqa: F821
+    quantization=dict(last=last.get(_base_.model.head.type, [])),  # noqa: F821
+    checkpoint=made if built_in else None,
+)
+custom_hooks = [*_base_.custom_hooks, dict(type="CalibrationHook")]  # noqa: F821
+
+epochs = cfg_option("train_cfg.max_epochs", 4 if built_in else 20)
+train_cfg = dict(max_epochs=epochs)
+param_scheduler = [dict(type="CosineAnnealingLR", end=epochs, convert_to_iter_based=True)]
+rule = _base_.optim_wrapper  # noqa: F821
+optim_wrapper = dict(
+    _delete_=True,
+    optimizer={"weight_decay": 0.0, **rule.optimizer, "lr": rule.optimizer.lr / 10},
+    paramwise_cfg={**rule.get("paramwise_cfg", {}), **recipe.STEP_SIZES},
+)
+
+del built_in, epochs, last, made, rule  # no options of the command line

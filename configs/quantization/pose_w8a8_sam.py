@@ -1,0 +1,5 @@
+"""A pose network with 8-bit weights and activations, trained with SAM from a float model."""
+
+_base_ = "./pose_w8a8_adam.py"
+
+optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))
