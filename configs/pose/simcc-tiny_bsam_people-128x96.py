@@ -1,0 +1,5 @@
+"""The small SimCC network on the built-in people with BSAM."""
+
+_base_ = "./simcc-tiny_adam_people-128x96.py"
+
+optim_wrapper = dict(type="BSAMOptimWrapper", rho=0.05, rho_min=0.05)
