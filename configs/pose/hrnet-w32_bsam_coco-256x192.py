@@ -1,4 +1,4 @@
-"""HRNet-W32 on COCO, MMPose's 210-epoch recipe, with BSAM."""
+"""HRNet-W32 at 256x192 on COCO with BSAM."""
 
 _base_ = "./hrnet-w32_adam_coco-256x192.py"
 

@@ -1,4 +1,4 @@
-"""HRNet-W32 on COCO, MMPose's 210-epoch recipe, with SAM."""
+"""HRNet-W32 at 256x192 on COCO with SAM."""
 
 _base_ = "./hrnet-w32_adam_coco-256x192.py"
 

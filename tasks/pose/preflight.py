@@ -110,7 +110,7 @@ def pretrained_backbone(cfg: Config) -> None:
     try:
         CheckpointLoader.load_checkpoint(init.checkpoint, map_location="cpu")
     except OSError as error:
-        if not init.checkpoint.startswith("http"):
+        if "://" not in init.checkpoint:
             raise InputError(
                 f"model.backbone.init_cfg.checkpoint={init.checkpoint}: {error}"
             ) from error

@@ -1,0 +1,11 @@
+"""HRNet-W48 at 384x288 on COCO with MMPose's 210 epochs of Adam."""
+
+_base_ = "mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w48_8xb32-210e_coco-384x288.py"
+
+from tasks.pose.recipe import (  # noqa: F401
+    custom_hooks,
+    custom_imports,
+    preflight,
+    test_dataloader,
+    val_dataloader,
+)

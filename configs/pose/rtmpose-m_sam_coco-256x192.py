@@ -1,0 +1,5 @@
+"""RTMPose-m at 256x192 on COCO with SAM."""
+
+_base_ = "./rtmpose-m_adamw_coco-256x192.py"
+
+optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))

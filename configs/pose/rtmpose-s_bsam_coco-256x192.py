@@ -1,0 +1,5 @@
+"""RTMPose-s at 256x192 on COCO with BSAM."""
+
+_base_ = "./rtmpose-s_adamw_coco-256x192.py"
+
+optim_wrapper = dict(type="BSAMOptimWrapper", rho=0.05, rho_min=0.05)

@@ -1,0 +1,5 @@
+"""SimpleBaseline with ResNet-50 at 256x192 on COCO with SAM."""
+
+_base_ = "./simplebaseline-r50_adam_coco-256x192.py"
+
+optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))

@@ -1,0 +1,85 @@
+"""RTMPose's augmentation, which MMPose borrows from Albumentations and MMDetection."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine.dataset import Compose
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmpose.registry import TRANSFORMS
+
+from bsam_suite.errors import InputError
+
+
+@TRANSFORMS.register_module()
+class BlurAndErase(BaseTransform):
+    """Now and then blur the image, and paint a part of it black.
+
+    What RTMPose does by Albumentations' Blur, MedianBlur and CoarseDropout (arXiv 2303.07399): the
+    blurs have an odd kernel of 3 to 7 pixels; the part is one rectangle, its height and width each
+    0.2 to 0.4 of the image's.
+
+    Args:
+        blur, median, erase: how often each happens, probabilities from 0 to 1.
+    """
+
+    def __init__(self, blur: float = 0.1, median: float = 0.1, erase: float = 1.0) -> None:
+        for name, value in dict(blur=blur, median=median, erase=erase).items():
+            if not 0 <= value <= 1:
+                raise InputError(f"{name}={value!r} in BlurAndErase: give a probability, 0 to 1")
+        self.blur, self.median, self.erase = blur, median, erase
+
+    def transform(self, results: dict) -> dict:
+        """Change ``results["img"]``, (H, W, 3) uint8."""
+        image = results["img"]
+        if np.random.rand() < self.blur:
+            image = cv2.blur(image, (_kernel(),) * 2)
+        if np.random.rand() < self.median:
+            image = cv2.medianBlur(image, _kernel())
+        if np.random.rand() < self.erase:
+            image = image.copy()
+            image[_part(image.shape[0]), _part(image.shape[1])] = 0
+        results["img"] = image
+        return results
+
+
+def _kernel() -> int:
+    return int(np.random.choice((3, 5, 7)))
+
+
+def _part(length: int) -> slice:
+    size = int(length * np.random.uniform(0.2, 0.4))
+    start = np.random.randint(length - size + 1)
+    return slice(start, start + size)
+
+
+@HOOKS.register_module()
+class LastEpochsPipelineHook(Hook):
+    """Train with another pipeline in the last epochs, as RTMPose does with a weaker one.
+
+    Args:
+        epochs: how many are the last. In a run of no more epochs these are all.
+        pipeline: what the data set then does instead of its own pipeline.
+
+    Raises:
+        InputError: epochs is less than 1.
+    """
+
+    def __init__(self, epochs: int, pipeline: list[dict]) -> None:
+        if epochs < 1:
+            raise InputError(f"epochs={epochs!r} in LastEpochsPipelineHook: give 1 or more")
+        self.epochs = epochs
+        self.pipeline = Compose(pipeline)
+
+    def before_train_epoch(self, runner) -> None:
+        loader = runner.train_dataloader
+        if (
+            runner.epoch < runner.max_epochs - self.epochs
+            or loader.dataset.pipeline is self.pipeline
+        ):
+            return
+        loader.dataset.pipeline = self.pipeline
+        loader._iterator = None  # workers that persist have a copy of the data set
+        runner.logger.info(f"The last {self.epochs} epochs: another training pipeline")
