@@ -20,7 +20,7 @@ preflight = [
     *(p for p in _base_.preflight if p["type"] != "pretrained_backbone"),  # noqa: F821
     dict(type="prepare_float", config=float_config),
 ]
-built_in = "people" in _base_  # noqa: F821
+built_in = any(p["type"] == "prepare_people" for p in _base_.preflight)  # noqa: F821
 made = f"work_dirs/float/{Path(float_config).stem}/epoch_{_base_.train_cfg.max_epochs}.pth"  # noqa: F821
 last = dict(SimCCHead=["head.mlp_head_*"], RTMCCHead=["head.cls_*"])  # one for x, one for y
 model = dict(

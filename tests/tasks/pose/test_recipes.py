@@ -5,11 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from mmengine.runner import CheckpointLoader, Runner
 
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
 
 CONFIGS = Path(__file__).parents[3] / "configs/pose"
+PLAIN = sorted(path.name for path in CONFIGS.glob("*_adam*_*.py"))
 
 
 def load(name, options=None):
@@ -36,16 +39,56 @@ def test_coco_where_it_is_found(coco, tmp_path, monkeypatch):
     assert load("hrnet_bsam.py").codec.input_size == (192, 256)
 
 
-@pytest.mark.parametrize("rule", ["adam", "sam", "bsam"])
-@pytest.mark.parametrize("name", ["hrnet-tiny_{}_people-128x96.py", "hrnet-w32_{}_coco-256x192.py"])
-def test_rules_differ_by_one_line(name, rule):
-    cfg = load(name.format(rule))
-    plain = load(name.format("adam"))
-    wrapper = cfg.optim_wrapper
-    assert wrapper.optimizer == plain.optim_wrapper.optimizer
-    kind = {"adam": None, "sam": "SharpnessOptimWrapper", "bsam": "BSAMOptimWrapper"}[rule]
-    assert wrapper.get("type") == kind
-    assert cfg.model == plain.model and cfg.train_dataloader == plain.train_dataloader
+@pytest.mark.parametrize("name", PLAIN)
+def test_rules_differ_by_one_line(name):
+    plain = load(name)
+    assert plain.optim_wrapper.get("type", "OptimWrapper") == "OptimWrapper"
+    for rule, wrapper in dict(sam="SharpnessOptimWrapper", bsam="BSAMOptimWrapper").items():
+        cfg = load(name.replace("_adamw_", f"_{rule}_").replace("_adam_", f"_{rule}_"))
+        assert cfg.optim_wrapper.type == wrapper
+        assert cfg.optim_wrapper.optimizer == plain.optim_wrapper.optimizer
+        kept = {key: value for key, value in cfg.items() if key != "optim_wrapper"}
+        assert kept == {key: value for key, value in plain.items() if key != "optim_wrapper"}
+
+
+@pytest.mark.parametrize("name", [name for name in PLAIN if "_coco-" in name])
+def test_recipes_on_coco_share_checks_boxes_and_hooks(name):
+    cfg = load(name)
+    assert [entry.type for entry in cfg.preflight] == ["check_coco", "pretrained_backbone"]
+    assert cfg.val_dataloader.dataset.bbox_file == cfg.test_dataloader.dataset.bbox_file == ""
+    hooks = [hook.type for hook in cfg.custom_hooks]
+    assert hooks[-3:] == ["SyncBuffersHook", "ContactSheetHook", "CurvesHook"]
+    assert "mmdet" not in cfg.pretty_text and "Albumentation" not in cfg.pretty_text
+
+
+def test_rtmpose_keeps_its_augmentation():
+    cfg = load("rtmpose-s_bsam_coco-256x192.py")
+    (last,) = (hook for hook in cfg.custom_hooks if hook.type == "LastEpochsPipelineHook")
+    assert last.epochs == 30 and "EMAHook" in [hook.type for hook in cfg.custom_hooks]
+    for steps, erase in ((cfg.train_dataloader.dataset.pipeline, 1.0), (last.pipeline, 0.5)):
+        types = [step.type for step in steps]
+        assert types[5:8] == ["TopdownAffine", "YOLOXHSVRandomAug", "BlurAndErase"]
+        assert steps[7] == dict(type="BlurAndErase", blur=0.1, median=0.1, erase=erase)
+
+
+@pytest.mark.parametrize(
+    "name", ["rtmpose-s_bsam_coco-256x192.py", "simcc-tiny_bsam_coco-128x96.py"]
+)
+def test_a_step_of_bsam(people, tmp_path, name):
+    cfg = load(name, {"data_root": str(people)})
+    cfg.model.backbone.init_cfg = None
+    cfg.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    cfg.work_dir, cfg.experiment_name = str(tmp_path), name
+    runner = Runner.from_cfg(cfg)
+    wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    before = {key: value.clone() for key, value in runner.model.named_parameters()}
+    batch = next(iter(runner.build_dataloader(cfg.train_dataloader)))
+    passes = []
+    runner.model.backbone.register_forward_hook(lambda *_: passes.append(1))
+    logs = runner.model.train_step(batch, wrapper)
+    assert torch.isfinite(logs["loss"]) and len(passes) == 3
+    stayed = [key for key, value in runner.model.named_parameters() if value.equal(before[key])]
+    assert not stayed
 
 
 def damage_folder(root):
@@ -96,17 +139,17 @@ def test_half_a_data_root_is_an_error(coco, damage, words):
     assert str(coco) in str(error.value)
 
 
-def test_no_network_for_pretrained_weights_is_said_aloud(people, monkeypatch, capsys):
-    from mmengine.runner import CheckpointLoader
-
+@pytest.mark.parametrize("network", ["hrnet-w32", "simcc-r50", "rtmpose-s"])
+def test_no_network_for_pretrained_weights_is_said_aloud(people, monkeypatch, capsys, network):
     def unreachable(*args, **kwargs):
         raise OSError("no route")
 
     monkeypatch.setattr(CheckpointLoader, "load_checkpoint", unreachable)
-    cfg = load("hrnet_bsam.py", {"data_root": str(people)})
+    name = f"{network}_bsam_coco-256x192.py"
+    cfg = load(name, {"data_root": str(people)})
     preflight(cfg)
     assert cfg.model.backbone.init_cfg is None
     assert "TRAINING STARTS FROM RANDOM WEIGHTS" in capsys.readouterr().out
     missing = {"model.backbone.init_cfg.checkpoint": "none.pth", "data_root": str(people)}
     with pytest.raises(InputError, match="none.pth"):
-        preflight(load("hrnet_bsam.py", missing))
+        preflight(load(name, missing))

@@ -52,6 +52,17 @@ def test_bits_of_each_layer():
     assert [row.weights for row in layer_bits(model)] == [216, 576, 48, 30]
 
 
+def test_a_model_with_two_last_layers():
+    layers = ["stem", "body", "x", "y", "aside"]
+    model = nn.ModuleDict({name: nn.Linear(3, 3) for name in layers})
+    found = bits(quantize(model, LSQ4, LSQ4, last=["x", "y"]))
+    assert found == {n: (4, 4) if n in ("body", "aside") else (8, 8) for n in layers}
+    found = bits(quantize(model, LSQ4, LSQ4, last=["x"], first_last_bits=None))
+    assert set(found.values()) == {(4, 4)}
+    refuses("last: pattern 'z' matches no layer; a layer is called", model=model, last=["z"])
+    refuses("last='x': give a list of patterns", model=model, last="x")
+
+
 @pytest.mark.parametrize(
     "pattern, skipped",
     [("body", {"body.0", "body.1"}), ("*.1", {"body.1"}), ("body.*", {"body.0", "body.1"})],

@@ -16,6 +16,7 @@ from tasks.quantization.convert import layer_bits
 from tasks.quantization.preflight import prepare_float
 
 CONFIGS = Path(__file__).parents[3] / "configs/quantization"
+POSE = sorted((CONFIGS.parent / "pose").glob("*_adam*_*.py"))
 NAMES = sorted(path.stem for path in CONFIGS.glob("*.py"))
 FLOAT = "configs/classification/resnet18_sgd.py"
 
@@ -36,6 +37,39 @@ def test_every_config_builds(name):
     rule = cfg.optim_wrapper.get("type", "OptimWrapper")
     expected = dict(sam="SharpnessOptimWrapper", bsam="BSAMOptimWrapper")
     assert rule == expected.get(name.split("_")[-1], "OptimWrapper")
+
+
+@pytest.mark.parametrize("path", POSE, ids=lambda path: path.stem)
+def test_every_pose_network_can_be_quantized(path):
+    cfg = load("pose_w4a4_sam", float_config=str(path))
+    plain = load_config(str(path))
+    with torch.device("meta"):
+        table = layer_bits(MODELS.build(cfg.model))
+    ends = {r.name for r in table if (r.weight_bits, r.activation_bits) == (8, 8)}
+    first = {"backbone.stem.0.conv" if "rtmpose" in path.stem else "backbone.conv1"}
+    last = dict(RTMCCHead=["cls_x", "cls_y"], SimCCHead=["mlp_head_x", "mlp_head_y"])
+    assert ends == first | {f"head.{x}" for x in last.get(plain.model.head.type, ["final_layer"])}
+    others = [r for r in table if r.name not in ends]
+    assert {(r.weight_bits, r.activation_bits) for r in others} == {(4, 4)}
+    assert cfg.optim_wrapper.optimizer.lr == plain.optim_wrapper.optimizer.lr / 10
+    assert cfg.preflight[-1].config == str(path)
+    built_in = "people" in path.stem
+    assert cfg.model.checkpoint == (
+        f"work_dirs/float/{path.stem}/epoch_8.pth" if built_in else None
+    )
+    assert cfg.train_cfg.max_epochs == (4 if built_in else 20)
+
+
+def test_the_rule_is_the_quantized_configs_own():
+    """Whatever rule trained the float model."""
+    path = str(CONFIGS.parent / "pose/rtmpose-m_bsam_coco-256x192.py")
+    wrapper = load("pose_w8a8_adam", float_config=path).optim_wrapper
+    assert set(wrapper) == {"optimizer", "paramwise_cfg"}
+    assert wrapper.optimizer.type == "AdamW" and wrapper.optimizer.weight_decay == 0.05
+    assert wrapper.paramwise_cfg.norm_decay_mult == 0
+    assert load("pose_w8a8_sam", float_config=path).optim_wrapper.type == "SharpnessOptimWrapper"
+    with pytest.raises(InputError, match="float_config=.*none.py does not exist"):
+        load("pose_w8a8_sam", float_config="none.py")
 
 
 def test_step_sizes_are_in_groups_that_stay_in_place():
