@@ -12,9 +12,10 @@ _base_ = __import__("tasks.quantization.recipe", fromlist=["recipe"]).float_conf
 from pathlib import Path
 
 from bsam_suite.engine.config import cfg_option
-from tasks.quantization import recipe
+from tasks.quantization.recipe import STEP_SIZES
+from tasks.quantization.recipe import float_config as chosen
 
-float_config = recipe.float_config("configs/pose/hrnet_adam.py")
+float_config = chosen("configs/pose/hrnet_adam.py")
 custom_imports = dict(imports=["tasks.pose.parts", "tasks.quantization.parts"])
 preflight = [
     *(p for p in _base_.preflight if p["type"] != "pretrained_backbone"),  # noqa: F821
@@ -35,11 +36,16 @@ custom_hooks = [*_base_.custom_hooks, dict(type="CalibrationHook")]  # noqa: F82
 epochs = cfg_option("train_cfg.max_epochs", 4 if built_in else 20)
 train_cfg = dict(max_epochs=epochs)
 param_scheduler = [dict(type="CosineAnnealingLR", end=epochs, convert_to_iter_based=True)]
-rule = _base_.optim_wrapper  # noqa: F821
-optim_wrapper = dict(
+rule = ("type", "rule", "rho", "rho_min")  # the float model's; these configs have their own
+plain = {k: v for k, v in _base_.optim_wrapper.items() if k not in rule}  # noqa: F821
+paramwise = plain.get("paramwise_cfg", {})
+optim_wrapper = plain | dict(
     _delete_=True,
-    optimizer={"weight_decay": 0.0, **rule.optimizer, "lr": rule.optimizer.lr / 10},
-    paramwise_cfg={**rule.get("paramwise_cfg", {}), **recipe.STEP_SIZES},
+    optimizer={"weight_decay": 0.0, **plain["optimizer"], "lr": plain["optimizer"].lr / 10},
+    paramwise_cfg={
+        **paramwise,
+        "custom_keys": {**paramwise.get("custom_keys", {}), **STEP_SIZES["custom_keys"]},
+    },
 )
 
-del built_in, epochs, last, made, rule  # no options of the command line
+del built_in, epochs, last, made, paramwise, plain, rule  # no options of the command line

@@ -60,14 +60,23 @@ def test_every_pose_network_can_be_quantized(path):
     assert cfg.train_cfg.max_epochs == (4 if built_in else 20)
 
 
-def test_the_rule_is_the_quantized_configs_own():
-    """Whatever rule trained the float model."""
+def test_the_rule_is_the_quantized_configs_own(tmp_path):
+    """Whatever rule trained the float model; all else of its optimizer wrapper is kept."""
     path = str(CONFIGS.parent / "pose/rtmpose-m_bsam_coco-256x192.py")
     wrapper = load("pose_w8a8_adam", float_config=path).optim_wrapper
-    assert set(wrapper) == {"optimizer", "paramwise_cfg"}
+    assert wrapper.get("type", "OptimWrapper") == "OptimWrapper" and "rho" not in wrapper
     assert wrapper.optimizer.type == "AdamW" and wrapper.optimizer.weight_decay == 0.05
     assert wrapper.paramwise_cfg.norm_decay_mult == 0
     assert load("pose_w8a8_sam", float_config=path).optim_wrapper.type == "SharpnessOptimWrapper"
+    own = tmp_path / "own.py"
+    keys = dict(head=dict(lr_mult=2.0))
+    own.write_text(
+        f"_base_ = {path!r}\noptim_wrapper = dict(\n    clip_grad=dict(max_norm=1.0),"
+        f"paramwise_cfg=dict(custom_keys={keys}))\n"
+    )
+    wrapper = load("pose_w8a8_bsam", float_config=str(own)).optim_wrapper
+    assert wrapper.clip_grad == dict(max_norm=1.0) and wrapper.type == "BSAMOptimWrapper"
+    assert set(wrapper.paramwise_cfg.custom_keys) == {"head", "_quantizer."}
     with pytest.raises(InputError, match="float_config=.*none.py does not exist"):
         load("pose_w8a8_sam", float_config="none.py")
 
