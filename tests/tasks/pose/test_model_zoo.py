@@ -1,4 +1,4 @@
-"""The recipes on COCO: they build, and configs/pose/README.md tells their size and cost."""
+"""The networks build, and configs/pose/README.md tells their size and cost."""
 
 import re
 from pathlib import Path
@@ -13,9 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from bsam_suite.engine.config import load_config
 
 CONFIGS = Path(__file__).parents[3] / "configs/pose"
-PLAIN = sorted(path.stem for path in CONFIGS.glob("*_adam*_coco-*.py"))
-TABLE = re.findall(r"^\| (\S+) ((?:\| +[\d.]+ )+)\|$", (CONFIGS / "README.md").read_text(), re.M)
-ROWS = {name: [float(figure) for figure in row.strip("| ").split("|")] for name, row in TABLE}
+PLAIN = sorted(path.stem for path in CONFIGS.glob("*_adam*_*.py"))
+TABLE = re.findall(r"^\| (\S+) ((?:\| [\d.—]+ )+)\|$", (CONFIGS / "README.md").read_text(), re.M)
+ROWS = {name: row.strip("| ").split(" | ") for name, row in TABLE}
 PERSONS = 149_813
 
 
@@ -41,21 +41,23 @@ def test_shapes(built):
 
 def test_table(built):
     name, _, model, _, macs = built
-    parameters, gmacs, epoch, _ = ROWS[name]
-    assert parameters == round(sum(p.numel() for p in model.parameters()) / 1e6, 2)
-    assert gmacs == round(macs / 1e9, 2)
-    assert epoch == round(3 * PERSONS * 3 * macs / 1e15, 2)
+    parameters = sum(p.numel() for p in model.parameters())
+    figures = (parameters / 1e6, macs / 1e9, 3 * PERSONS * 3 * macs / 1e15)
+    assert ROWS[name][:3] == [f"{figure:.2f}" for figure in figures]
 
 
 def test_published_figures_are_those_of_mmpose(built):
     name = built[0]
+    if "_people-" in name:
+        assert ROWS[name][3] == "—"
+        return
     base = re.search(r'"mmpose::(\S+)"', (CONFIGS / f"{name}.py").read_text())[1]
     folder = Path(mmpose.__file__).parent / ".mim/configs" / Path(base).parent
     models = [
         m for file in folder.glob("*.yml") for m in yaml.safe_load(file.read_text())["Models"]
     ]
     (found,) = [m for m in models if m["Config"] == f"configs/{base}"]
-    assert ROWS[name][3] == found["Results"][0]["Metrics"]["AP"]
+    assert ROWS[name][3] == f"{found['Results'][0]['Metrics']['AP']:.3f}"
 
 
 def test_the_table_has_no_other_rows():
@@ -65,5 +67,5 @@ def test_the_table_has_no_other_rows():
 def test_counts_agree_with_the_papers():
     """RTMPose's own (https://github.com/open-mmlab/mmpose, projects/rtmpose), norms included."""
     for name, parameters, gmacs in (("s", 5.47, 0.68), ("m", 13.59, 1.93)):
-        row = ROWS[f"rtmpose-{name}_adamw_coco-256x192"]
+        row = [float(figure) for figure in ROWS[f"rtmpose-{name}_adamw_coco-256x192"]]
         assert row[0] == parameters and row[1] == pytest.approx(gmacs, rel=0.01)
