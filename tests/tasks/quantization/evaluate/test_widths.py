@@ -29,7 +29,10 @@ model = dict(
         data_preprocessor=dict(type="ImagePreprocessor", mean=[0.305] * 3, std=[0.332] * 3),
     ),
     quantization=dict(
-        weight=dict(type="LSQ", bits=3), activation=dict(type="LSQ", bits=5), skip=["*.conv2"]
+        weight=dict(type="LSQ", bits=3),
+        activation=dict(type="LSQ", bits=5),
+        skip=["*.conv2"],
+        last=["net.fc"],
     ),
     checkpoint="float.pth",
 )
@@ -62,7 +65,8 @@ def test_a_trained_model_beside_its_float_one(folder):
     written = json.loads(Path("quantized/quantized.json").read_text())
     assert written["metric"] == "accuracy" and not written["notes"]
     assert [row["size_bytes"] for row in written["rows"]] == sizes
-    assert written["conversion"]["skip"] == ["*.conv2"]  # shared by both ways of quantizing
+    shared = written["conversion"]  # by both ways of quantizing
+    assert shared["skip"] == ["*.conv2"] and shared["last"] == ["net.fc"]
     assert Path("quantized/quantized.png").stat().st_size > 1000
 
     # Its float model is not needed to evaluate it; a second evaluation leaves the first.
