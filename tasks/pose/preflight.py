@@ -115,7 +115,7 @@ def pretrained_backbone(cfg: Config) -> None:
                 f"model.backbone.init_cfg.checkpoint={init.checkpoint}: {error}"
             ) from error
         print(
-            f"WARNING: the ImageNet weights {init.checkpoint} cannot be fetched ({error}). "
+            f"WARNING: the pretrained weights {init.checkpoint} cannot be fetched ({error}). "
             "TRAINING STARTS FROM RANDOM WEIGHTS, which costs AP. With a copy of the file: "
             "--cfg-options model.backbone.init_cfg.checkpoint=FILE",
             flush=True,

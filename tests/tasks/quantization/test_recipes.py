@@ -74,7 +74,9 @@ def test_the_rule_is_the_quantized_configs_own(tmp_path):
         f"_base_ = {path!r}\noptim_wrapper = dict(\n    clip_grad=dict(max_norm=1.0),"
         f"paramwise_cfg=dict(custom_keys={keys}))\n"
     )
-    wrapper = load("pose_w8a8_bsam", float_config=str(own)).optim_wrapper
+    cfg = load("pose_w8a8_bsam", float_config=str(own))
+    assert "LSQ" in cfg.pretty_text  # which a run writes to its folder
+    wrapper = cfg.optim_wrapper
     assert wrapper.clip_grad == dict(max_norm=1.0) and wrapper.type == "BSAMOptimWrapper"
     assert set(wrapper.paramwise_cfg.custom_keys) == {"head", "_quantizer."}
     with pytest.raises(InputError, match="float_config=.*none.py does not exist"):
