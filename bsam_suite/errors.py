@@ -7,3 +7,7 @@ class InputError(ValueError):
     The message names the value, the place where it stands and the remedy. The command-line tools
     print it as a single line and exit with status 1, without a traceback.
     """
+
+    def __init__(self, message: str) -> None:
+        # PyTorch hands an error of a data-loading worker on with its traceback as message.
+        super().__init__(message.rpartition("InputError: ")[2].rstrip())

@@ -1,5 +1,7 @@
 """PyramidNet-110 with plain SGD on CIFAR-10, CIFAR-100 or a folder of images in ``data_root``."""
 
-_base_ = __import__("tasks.classification.choose", fromlist=["data"]).data(built_in="cifar10")
+_base_ = __import__("tasks.classification.choose", fromlist=["data"]).data(
+    built_in="cifar10", imagenet="folder"
+)
 
 model = dict(net=dict(_delete_=True, type="PyramidNet", depth=110, alpha=270))

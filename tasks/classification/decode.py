@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
 from PIL import Image, ImageOps
@@ -36,12 +37,7 @@ def decode(
         raise InputError(f"image_size={size}: give a side in pixels, such as 32")
 
     def picture(i: int) -> Image.Image:
-        try:
-            image = load(i).convert("RGB")
-        except (OSError, SyntaxError, ValueError) as error:  # what PIL raises for damaged files
-            raise InputError(
-                f"{names[i]} cannot be read ({error}): mend or remove this image"
-            ) from error
+        image = to_rgb(partial(load, i), names[i])
         return image if size is None else ImageOps.fit(image, (size, size))
 
     width, height = picture(0).size
@@ -67,6 +63,22 @@ def decode(
         for _ in pool.map(fill, range(len(names))):
             pass
     return images
+
+
+def to_rgb(load: Callable[[], Image.Image], name: str) -> Image.Image:
+    """Decode one image to RGB.
+
+    Args:
+        load: gives the image.
+        name: what to call it in an error.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return load().convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:  # what PIL raises for damaged files
+        raise InputError(f"{name} cannot be read ({error}): mend or remove this image") from error
 
 
 def _memory() -> int:

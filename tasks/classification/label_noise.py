@@ -10,8 +10,8 @@ from bsam_suite.errors import InputError
 from tasks.classification.images import Images
 
 
-@DATASETS.register_module()
-class LabelNoise(Images):
+@DATASETS.register_module(name="LabelNoise")
+def label_noise(dataset: dict, rate: float, seed: int = 0) -> Images:
     """A data set in which a share of the labels is wrong: symmetric label noise.
 
     Exactly ``round(rate * N)`` images, drawn at random, get the label of another class, each other
@@ -25,19 +25,16 @@ class LabelNoise(Images):
     Raises:
         InputError: a rate outside of 0 to 1, or a single class.
     """
-
-    def __init__(self, dataset: dict, rate: float, seed: int = 0) -> None:
-        if not 0 <= rate <= 1:
-            raise InputError(
-                f"rate={rate} of LabelNoise: give a share from 0 (no noise) to 1 (all labels wrong)"
-            )
-        clean: Images = DATASETS.build(dataset)
-        rng, classes = np.random.default_rng(seed), len(clean.classes)
-        if classes < 2 and rate > 0:
-            raise InputError(f"rate={rate} of LabelNoise: {dataset} has only one class")
-        wrong = torch.from_numpy(rng.permutation(len(clean))[: round(rate * len(clean))])
-        labels = clean.labels.clone()
-        if len(wrong):
-            shift = torch.from_numpy(rng.integers(1, classes, len(wrong)))
-            labels[wrong] = (labels[wrong] + shift) % classes
-        super().__init__(clean.images, labels, clean.classes)
+    if not 0 <= rate <= 1:
+        raise InputError(
+            f"rate={rate} of LabelNoise: give a share from 0 (no noise) to 1 (all labels wrong)"
+        )
+    data: Images = DATASETS.build(dataset)
+    rng, classes = np.random.default_rng(seed), len(data.classes)
+    if classes < 2 and rate > 0:
+        raise InputError(f"rate={rate} of LabelNoise: {dataset} has only one class")
+    wrong = torch.from_numpy(rng.permutation(len(data))[: round(rate * len(data))])
+    if len(wrong):
+        shift = torch.from_numpy(rng.integers(1, classes, len(wrong)))
+        data.labels[wrong] = (data.labels[wrong] + shift) % classes
+    return data

@@ -7,6 +7,7 @@ from tasks.classification import (  # noqa: F401
     few_labels,
     folder,
     label_noise,
+    lazy_folder,
     libraries,
     metrics,
     preflight,

@@ -31,7 +31,7 @@ def check_images(cfg: Config) -> None:
         )
     else:
         print(f"Data: {first.get('data_root') or first.get('root')}", flush=True)
-    folders = {n: open_folder(s.data_root, s.split) for n, s in sets.items() if s.type == FOLDER}
+    folders = {n: open_folder(s.data_root, s.split) for n, s in sets.items() if s.type in FOLDERS}
     if not folders:
         return
     names, folder = next(iter(folders.values())).classes, next(iter(folders.values())).root
@@ -53,7 +53,7 @@ def check_images(cfg: Config) -> None:
     model.num_classes = len(names)
 
 
-FOLDER = "FolderImages"
+FOLDERS = ("FolderImages", "LazyFolderImages")
 
 
 @FUNCTIONS.register_module()

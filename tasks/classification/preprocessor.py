@@ -52,7 +52,9 @@ class ImagePreprocessor(BaseDataPreprocessor):
         images = data["inputs"]
         if training and (self.crop_padding or self.flip):
             images = crop_and_flip(images, self.crop_padding, self.flip)
-        images = (images.float() - self.mean) / self.std
+        # The network's own order, else each of its passes would reorder the batch.
+        images = images.to(torch.float32, memory_format=torch.channels_last)
+        images = (images - self.mean) / self.std
         if training and self.cutout:
             images = cutout(images, self.cutout)
         return {**data, "inputs": images}
