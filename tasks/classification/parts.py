@@ -10,6 +10,7 @@ from tasks.classification import (  # noqa: F401
     lazy_folder,
     libraries,
     metrics,
+    mobilenet,
     preflight,
     preprocessor,
     pyramidnet,

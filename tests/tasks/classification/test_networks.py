@@ -60,6 +60,25 @@ def test_only_the_stem_of_torchvisions_resnet_changes():
         assert all(4 * n in (m, 4 * m) for n, m in zip(value.shape, ours[name].shape)), name
 
 
+def test_only_two_strides_of_torchvisions_mobilenet_change():
+    theirs = build(type="TorchvisionModel", name="mobilenet_v2", num_classes=1000)
+    assert parameters(theirs) == 3_504_872  # as torchvision publishes
+    ours = build(type="CIFARMobileNetV2", num_classes=1000)
+    shapes = [{n: v.shape for n, v in net.state_dict().items()} for net in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+    layers = dict(ours.named_modules())
+    strides = {
+        name: (layer.stride, layers[name].stride)
+        for name, layer in theirs.named_modules()
+        if isinstance(layer, torch.nn.Conv2d) and layer.stride != layers[name].stride
+    }
+    half_to_whole = ((2, 2), (1, 1))
+    assert strides == {"features.0.0": half_to_whole, "features.2.conv.1.0": half_to_whole}
+    narrow = build(type="CIFARMobileNetV2", width=16)
+    expected = torchvision.models.mobilenet_v2(width_mult=0.5, num_classes=10)
+    assert parameters(narrow) == parameters(expected)
+
+
 @pytest.mark.parametrize(
     "net", [dict(type="WideResNet", depth=10, width=1), dict(type="PyramidNet", depth=8, alpha=9)]
 )

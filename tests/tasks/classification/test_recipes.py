@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, PARAM_SCHEDULERS
 from PIL import Image
 
 from bsam_suite.engine.check_optim import check_optim_wrapper
@@ -19,18 +19,28 @@ def load(name, **options):
     return load_config(str(CONFIGS / f"{name}.py"), options)
 
 
+def write_images(root, *classes):
+    for split in ("train", "test"):
+        for name in classes:
+            (root / split / name).mkdir(parents=True)
+            Image.new("RGB", (8, 8)).save(root / split / name / "0.png")
+    return str(root)
+
+
 @pytest.fixture
 def root(tmp_path):
-    for split in ("train", "test"):
-        for name in ("ant", "bee", "fly"):
-            (tmp_path / split / name).mkdir(parents=True)
-            Image.new("RGB", (8, 8)).save(tmp_path / split / name / "0.png")
-    return str(tmp_path)
+    return write_images(tmp_path / "insects", "ant", "bee", "fly")
+
+
+@pytest.fixture
+def imagenet(tmp_path):
+    """Named as folders of ImageNet are, by WordNet."""
+    return write_images(tmp_path / "imagenet", "n01440764", "n02102040", "n02979186")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_config_builds(name, root):
-    for options in ({}, dict(data_root=root)):
+def test_every_config_builds(name, root, imagenet):
+    for options in ({}, dict(data_root=root), dict(data_root=imagenet)):
         if "pretrain" in name and options:
             continue
         cfg = load(name, **options)
@@ -39,16 +49,17 @@ def test_every_config_builds(name, root):
             cfg.preflight = [entry for entry in cfg.preflight if entry.type == "check_images"]
             preflight(cfg)
             assert cfg.model.num_classes == 3
-            assert cfg.val_dataloader.dataset.data_root == root
+            assert cfg.val_dataloader.dataset.data_root == options["data_root"]
         with torch.device("meta"):
             model = MODELS.build({**cfg.model, "data_preprocessor": None})
-        assert model.num_classes == model.net.fc.out_features
+        head = [m for m in model.net.modules() if isinstance(m, torch.nn.Linear)][-1]
+        assert model.num_classes == head.out_features
         rule = cfg.optim_wrapper.get("type", "OptimWrapper")
         expected = dict(sgd="OptimWrapper", sam="SharpnessOptimWrapper", bsam="BSAMOptimWrapper")
         assert rule == expected.get(name.split("_")[-1], "OptimWrapper")
 
 
-@pytest.mark.parametrize("net", ["resnet18", "wrn28-10", "pyramidnet110"])
+@pytest.mark.parametrize("net", ["resnet18", "mobilenetv2", "wrn28-10", "pyramidnet110"])
 @pytest.mark.parametrize(
     "classes, unpacked", [(10, "cifar-10-batches-py"), (100, "cifar-100-python")]
 )
@@ -72,6 +83,48 @@ def test_the_recipe_is_the_papers(net, classes, unpacked, tmp_path):
     assert train.dataset.name == f"CIFAR{classes}"
     larger = load(f"{net}_bsam", data_root=str(tmp_path), image_size=40)
     assert larger.train_dataloader.dataset.dataset.size == larger.val_dataloader.dataset.size == 40
+
+
+def test_imagenets_recipe_is_that_of_torchvisions_references(imagenet):
+    for net, epochs, sgd, last_rate in (
+        ("resnet18", 90, dict(lr=0.1, weight_decay=1e-4), 1e-3),
+        ("mobilenetv2", 300, dict(lr=0.045, weight_decay=4e-5), 0.045 * 0.98**299),
+    ):
+        cfg = load(f"{net}_bsam", data_root=imagenet)
+        assert cfg.train_dataloader.batch_size == 256 and cfg.train_cfg.max_epochs == epochs
+        assert cfg.optim_wrapper.optimizer.to_dict() == dict(type="SGD", momentum=0.9, **sgd)
+        assert rates(cfg)[-1] == pytest.approx(last_rate)
+        assert cfg.model.label_smoothing == 0
+        augment = cfg.model.data_preprocessor
+        assert (augment.crop_padding, augment.flip, augment.cutout) == (0, False, 0)
+        # The same fall over fewer epochs.
+        short = load(f"{net}_bsam", **{"data_root": imagenet, "train_cfg.max_epochs": 30})
+        assert rates(short)[0] == sgd["lr"] and 0.8 < rates(short)[-1] / last_rate < 1.3
+        data = cfg.train_dataloader.dataset.dataset
+        assert (data.type, data.augment, data.size) == ("LazyFolderImages", True, 224)
+        smaller = load(f"{net}_bsam", data_root=imagenet, image_size=64)
+        for loader in (smaller.val_dataloader, smaller.test_dataloader):
+            assert loader.dataset.size == 64 and "augment" not in loader.dataset
+
+
+def rates(cfg):
+    """The learning rate of each epoch."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    sgd = torch.optim.SGD([weight], cfg.optim_wrapper.optimizer.lr)
+    (scheduler,) = (PARAM_SCHEDULERS.build({**s, "optimizer": sgd}) for s in cfg.param_scheduler)
+    found = []
+    for _ in range(cfg.train_cfg.max_epochs):
+        found.append(sgd.param_groups[0]["lr"])
+        sgd.step()
+        scheduler.step()
+    return found
+
+
+def test_networks_for_small_images_get_small_images(imagenet):
+    for net in ("wrn28-10", "pyramidnet110"):
+        cfg = load(f"{net}_sgd", data_root=imagenet, image_size=32)
+        assert cfg.train_dataloader.dataset.dataset.type == "FolderImages"
+        assert cfg.val_dataloader.dataset.size == 32
 
 
 def test_the_schedule_ends_with_the_training():

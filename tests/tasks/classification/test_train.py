@@ -9,6 +9,7 @@ import torch
 from mmengine.runner import Runner
 from PIL import Image
 
+from bsam_suite.compat import mend
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.reproduce import make_reproducible
 
@@ -86,3 +87,34 @@ def test_a_folder_is_trained_on_and_resumed_bit_for_bit(tool, tmp_path, stripes)
     tested = tool("test", BSAM, "whole/epoch_2.pth", options=options)
     assert tested.returncode == 0, tested.stderr[-2000:]
     assert accuracy(tested.stdout) == accuracy(whole.stdout)
+
+
+def test_a_folder_of_imagenets_form_is_resumed_bit_for_bit(tmp_path, stripes):
+    mend()  # as the tools do: MMEngine's checkpoints load safely
+    for path in stripes.glob("*/*"):
+        path.rename(path.with_name({"lying": "n00000001", "standing": "n00000002"}[path.name]))
+    options = {
+        "data_root": str(stripes),
+        "image_size": 16,
+        "model.net.width_mult": 0.1,
+        "train_cfg.max_epochs": 2,
+        "train_dataloader.batch_size": 8,
+        "train_dataloader.num_workers": 2,
+        "val_dataloader.num_workers": 1,
+    }
+
+    def run(name, **changes):
+        cfg = load_config(str(ROOT / "configs/classification/mobilenetv2_bsam.py"), options)
+        cfg.work_dir = str(tmp_path / name)
+        cfg.merge_from_dict(changes)
+        make_reproducible(cfg, seed=0)
+        preflight(cfg)
+        Runner.from_cfg(cfg).train()
+        files = sorted((tmp_path / name).glob("epoch_*.pth"))
+        return {file.stem: torch.load(file, weights_only=False)["state_dict"] for file in files}
+
+    whole = run("whole")
+    resumed = run("resumed", resume=True, load_from=str(tmp_path / "whole/epoch_1.pth"))
+    one, two, before = whole["epoch_2"], resumed["epoch_2"], whole["epoch_1"]
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert not torch.equal(one["net.classifier.1.weight"], before["net.classifier.1.weight"])

@@ -1,0 +1,5 @@
+"""MobileNetV2 with SAM: on the images in ``data_root`` where it is given, else on digits."""
+
+_base_ = "./mobilenetv2_sgd.py"
+
+optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))
