@@ -42,3 +42,17 @@ def float_config(default: str) -> str:
     if not file.is_file():
         raise InputError(f"float_config={file} does not exist: give a config of the float model")
     return str(file)
+
+
+def schedule(trained: dict) -> tuple[int, float]:
+    """How many epochs, and from which learning rate.
+
+    As S. Esser et al., "Learned Step Size Quantization", arXiv 1902.08153, on images of ImageNet's
+    size, else half the float model's epochs from a fifth of its learning rate.
+
+    Args:
+        trained: config that the float model is trained by.
+    """
+    if trained.train_dataloader.dataset.dataset.type == "LazyFolderImages":
+        return 90, 0.01
+    return trained.train_cfg.max_epochs // 2, trained.optim_wrapper.optimizer.lr / 5

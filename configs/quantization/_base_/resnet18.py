@@ -1,9 +1,9 @@
-"""ResNet-18 quantized by LSQ from a float model: half the epochs, a fifth of the learning rate."""
+"""ResNet-18 quantized by LSQ from a float model."""
 
 _base_ = "../../classification/resnet18_sgd.py"
 
 from bsam_suite.engine.config import cfg_option
-from tasks.quantization.recipe import STEP_SIZES, float_checkpoint
+from tasks.quantization.recipe import STEP_SIZES, float_checkpoint, schedule
 
 custom_imports = dict(imports=["tasks.classification.parts", "tasks.quantization.parts"])
 preflight = [
@@ -18,9 +18,10 @@ model = dict(
 )
 custom_hooks = [*_base_.custom_hooks, dict(type="CalibrationHook")]  # noqa: F821
 
-epochs = cfg_option("train_cfg.max_epochs", _base_.train_cfg.max_epochs // 2)  # noqa: F821
+epochs, lr = schedule(_base_)  # noqa: F821
+epochs = cfg_option("train_cfg.max_epochs", epochs)
 train_cfg = dict(max_epochs=epochs)
 param_scheduler = [dict(type="CosineAnnealingLR", end=epochs, convert_to_iter_based=True)]
-optim_wrapper = dict(optimizer=dict(lr=0.01), paramwise_cfg=STEP_SIZES)
+optim_wrapper = dict(optimizer=dict(lr=lr), paramwise_cfg=STEP_SIZES)
 
-del cfg_option, epochs  # no options of the command line
+del STEP_SIZES, cfg_option, epochs, lr  # no options of the command line

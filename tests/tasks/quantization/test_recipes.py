@@ -29,6 +29,7 @@ def load(name, **options):
 def test_every_config_builds(name):
     cfg = load(name)
     check_optim_wrapper(cfg)
+    assert not {"STEP_SIZES", "epochs", "lr"} & set(cfg)  # what would be set without an effect
     model = MODELS.build(cfg.model)
     bits = int(name.split("_w")[1][0])
     table = layer_bits(model)
@@ -112,6 +113,22 @@ def test_own_images_need_their_own_float_model(tmp_path):
     torch.save(dict(state_dict={}), file)
     preflight(cfg)
     assert cfg.model.model.num_classes == 2 and "num_classes" not in cfg.model
+
+
+@pytest.mark.parametrize("net", ["resnet18", "mobilenetv2"])
+def test_epochs_and_rate_go_by_the_float_training(net, tmp_path):
+    for name in ("insects/train/ant", "imagenet/train/n01440764"):
+        (tmp_path / name).mkdir(parents=True)
+    roots = dict(digits={}, insects=dict(data_root=str(tmp_path / "insects")))
+    roots["imagenet"] = dict(data_root=str(tmp_path / "imagenet"))
+    expected = dict(digits=(15, 0.01), insects=(100, 0.01), imagenet=(90, 0.01))
+    for name, options in roots.items():
+        cfg = load(f"{net}_w4a4_bsam", **options)
+        assert (cfg.train_cfg.max_epochs, cfg.optim_wrapper.optimizer.lr) == expected[name]
+        assert cfg.param_scheduler[0].type == "CosineAnnealingLR"
+        assert cfg.param_scheduler[0].end == cfg.train_cfg.max_epochs
+        one = load(f"{net}_w4a4_bsam", **{**options, "train_cfg.max_epochs": 1})
+        assert one.param_scheduler[0].end == one.train_cfg.max_epochs == 1
 
 
 def test_a_run_that_goes_on_needs_no_float_model(tmp_path):

@@ -1,0 +1,5 @@
+"""MobileNetV2 with 2-bit weights and activations, trained with SAM from a float model."""
+
+_base_ = "./mobilenetv2_w2a2_sgd.py"
+
+optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))

@@ -1,0 +1,5 @@
+"""MobileNetV2 with 4-bit weights and activations, trained with BSAM from a float model."""
+
+_base_ = "./mobilenetv2_w4a4_sgd.py"
+
+optim_wrapper = dict(type="BSAMOptimWrapper", rho=0.05, rho_min=0.05)

@@ -1,0 +1,5 @@
+"""MobileNetV2 with 8-bit weights and activations, trained with SAM from a float model."""
+
+_base_ = "./mobilenetv2_w8a8_sgd.py"
+
+optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))
