@@ -10,16 +10,15 @@ ratios. A session's threads stop waiting for work when its run ends, so as not t
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
-from rich.progress import track
+from rounds import milliseconds, ratio, times_in_turn
 from torch import nn
 from torchvision.models import resnet18
 
@@ -65,14 +64,6 @@ def session(file: Path, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
-def seconds(run: onnxruntime.InferenceSession, images: np.ndarray) -> float:
-    """Time of the second of two runs."""
-    run.run(None, {"input": images})
-    start = time.perf_counter()
-    run.run(None, {"input": images})
-    return time.perf_counter() - start
-
-
 def processor() -> str:
     """Name of the processor, as Linux tells it."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -93,24 +84,16 @@ def main() -> None:
         runs = {name: session(file, args.threads) for name, file in made.items()}
     images = np.random.default_rng(0).standard_normal((args.batch, 3, size, size), np.float32)
 
-    names = list(runs)
-    times: dict[str, list[float]] = {name: [] for name in names}
-    for name in names:
-        seconds(runs[name], images)
-    for i in track(range(args.rounds), "rounds", transient=True):
-        for name in names[i % len(names) :] + names[: i % len(names)]:
-            times[name].append(seconds(runs[name], images))
+    contestants = {name: partial(run.run, None, {"input": images}) for name, run in runs.items()}
+    times = times_in_turn(contestants, args.rounds)
 
     print(
         f"{args.model} {size}x{size}, batch {args.batch}, W{args.bits}A{args.bits}, {processor()}, "
         f"{args.threads} threads, ONNX Runtime {onnxruntime.__version__}, {args.rounds} rounds"
     )
     print(f"{'':<8}{'median':<12}float / it (quartiles)")
-    for name in names:
-        ratios = [a / b for a, b in zip(times["float"], times[name])]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        milliseconds = f"{statistics.median(times[name]) * 1e3:.3f} ms"
-        print(f"{name:<8}{milliseconds:<12}{middle:.2f} ({low:.2f} to {high:.2f})")
+    for name, seconds in times.items():
+        print(f"{name:<8}{milliseconds(seconds, 3):<12}{ratio(times['float'], seconds)}")
 
 
 if __name__ == "__main__":

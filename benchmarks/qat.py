@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import statistics
-import time
 from collections.abc import Callable
 
 import torch
 from qat_peers import brevitas, naive, torch_kernels
-from rich.progress import track
+from rounds import milliseconds, ratio, times_in_turn
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
@@ -40,18 +38,6 @@ def step(net: nn.Module, images: Tensor, labels: Tensor) -> Step:
         optimizer.zero_grad()
 
     return run
-
-
-def seconds(run: Step, device: str) -> float:
-    """Time of the second of two steps, as in training: a step follows one of its own kind."""
-    run()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    run()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def networks(bits: int, images: Tensor) -> dict[str, nn.Module]:
@@ -84,12 +70,7 @@ def main() -> None:
     labels = torch.randint(1000, (args.batch,), device=device)
     steps = {n: step(net, images, labels) for n, net in networks(args.bits, images).items()}
 
-    names, times = list(steps), {name: [] for name in steps}
-    for name in names:
-        seconds(steps[name], device)
-    for i in track(range(args.rounds), "rounds", transient=True):
-        for name in names[i % len(names) :] + names[: i % len(names)]:
-            times[name].append(seconds(steps[name], device))
+    times = times_in_turn(steps, args.rounds)
 
     kind = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} cores"
     print(
@@ -97,11 +78,8 @@ def main() -> None:
         f"SGD, {args.rounds} rounds"
     )
     print(f"{'':<20}{'median':<12}it / float (quartiles)")
-    for name in names:
-        ratios = [b / a for a, b in zip(times["float"], times[name])]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        milliseconds = f"{statistics.median(times[name]) * 1e3:.1f} ms"
-        print(f"{name:<20}{milliseconds:<12}{middle:.2f} ({low:.2f} to {high:.2f})")
+    for name, seconds in times.items():
+        print(f"{name:<20}{milliseconds(seconds):<12}{ratio(seconds, times['float'])}")
 
 
 if __name__ == "__main__":

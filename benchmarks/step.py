@@ -11,8 +11,6 @@ given over plain training's, in copies of the parameters.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import pytorch_optimizer
@@ -20,7 +18,7 @@ import torch
 from models import IMAGE, build
 from peak_memory import peak_memory
 from published import PublishedBSAM
-from rich.progress import track
+from rounds import milliseconds, ratio, times_in_turn
 from torch import Tensor, nn
 
 from bsam_suite.engine import RULES
@@ -89,18 +87,6 @@ def count_passes(model: nn.Module, step: Step) -> int:
     return len(calls)
 
 
-def seconds(step: Step, device: str) -> float:
-    """Time of the second of two steps, as in training: a step follows one of its own kind."""
-    step()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    step()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", choices=IMAGE, default="resnet18")
@@ -116,14 +102,7 @@ def main() -> None:
     steps = contestants(model, loss, args.rules)
     passes = {name: count_passes(model, step) for name, step in steps.items()}
     limits = {n: passes_and_step(model, loss, n) for n in sorted(set(passes.values()))}
-    everything = [*limits.values(), *steps.values()]
-    for step in everything:
-        step()
-
-    times: dict[Step, list[float]] = {step: [] for step in everything}
-    for i in track(range(args.rounds), "rounds", transient=True):
-        for step in everything[i % len(everything) :] + everything[: i % len(everything)]:
-            times[step].append(seconds(step, device))
+    times = times_in_turn(limits | steps, args.rounds)
     # Of first steps, in which all that a contestant keeps from step to step comes into being.
     plain = peak_memory(passes_and_step(model, loss, 1), device)
     fresh = contestants(model, loss, args.rules)
@@ -132,15 +111,13 @@ def main() -> None:
     height, width = IMAGE[args.model]
     kind = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} cores"
     print(f"{args.model} {height}x{width}, batch {args.batch}, {kind}, SGD, {args.rounds} rounds")
-    for n, limit in limits.items():
-        print(f"limit of {n} passes: {statistics.median(times[limit]) * 1e3:.1f} ms")
+    for n in limits:
+        print(f"limit of {n} passes: {milliseconds(times[n])}")
     print(f"{'':<26}{'time / limit (quartiles)':<30}extra memory")
-    for name, step in steps.items():
-        ratios = [a / b for a, b in zip(times[step], times[limits[passes[name]]])]
-        low, middle, high = statistics.quantiles(ratios, n=4)
+    for name in steps:
         extra = (peak_memory(fresh[name], device) - plain) / copy
-        time_over = f"{middle:.3f} ({low:.3f} to {high:.3f})"
-        print(f"{name:<26}{time_over:<30}{extra:.2f} copies")
+        over = ratio(times[name], times[passes[name]], digits=3)
+        print(f"{name:<26}{over:<30}{extra:.2f} copies")
 
 
 if __name__ == "__main__":

@@ -48,4 +48,14 @@ optim_wrapper = plain | dict(
     },
 )
 
-del STEP_SIZES, Path, built_in, epochs, last, made, paramwise, plain, rule  # no options of the command line
+del (
+    STEP_SIZES,
+    Path,
+    built_in,
+    epochs,
+    last,
+    made,
+    paramwise,
+    plain,
+    rule,
+)  # no options of the command line
