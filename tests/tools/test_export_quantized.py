@@ -1,5 +1,6 @@
 """Export of a trained low-bit network, run as a user runs it, on the digits."""
 
+import json
 import re
 
 import onnx
@@ -15,6 +16,14 @@ def test_files_of_a_trained_network(tool, tmp_path, monkeypatch):
     options = ["model.checkpoint=float/epoch_2.pth", "train_cfg.max_epochs=1"]
     done = tool("train", CONFIG, "--work-dir", "run", options=options)
     assert done.returncode == 0, done.stderr[-2000:]
+    args = "run/epoch_1.pth", "--bits", 4, "--out", "bits"
+    done = tool("eval_quantized", CONFIG, *args, options=options[:1])
+    assert done.returncode == 0, done.stderr[-2000:]
+    rows = json.loads((tmp_path / "bits/quantized.json").read_text())["rows"]
+    found = [(row["method"], row["weight_bits"]) for row in rows]
+    assert found == [("float", 32), ("PTQ", 4), ("QAT", 4)]
+    trained = json.loads((tmp_path / "run/metrics.json").read_text())["metrics"]
+    assert rows[-1]["metrics"]["accuracy"] == trained["accuracy"]
     (tmp_path / "float/epoch_2.pth").unlink()  # an export does without
 
     def export(*args):

@@ -51,15 +51,17 @@ def load_sources(request: Request) -> Sources:
         raise InputError(f"{request.config} sets no {', '.join(missing)}: add what is missing")
     given = read_checkpoint(request.checkpoint)
     conversion = dict(skip=request.skip, first_last_bits=8)
+    path = cfg.model.get("checkpoint")
+    cfg.load_from = request.checkpoint  # so that the preflight asks for no other weights
+    preflight(cfg)
     if cfg.model.get("type") != "Quantized":
-        preflight(cfg)
         return Sources(cfg, request.checkpoint, given, None, None, None, conversion, [])
     model = cfg.model
     own = model.get("quantization", {})
     # So that rows with and without training differ by nothing but that.
     conversion |= {k: own[k] for k in ("first_last_bits", "last", "fold_batch_norm") if k in own}
     conversion["skip"] = [*own.get("skip", []), *request.skip]
-    path, weights, notes = model.get("checkpoint"), None, []
+    weights, notes = None, []
     try:
         if path is None:
             raise InputError("model.checkpoint is not set")
@@ -67,5 +69,4 @@ def load_sources(request: Request) -> Sources:
     except InputError as error:
         notes.append(f"no rows without training: {request.config} names no float model: {error}")
     cfg.model = model.model
-    preflight(cfg)
     return Sources(cfg, path, weights, model, request.checkpoint, given, conversion, notes)
