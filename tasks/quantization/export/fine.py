@@ -8,10 +8,11 @@ from tasks.quantization.export.graph import Graph
 
 
 def fine_biases(model) -> int:
-    """Store biases behind int4 weights and in transposed convolutions as fine int32.
+    """Store biases behind int4 weights, of transposed convolutions and before a Clip as fine int32.
 
     ONNX Runtime 1.32 rounds a float bias there to steps of input scale * weight scale, for integer
-    kernels that it does not have. Steps of 2 ** -30 of each bias leave it what it was.
+    kernels that it does not have. Steps of 2 ** -30 of each bias leave it what it was. A Clip is
+    what a ReLU6 becomes.
 
     Args:
         model: ``onnx.ModelProto``, changed in place.
@@ -29,7 +30,9 @@ def fine_biases(model) -> int:
             continue
         if weight.input[0] not in graph.initializer or layer.input[2] not in graph.initializer:
             continue
-        if layer.op_type != "ConvTranspose" and graph.array(weight.input[0]).dtype == np.int8:
+        clipped = any(user.op_type == "Clip" for user in graph.users(layer.output[0]))
+        is_int8 = graph.array(weight.input[0]).dtype == np.int8
+        if is_int8 and not clipped and layer.op_type != "ConvTranspose":
             continue
         bias = graph.array(layer.input[2]).astype(np.float64)
         step = np.where(bias == 0, 1, np.abs(bias)) / 2**30

@@ -142,6 +142,21 @@ def test_resnet(tmp_path, bits):
         assert (found - wanted).norm() < 0.1 * wanted.norm(), form
 
 
+@pytest.mark.parametrize("bits", [8, 4, 2])
+@pytest.mark.parametrize("scale", [0.5, 20.0])
+def test_relu6(tmp_path, bits, scale):
+    """Whether all values stay below 6 or not, biases do not move the convolution's output."""
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU6(), nn.Conv2d(8, 4, 3, groups=4), nn.ReLU6(), nn.Flatten()
+    )
+    net.append(nn.Linear(4 * 16, 5))
+    net[0].weight.data *= scale
+    x = torch.randn(300, 3, 8, 8)
+    net = converted(net, *lsq(bits), x)
+    for form in ("exact", "int4"):
+        check_close(net, save_onnx(net, x[:2], tmp_path / f"{form}.onnx", form), x)
+
+
 def test_outputs_that_are_rounded(tmp_path):
     """As PyTorch's own fake quantization of these outputs; the last layer's stays as it is."""
 
