@@ -19,8 +19,29 @@ custom_hooks = [
 ]
 
 
-def without_mmdet(pipeline: list[dict]) -> list[dict]:
-    """RTMPose's ``pipeline`` by parts that are here, not MMDetection's and Albumentations'."""
+def rtmpose(base: dict) -> tuple[dict, list, list, dict, list]:
+    """RTMPose's fields by parts that are here, not MMDetection's and Albumentations'.
+
+    Args:
+        base: one of MMPose's configs of it.
+
+    Returns:
+        ``model``, ``train_pipeline``, ``train_pipeline_stage2``, ``train_dataloader`` and
+        ``custom_hooks``.
+    """
+    first, last = map(_without_mmdet, (base.train_pipeline, base.train_pipeline_stage2))
+    change = dict(type="LastEpochsPipelineHook", epochs=base.stage2_num_epochs, pipeline=last)
+    averaged_weights = base.custom_hooks[0]
+    return (
+        dict(backbone=dict(_scope_="mmpose")),
+        first,
+        last,
+        dict(dataset=dict(pipeline=first)),
+        [averaged_weights, change, *custom_hooks],
+    )
+
+
+def _without_mmdet(pipeline: list[dict]) -> list[dict]:
     return [_replacement(step) for step in pipeline]
 
 

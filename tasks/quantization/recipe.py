@@ -18,15 +18,36 @@ def lsq(bits: int) -> dict:
 
 
 #: Step sizes are learned without weight decay, and sharpness-aware rules leave them in place.
-STEP_SIZES = dict(custom_keys={"_quantizer.": dict(decay_mult=0.0, rho=0.0, rho_min=0.0)})
+STEP_SIZES = dict(custom_keys={"_quantizer": dict(decay_mult=0.0, rho=0.0, rho_min=0.0)})
 
 
-def float_checkpoint(embedded: str) -> str | None:
-    """Weights to start from: ``embedded``, made when they are missing; none for one's own data.
+def low_bit_classifier(
+    base: dict, config: str, embedded: str
+) -> tuple[dict, list, dict, list, dict, list, dict]:
+    """The fields of a config that quantizes a classifier by LSQ from a float model.
 
-    One's own are given by ``--cfg-options model.checkpoint=FILE``.
+    Args:
+        base: the float model's config.
+        config: its path in the suite.
+        embedded: its weights, made when they are missing; for one's own images they are given by
+            ``--cfg-options model.checkpoint=FILE``.
+
+    Returns:
+        ``custom_imports``, ``preflight``, ``model``, ``custom_hooks``, ``train_cfg``,
+        ``param_scheduler`` and ``optim_wrapper``.
     """
-    return embedded if cfg_option("data_root") is None else None
+    checkpoint = embedded if cfg_option("data_root") is None else None
+    epochs, lr = _schedule(base)
+    epochs = cfg_option("train_cfg.max_epochs", epochs)
+    return (
+        dict(imports=["tasks.classification.parts", "tasks.quantization.parts"]),
+        [*base.preflight, dict(type="prepare_float", config=config)],
+        dict(_delete_=True, type="Quantized", model=base.model, checkpoint=checkpoint),
+        [*base.custom_hooks, dict(type="CalibrationHook")],
+        dict(max_epochs=epochs),
+        [dict(type="CosineAnnealingLR", end=epochs, convert_to_iter_based=True)],
+        dict(optimizer=dict(lr=lr), paramwise_cfg=STEP_SIZES),
+    )
 
 
 def float_config(default: str) -> str:
@@ -44,7 +65,7 @@ def float_config(default: str) -> str:
     return str(file)
 
 
-def schedule(trained: dict) -> tuple[int, float]:
+def _schedule(trained: dict) -> tuple[int, float]:
     """How many epochs, and from which learning rate.
 
     As S. Esser et al., "Learned Step Size Quantization", arXiv 1902.08153, on images of ImageNet's

@@ -79,9 +79,19 @@ def test_the_rule_is_the_quantized_configs_own(tmp_path):
     assert "LSQ" in cfg.pretty_text  # which a run writes to its folder
     wrapper = cfg.optim_wrapper
     assert wrapper.clip_grad == dict(max_norm=1.0) and wrapper.type == "BSAMOptimWrapper"
-    assert set(wrapper.paramwise_cfg.custom_keys) == {"head", "_quantizer."}
+    assert set(wrapper.paramwise_cfg.custom_keys) == {"head", "_quantizer"}
     with pytest.raises(InputError, match="float_config=.*none.py does not exist"):
         load("pose_w8a8_sam", float_config="none.py")
+
+
+@pytest.mark.parametrize("name", ["resnet18_w4a4_sgd", "mobilenetv2_w4a4_sgd"])
+def test_fewer_epochs_start_from_the_same_float_model(name):
+    short = load(name, **{"train_cfg.max_epochs": 3})
+    assert short.param_scheduler[0].end == short.train_cfg.max_epochs == 3
+    trained = load_config(str(module.ROOT / short.preflight[-1].config))
+    assert short.model.checkpoint == (
+        f"work_dirs/float/{name.split('_')[0]}_digits/epoch_{trained.train_cfg.max_epochs}.pth"
+    )
 
 
 def test_step_sizes_are_in_groups_that_stay_in_place():
