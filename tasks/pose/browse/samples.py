@@ -78,7 +78,13 @@ def _samples(dataset, number: int, path: str) -> Iterator[Sample]:
     steps = dataset.pipeline.transforms
     encoder = next((step.encoder for step in steps if hasattr(step, "encoder")), None)
     for index in np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int):
-        results = dataset[int(index)]
+        try:
+            results = dataset[int(index)]
+        except Exception as error:  # what the steps of a pipeline raise for damaged images
+            raise InputError(
+                f"sample {index} of {path} cannot be made ({error}): python tools/"
+                f"check_dataset.py {dataset.data_root} tells what is wrong"
+            ) from error
         points = np.asarray(results.get("transformed_keypoints", ()))
         if points.shape[:2] != (1, len(KEYPOINTS)):
             raise InputError(

@@ -126,7 +126,9 @@ def _size(value) -> bool:
 
 
 def _list(value) -> bool:
-    return isinstance(value, list) and set(map(type, value)) <= _NUMBERS
+    if not isinstance(value, list) or not set(map(type, value)) <= _NUMBERS:
+        return False
+    return not any(type(number) is int and abs(number) > 2**53 for number in value)
 
 
 def _box(value) -> bool:

@@ -161,3 +161,9 @@ def test_what_cannot_be_drawn_is_refused(marked, tmp_path):
     file.write_text(json.dumps(content))
     with pytest.raises(InputError, match="tools/check_dataset.py .*marked tells"):
         load(CONFIG, marked)
+
+
+def test_a_damaged_image_is_named(marked):
+    (marked / "train2017/3.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match="sample 2 of .*check_dataset.py .*marked tells"):
+        load(CONFIG, marked)

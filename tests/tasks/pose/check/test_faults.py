@@ -124,6 +124,12 @@ def text_for_a_number(s):
 
 
 @plants("broken_entry")
+def number_beyond_floats(s):
+    s.content["train2017"]["annotations"][1]["keypoints"][3] = 10**400
+    return dict(annotation=1010)
+
+
+@plants("broken_entry")
 def image_without_size(s):
     s.content["train2017"]["images"].append(dict(id=7, file_name="7.jpg", height=120))
     return dict(says="images[3]: it lacks 'width'")
