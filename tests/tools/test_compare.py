@@ -81,13 +81,6 @@ def test_killed_and_started_again(tmp_path):
     assert again["metrics"] == compared["metrics"]
 
 
-def test_unusable_values(tmp_path):
-    found = compare(tmp_path, "--rules", "sgd", "--jobs", "0")
-    assert found.returncode == 1
-    assert found.stderr.endswith("error: --jobs 0: give a number from 1\n")
-    assert "Traceback" not in found.stderr and not (tmp_path / "out").exists()
-
-
 def test_a_run_that_fails(tmp_path):
     failing = [*SMALL, "model.net.width=-1"]
     found = compare(tmp_path, "--rules", "sgd", "--seeds", "1", options=failing)

@@ -1,8 +1,11 @@
 """Which runs there are, and what their configs say."""
 
+from argparse import Namespace
+
 import pytest
 from mmengine.config import Config
 
+from bsam_suite.compare.command import compare
 from bsam_suite.compare.plan import plan, stretch
 from bsam_suite.errors import InputError
 
@@ -71,3 +74,9 @@ def test_stretch():
     assert steps.milestones == [12, 24]
     with pytest.raises(InputError, match="train_cfg.max_epochs is not set"):
         stretch(Config(dict(train_cfg=dict(max_iters=10))), 1)
+
+
+def test_the_number_of_jobs_is_checked_first(tmp_path):
+    with pytest.raises(InputError, match="--jobs 0: give a number from 1"):
+        compare(Namespace(jobs=0, out=tmp_path / "out"), "")
+    assert not (tmp_path / "out").exists()
