@@ -1,10 +1,12 @@
 """Latency of ONNX Runtime with a quantized network against the float one, on the CPU.
 
     python benchmarks/onnx_latency.py --model resnet18
+    python benchmarks/onnx_latency.py float.onnx int8.onnx
 
-Weights are random: they are not what latency depends on. In each round all files run twice in turn,
-in one process, and the second run is timed; printed are the median and the quartiles of the rounds'
-ratios. A session's threads stop waiting for work when its run ends, so as not to slow the next one.
+Without files, weights are random: they are not what latency depends on. In each round all run twice
+in turn, in one process, and the second run is timed; printed are the median and the quartiles of
+the rounds' ratios. A session's threads stop waiting for work when its run ends, so as not to slow
+the next one.
 """
 
 from __future__ import annotations
@@ -72,28 +74,35 @@ def processor() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", type=Path, help="exported files, the float one first")
     parser.add_argument("--model", choices=NETS, default="resnet18")
     parser.add_argument("--bits", type=int, default=8)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=100)
     args = parser.parse_args()
-    build, size = NETS[args.model]
     with tempfile.TemporaryDirectory() as folder:
-        made = files(build, size, args.bits, Path(folder))
+        made = {file.name: file for file in args.files}
+        made = made or files(*NETS[args.model], args.bits, Path(folder))
         runs = {name: session(file, args.threads) for name, file in made.items()}
-    images = np.random.default_rng(0).standard_normal((args.batch, 3, size, size), np.float32)
+    shape = next(iter(runs.values())).get_inputs()[0].shape[1:]
+    images = np.random.default_rng(0).standard_normal((args.batch, *shape), np.float32)
 
-    contestants = {name: partial(run.run, None, {"input": images}) for name, run in runs.items()}
+    contestants = {
+        name: partial(run.run, None, {run.get_inputs()[0].name: images})
+        for name, run in runs.items()
+    }
     times = times_in_turn(contestants, args.rounds)
 
+    what = "" if args.files else f"{args.model} W{args.bits}A{args.bits}, "
     print(
-        f"{args.model} {size}x{size}, batch {args.batch}, W{args.bits}A{args.bits}, {processor()}, "
-        f"{args.threads} threads, ONNX Runtime {onnxruntime.__version__}, {args.rounds} rounds"
+        f"{what}{'x'.join(map(str, shape))}, batch {args.batch}, {processor()}, {args.threads} "
+        f"threads, ONNX Runtime {onnxruntime.__version__}, {args.rounds} rounds"
     )
-    print(f"{'':<8}{'median':<12}float / it (quartiles)")
+    width, first = max(map(len, times)) + 2, next(iter(times))
+    print(f"{'':<{width}}{'median':<12}{first} / it (quartiles)")
     for name, seconds in times.items():
-        print(f"{name:<8}{milliseconds(seconds, 3):<12}{ratio(times['float'], seconds)}")
+        print(f"{name:<{width}}{milliseconds(seconds, 3):<12}{ratio(times[first], seconds)}")
 
 
 if __name__ == "__main__":
