@@ -24,7 +24,7 @@ setup: $(VENV)/.complete
 $(VENV)/.complete: pyproject.toml
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	command -v uv >/dev/null || test -x $(VENV)/bin/uv || $(RUN) -m pip install --quiet uv
-	PATH="$$PATH:$(abspath $(VENV)/bin)" uv sync --all-extras --group dev --inexact
+	PATH="$$PATH:$(abspath $(VENV)/bin)" uv sync --all-extras --group dev --inexact --compile-bytecode
 	touch $@
 
 clean:
