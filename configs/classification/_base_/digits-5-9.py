@@ -22,7 +22,12 @@ train_dataloader = dict(
         dataset=dict(
             type="FewLabels",
             per_class=5,
-            dataset=dict(type="Digits", split="train", digits=digits),
+            dataset=dict(
+                type="Digits",
+                split="train",
+                digits=digits,
+                size=_base_.image_size,  # noqa: F821
+            ),
         ),
     ),
 )

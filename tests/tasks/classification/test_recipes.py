@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.registry import MODELS, PARAM_SCHEDULERS
+from mmengine.registry import DATASETS, MODELS, PARAM_SCHEDULERS
 from PIL import Image
 
 from bsam_suite.engine.check_optim import check_optim_wrapper
@@ -161,3 +161,10 @@ def test_weights_to_start_from_are_asked_for(root, tmp_path, monkeypatch):
         f"work_dirs/pretrain_digits-0-4/epoch_{pretrain.train_cfg.max_epochs}.pth"
     )
     assert pretrain.train_dataloader.dataset.dataset.digits == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", ["resnet18_bsam", "transfer_bsam", "pretrain_digits-0-4"])
+def test_one_option_sets_the_size_of_all_digits(name):
+    cfg = load(name, image_size=8)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        assert DATASETS.build(loader.dataset).images.shape[1:3] == (8, 8)
