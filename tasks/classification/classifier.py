@@ -52,8 +52,17 @@ class ImageClassifier(BaseModel):
         self.num_classes = num_classes
         self.label_smoothing = label_smoothing
         self.transfer_from = transfer_from
-        if compile:
-            self.net.compile(**(compile if isinstance(compile, dict) else {}))
+        self.compile_net = compile
+        self._compile()
+
+    def __setstate__(self, state: dict) -> None:
+        """Copies, such as a quantized one or one of averaged weights, are compiled as well."""
+        super().__setstate__(state)
+        self._compile()
+
+    def _compile(self) -> None:
+        if self.compile_net:
+            self.net.compile(**(self.compile_net if isinstance(self.compile_net, dict) else {}))
 
     def init_weights(self) -> None:
         """Load ``transfer_from``. The networks' constructors have drawn all other weights."""
