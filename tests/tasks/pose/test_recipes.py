@@ -13,6 +13,7 @@ from bsam_suite.errors import InputError
 
 CONFIGS = Path(__file__).parents[3] / "configs/pose"
 PLAIN = sorted(path.name for path in CONFIGS.glob("*_adam*_*.py"))
+SMALL = ["hrnet-tiny_bsam_coco-128x96.py", "simcc-tiny_bsam_coco-128x96.py"]
 
 
 def load(name, options=None):
@@ -62,7 +63,7 @@ def test_recipes_on_coco_share_checks_boxes_and_hooks(name):
     assert "mmdet" not in content and "Albumentation" not in content
 
 
-@pytest.mark.parametrize("name", [name for name in PLAIN if "_coco-" in name])
+@pytest.mark.parametrize("name", [name for name in PLAIN + SMALL if "_coco-" in name])
 def test_recipes_on_coco_load_quickly(name):
     loader = load(name).train_dataloader
     assert loader.num_workers == 16 and loader.persistent_workers
