@@ -14,7 +14,9 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 def times_in_turn(
-    contestants: Mapping[Name, Callable[[], object]], rounds: int
+    contestants: Mapping[Name, Callable[[], object]],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[Name, list[float]]:
     """Seconds of each contestant in each round; another one begins in each.
 
@@ -26,17 +28,17 @@ def times_in_turn(
         contestants[name]()
     for i in track(range(rounds), "rounds", transient=True):
         for name in names[i % len(names) :] + names[: i % len(names)]:
-            times[name].append(_seconds(contestants[name]))
+            times[name].append(_seconds(contestants[name], clock))
     return times
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def _seconds(run: Callable[[], object], clock: Callable[[], float]) -> float:
     run()
     _wait()
-    start = time.perf_counter()
+    start = clock()
     run()
     _wait()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def _wait() -> None:

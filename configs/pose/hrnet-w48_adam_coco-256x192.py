@@ -6,6 +6,9 @@ from tasks.pose.recipe import (  # noqa: F401
     custom_hooks,
     custom_imports,
     preflight,
+    quick,
     test_dataloader,
     val_dataloader,
 )
+
+train_pipeline, train_dataloader = quick(_base_)

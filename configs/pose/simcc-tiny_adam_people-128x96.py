@@ -32,8 +32,13 @@ model = dict(
 train_pipeline = [
     dict(type="LoadImage"),
     dict(type="GetBBoxCenterScale", padding=1.1),
-    dict(type="RandomFlip", direction="horizontal"),
-    dict(type="RandomBBoxTransform", shift_factor=0.03, rotate_factor=8, scale_factor=(0.93, 1.07)),
+    dict(type="QuickRandomFlip", direction="horizontal"),
+    dict(
+        type="QuickRandomBBoxTransform",
+        shift_factor=0.03,
+        rotate_factor=8,
+        scale_factor=(0.93, 1.07),
+    ),
     dict(type="TopdownAffine", input_size=simcc["input_size"]),
     dict(type="GenerateTarget", encoder=simcc),
     dict(type="PackPoseInputs"),

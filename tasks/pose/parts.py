@@ -5,4 +5,13 @@ from bsam_suite.compat import import_mmpose
 
 import_mmpose()
 
-from tasks.pose import augment, backbones, codecs, heads, hooks, preflight  # noqa: E402, F401
+from tasks.pose import (  # noqa: E402, F401
+    augment,
+    backbones,
+    batches,
+    codecs,
+    heads,
+    hooks,
+    preflight,
+    quick,
+)

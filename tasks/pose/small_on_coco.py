@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from tasks.pose.recipe import in_workers
+
 data_root = "data/coco"
 preflight = [dict(type="check_coco")]
-train_dataloader = dict(dataset=dict(data_root=data_root), drop_last=False)
+train_dataloader = dict(
+    **in_workers, persistent_workers=True, dataset=dict(data_root=data_root), drop_last=False
+)
 val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=f"{data_root}/annotations/person_keypoints_val2017.json")

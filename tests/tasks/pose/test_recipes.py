@@ -13,6 +13,7 @@ from bsam_suite.errors import InputError
 
 CONFIGS = Path(__file__).parents[3] / "configs/pose"
 PLAIN = sorted(path.name for path in CONFIGS.glob("*_adam*_*.py"))
+SMALL = ["hrnet-tiny_bsam_coco-128x96.py", "simcc-tiny_bsam_coco-128x96.py"]
 
 
 def load(name, options=None):
@@ -62,12 +63,23 @@ def test_recipes_on_coco_share_checks_boxes_and_hooks(name):
     assert "mmdet" not in content and "Albumentation" not in content
 
 
+@pytest.mark.parametrize("name", [name for name in PLAIN + SMALL if "_coco-" in name])
+def test_recipes_on_coco_load_quickly(name):
+    loader = load(name).train_dataloader
+    assert loader.num_workers == 16 and loader.persistent_workers
+    assert loader.collate_fn.type == "person_batch"
+    quick = [s.type for s in loader.dataset.pipeline if s.type.startswith("Quick")]
+    assert quick == ["QuickRandomFlip", "QuickRandomBBoxTransform"]
+    assert loader.dataset.pipeline == load(name).train_pipeline
+
+
 def test_rtmpose_keeps_its_augmentation():
     cfg = load("rtmpose-s_bsam_coco-256x192.py")
     (last,) = (hook for hook in cfg.custom_hooks if hook.type == "LastEpochsPipelineHook")
     assert last.epochs == 30 and "EMAHook" in [hook.type for hook in cfg.custom_hooks]
     for steps, erase in ((cfg.train_dataloader.dataset.pipeline, 1.0), (last.pipeline, 0.5)):
         types = [step.type for step in steps]
+        assert (types[2], types[4]) == ("QuickRandomFlip", "QuickRandomBBoxTransform")
         assert types[5:8] == ["TopdownAffine", "YOLOXHSVRandomAug", "BlurAndErase"]
         assert steps[7] == dict(type="BlurAndErase", blur=0.1, median=0.1, erase=erase)
 

@@ -1,0 +1,62 @@
+"""How many persons a second a pose recipe's loader makes and hands over."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+
+import torch
+from mmengine.runner import Runner, set_random_seed
+from torch.utils.data import Dataset
+
+PARTS = {"LoadImage": "decode", "TopdownAffine": "affine", "GenerateTarget": "encode"}
+"""Steps of a pipeline that have a column of their own."""
+
+
+def making(dataset: Dataset, persons: int, rounds: int) -> list[dict[str, float]]:
+    """Seconds of this process for one person in each round, by part of the pipeline.
+
+    It is processor time, so that other programs count little: a worker with a core of its own
+    takes as long. Persons are taken in a random order, as in training, the same in every call.
+    """
+    set_random_seed(0)
+    _make(dataset, persons)
+    return [_make(dataset, persons) for _ in range(rounds)]
+
+
+def _make(dataset: Dataset, persons: int) -> dict[str, float]:
+    seconds = dict.fromkeys([*PARTS.values(), "others"], 0.0)
+    for index in torch.randint(len(dataset), (persons,)).tolist():
+        start = time.process_time()
+        results = {**dataset.get_data_info(index), "dataset": dataset}
+        seconds["others"] += time.process_time() - start
+        for step in dataset.pipeline.transforms:
+            start = time.process_time()
+            results = step(results)
+            part = PARTS.get(type(step).__name__, "others")
+            seconds[part] += time.process_time() - start
+    return {part: total / persons for part, total in seconds.items()}
+
+
+def receiving(train_dataloader: dict, batches: int) -> list[float]:
+    """Seconds of this process for one person in each batch that it receives from a worker.
+
+    All that the training process does for it, however many workers there are.
+    """
+    endless = dict(type="InfiniteSampler", shuffle=True)
+    one = dict(num_workers=1, persistent_workers=True, sampler=endless)
+    batch_size = train_dataloader["batch_size"]
+    loader = iter(Runner.build_dataloader({**train_dataloader, **one}))
+    next(loader)
+    times = []
+    for _ in range(batches):
+        start = time.process_time()
+        next(loader)
+        times.append((time.process_time() - start) / batch_size)
+    return times
+
+
+def first_batch(train_dataloader: dict, size: int) -> dict:
+    """A batch of ``size`` persons, made in this process."""
+    here = dict(num_workers=0, persistent_workers=False, batch_size=size)
+    return next(islice(Runner.build_dataloader({**train_dataloader, **here}), 1))
