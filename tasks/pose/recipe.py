@@ -6,6 +6,8 @@ name the same field.
 
 from __future__ import annotations
 
+import os
+
 custom_imports = dict(imports=["tasks.pose.parts"])
 preflight = [dict(type="check_coco"), dict(type="pretrained_backbone")]
 
@@ -18,8 +20,14 @@ custom_hooks = [
     dict(type="CurvesHook", metric="coco/AP"),
 ]
 
-#: A fixed number of workers, because the persons that a seed draws depend on it.
-in_workers = dict(num_workers=16, collate_fn=dict(type="person_batch"))
+
+def workers() -> int:
+    """Loader processes for each training process: a core each, from 2 to 16."""
+    cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    return min(max(cores, 2), 16)
+
+
+in_workers = dict(num_workers=workers(), collate_fn=dict(type="person_batch"))
 
 QUICK = {"RandomFlip": "QuickRandomFlip", "RandomBBoxTransform": "QuickRandomBBoxTransform"}
 

@@ -10,6 +10,7 @@ from mmengine.runner import CheckpointLoader, Runner
 
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
+from tasks.pose.recipe import workers
 
 CONFIGS = Path(__file__).parents[3] / "configs/pose"
 PLAIN = sorted(path.name for path in CONFIGS.glob("*_adam*_*.py"))
@@ -66,11 +67,20 @@ def test_recipes_on_coco_share_checks_boxes_and_hooks(name):
 @pytest.mark.parametrize("name", [name for name in PLAIN + SMALL if "_coco-" in name])
 def test_recipes_on_coco_load_quickly(name):
     loader = load(name).train_dataloader
-    assert loader.num_workers == 16 and loader.persistent_workers
+    assert loader.num_workers == workers() and loader.persistent_workers
     assert loader.collate_fn.type == "person_batch"
     quick = [s.type for s in loader.dataset.pipeline if s.type.startswith("Quick")]
     assert quick == ["QuickRandomFlip", "QuickRandomBBoxTransform"]
     assert loader.dataset.pipeline == load(name).train_pipeline
+
+
+@pytest.mark.parametrize(
+    "cores, processes, wanted", [(64, "1", 16), (64, "8", 8), (2, "1", 2), (2, "2", 2)]
+)
+def test_workers_have_a_core_each(monkeypatch, cores, processes, wanted):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
+    assert workers() == wanted
 
 
 def test_rtmpose_keeps_its_augmentation():
