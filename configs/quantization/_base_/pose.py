@@ -12,7 +12,7 @@ _base_ = __import__("tasks.quantization.recipe", fromlist=["recipe"]).float_conf
 from pathlib import Path
 
 from bsam_suite.engine.config import cfg_option
-from tasks.quantization.recipe import STEP_SIZES
+from tasks.quantization.recipe import STEP_SIZES, last_layers
 from tasks.quantization.recipe import float_config as chosen
 
 float_config = chosen("configs/pose/hrnet_adam.py")
@@ -23,12 +23,11 @@ preflight = [
 ]
 built_in = any(p["type"] == "prepare_people" for p in _base_.preflight)  # noqa: F821
 made = f"work_dirs/float/{Path(float_config).stem}/epoch_{_base_.train_cfg.max_epochs}.pth"  # noqa: F821
-last = dict(SimCCHead=["head.mlp_head_*"], RTMCCHead=["head.cls_*"])  # one for x, one for y
 model = dict(
     _delete_=True,
     type="Quantized",
     model=_base_.model,  # noqa: F821
-    quantization=dict(last=last.get(_base_.model.head.type, [])),  # noqa: F821
+    quantization=dict(last=last_layers(_base_.model)),  # noqa: F821
     checkpoint=made if built_in else None,
 )
 custom_hooks = [*_base_.custom_hooks, dict(type="CalibrationHook")]  # noqa: F821
@@ -53,7 +52,7 @@ del (
     Path,
     built_in,
     epochs,
-    last,
+    last_layers,
     made,
     paramwise,
     plain,

@@ -3,7 +3,7 @@
 Its QLinearConv takes the place of a Conv, and of a Relu behind it, between DequantizeLinear and
 QuantizeLinear, with the bias as int32 in steps of input scale * weight scale; QGemm that of a Gemm.
 A layer whose output is not rounded stays in float. ONNX Runtime makes a float bias int32 itself,
-with errors of half a step.
+with errors of half a step, where it is not added behind the layer.
 """
 
 from __future__ import annotations

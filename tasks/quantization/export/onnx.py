@@ -12,7 +12,7 @@ from bsam_suite.errors import InputError
 from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.trace import trace
 from bsam_suite.onnx.write import write
-from tasks.quantization.export.fine import fine_biases
+from tasks.quantization.export.biases import add_biases
 from tasks.quantization.export.fold import fold_batch_norms
 from tasks.quantization.export.integers import activation_grid, weight_integers
 from tasks.quantization.export.layers import integer_biases
@@ -38,9 +38,7 @@ def save_onnx(
     of the integers between them where they have less than 8 bits. Weights of any width fit: those
     of 7 bits and less use a part of int8.
 
-    Scales of the weights take in the batch norms behind convolutions. ONNX Runtime computes a
-    layer with integers where its output is rounded to 8 bits, and elsewhere in float; biases of the
-    former are int32, as its kernels have them.
+    Scales of the weights take in the batch norms behind convolutions.
 
     On x86 processors without VNNI, ONNX Runtime's int8 products saturate unless its session option
     ``session.x64quantprecision`` is ``"1"``.
@@ -49,10 +47,11 @@ def save_onnx(
         model: calibrated. It stays as it is; the export is of its evaluation mode.
         inputs: an example, (N, ...) with N from 2; N is free in the file.
         file: a new file.
-        form: "exact" rounds what the model rounds. "fast" rounds to 8 bits what other layers
-            put out, too, such as to a residual addition, over the ranges seen on ``inputs``: then
-            these are computed with integers. "int4" is exact and stores weights that 4 bits hold
-            as int4: the smallest file; ONNX Runtime 1.32 computes with these in float.
+        form: "exact" rounds what the model rounds; ONNX Runtime computes layers with a bias in
+            float, on the rounded values. "fast" is for its integer kernels: it rounds biases to
+            int32, and to 8 bits what layers put out to others than quantized ones, such as to a
+            residual addition, over the ranges seen on ``inputs``. "int4" is exact and stores
+            weights that 4 bits hold as int4: the smallest file.
         config: text of the model's config, kept in the file.
 
     Returns:
@@ -72,10 +71,10 @@ def save_onnx(
     fold_batch_norms(graph)
     if form == "fast":
         round_outputs(graph, inputs.numpy())
+        integer_biases(graph)
     if form == "int4":
         narrow_weights(graph)
-    integer_biases(graph)
-    fine_biases(graph)
+    add_biases(graph)
     return write(graph, file, config)
 
 

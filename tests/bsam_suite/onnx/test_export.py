@@ -11,6 +11,7 @@ from bsam_suite.errors import InputError
 from bsam_suite.onnx import command
 from bsam_suite.onnx.session import Session
 from bsam_suite.onnx.trace import Outputs, trace
+from bsam_suite.onnx.trained import load_trained, validation_inputs
 
 CONFIG = "configs/classification/resnet18_sgd.py"
 
@@ -33,6 +34,10 @@ def test_a_classifier(checkpoint, tmp_path):
     assert text.endswith(" on 360 inputs") and f"{(tmp_path / 'a.onnx').stat().st_size:,}" in text
     session = Session(tmp_path / "a.onnx")
     assert "width=4" in session.config
+    cfg, model = load_trained(CONFIG, checkpoint, OPTIONS)
+    assert not model.training
+    (x,) = validation_inputs(cfg, model, 1)  # pixels have a mean of 0.3
+    assert x.mean().abs() < 0.1 and x.std() == pytest.approx(1, abs=0.1)
     model = MODELS.build(load_config(CONFIG, OPTIONS).model).double().eval()
     model.load_state_dict(torch.load(checkpoint)["state_dict"])
     for n in (1, 5):
@@ -67,8 +72,10 @@ def test_what_is_refused(checkpoint, tmp_path, monkeypatch):
     refused("--batches 0", batches=0)
     refused("a.pth exists|ends in .onnx", out="a.pth")
     refused("does not exist", path=str(tmp_path / "none.pth"))
+    torch.save(dict(state_dict={}), tmp_path / "other.pth")
+    refused("other.pth is of another model", path=str(tmp_path / "other.pth"))
     (tmp_path / "mine.onnx").write_bytes(b"mine")
-    refused("mine.onnx exists", out="mine.onnx")
+    refused("mine.onnx exists", out="mine.onnx", path=str(tmp_path / "none.pth"))  # before work
     with pytest.raises(InputError, match="mine.onnx cannot be read by ONNX Runtime"):
         Session(tmp_path / "mine.onnx")
     monkeypatch.setattr(command, "difference", lambda found, wanted: 2e-4)

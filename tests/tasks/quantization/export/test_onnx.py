@@ -50,12 +50,12 @@ def operators(file, tmp_path):
     return [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
 
 
-def check_close(net, file, x):
-    """Most outputs are the same; a value next to the middle of a step may go either way."""
+def check_close(net, file, x, share=0.99):
+    """Outputs are the same; a value next to the middle of a step may go either way."""
     with torch.no_grad():
         wanted = net(x)
     difference = (Session(file)(x) - wanted).abs() / wanted.abs().max()
-    assert (difference < 1e-5).float().mean() > 0.6
+    assert (difference < 1e-5).float().mean() > share
     assert difference.max() < 0.05
 
 
@@ -64,7 +64,7 @@ def check_close(net, file, x):
 def test_outputs(tmp_path, bits, form):
     net, x = model(*lsq(bits)), torch.randn(1000, 3, 8, 8)
     file = save_onnx(net, x[:2], tmp_path / "a.onnx", form)
-    check_close(net, file, x)
+    check_close(net, file, x, share=0.6 if form == "fast" else 0.99)
 
 
 @pytest.mark.parametrize("activation", ["LSQ", "PACT", "EMAObserver", "DoReFaActivation"])
@@ -133,9 +133,7 @@ def test_resnet(tmp_path, bits):
     calibrate(net.eval(), [x])
     with torch.no_grad():
         wanted = net(x)
-    # 8 of the 20 convolutions are followed by a quantizer, the others lead to additions. ONNX
-    # Runtime 1.32 has no integer kernel for int4.
-    for form, integer in ("exact", 8), ("fast", 20), ("int4", 8 if bits == 8 else 0):
+    for form, integer in ("exact", 0), ("fast", 20), ("int4", 0):
         file = save_onnx(net, x, tmp_path / f"{form}.onnx", form)
         assert operators(file, tmp_path).count("QLinearConv") == integer, form
         found = Session(file)(x)

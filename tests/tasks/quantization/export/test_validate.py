@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from bsam_suite.errors import InputError
+from bsam_suite.onnx.session import Session
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
 from tasks.quantization.export import validate
@@ -60,6 +61,7 @@ def test_the_fast_form_comes_first(tmp_path, monkeypatch):
     text, seen = exported(monkeypatch, file, [1.0, 0.998], batches=2)
     assert text.startswith(f"{file}: fast, {file.stat().st_size:,} bytes; 19980 of 20000 argmaxes")
     assert operators(file).count("QuantizeLinear") == 3
+    assert "batch_size=8" in Session(file).config
     assert [len(batch) for batch in seen] == [8, 8]
 
 
@@ -79,6 +81,17 @@ def test_all_outputs_count(tmp_path, monkeypatch):
     assert "16 of 16 argmaxes" in text
     with pytest.raises(InputError, match="is not exported"):
         exported(monkeypatch, tmp_path / "b.onnx", [1.0, 0.9] * 2, net=Net(pair=True))
+
+
+def test_maps_may_agree_less(tmp_path, monkeypatch):
+    class Maps(Net):
+        def forward(self, *args, **kwargs):
+            return super().forward(*args, **kwargs)[..., None, None]
+
+    text, _ = exported(monkeypatch, tmp_path / "a.onnx", [0.991], net=Maps())
+    assert ": fast, " in text
+    with pytest.raises(InputError, match="is not exported"):
+        exported(monkeypatch, tmp_path / "b.onnx", [0.989] * 2, net=Maps())
 
 
 def test_no_file_that_disagrees(tmp_path, monkeypatch):
