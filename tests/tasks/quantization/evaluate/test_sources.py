@@ -39,3 +39,12 @@ def test_the_ends_of_a_float_network_keep_8_bits(people, tmp_path, config, ends)
         table = layer_bits(quantize(model, **request.quantization(4), **sources.conversion))
     assert {row.name for row in table if row.weight_bits == row.activation_bits == 8} == ends
     assert {row.weight_bits for row in table if row.name not in ends} == {4}
+
+
+def test_no_float_model_is_trained_for_an_evaluation(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tasks.quantization.preflight._train", pytest.fail)
+    torch.save(dict(state_dict={}), tmp_path / "quantized.pth")
+    config = CONFIGS / "quantization/resnet18_w4a4_sgd.py"
+    sources = load_sources(Request(str(config), "quantized.pth"))
+    assert sources.float_weights is None and "no rows without training" in sources.notes[0]
