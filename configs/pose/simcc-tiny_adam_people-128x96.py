@@ -29,23 +29,15 @@ model = dict(
     test_cfg=dict(_delete_=True, flip_test=True),
 )
 
+# Up to the warp as the small HRNet's.
 train_pipeline = [
-    dict(type="LoadImage"),
-    dict(type="GetBBoxCenterScale", padding=1.1),
-    dict(type="QuickRandomFlip", direction="horizontal"),
-    dict(
-        type="QuickRandomBBoxTransform",
-        shift_factor=0.03,
-        rotate_factor=8,
-        scale_factor=(0.93, 1.07),
-    ),
+    *_base_.train_pipeline[:4],  # noqa: F821
     dict(type="TopdownAffine", input_size=simcc["input_size"]),
     dict(type="GenerateTarget", encoder=simcc),
     dict(type="PackPoseInputs"),
 ]
 val_pipeline = [
-    dict(type="LoadImage"),
-    dict(type="GetBBoxCenterScale", padding=1.1),
+    *_base_.val_pipeline[:2],  # noqa: F821
     dict(type="TopdownAffine", input_size=simcc["input_size"]),
     dict(type="PackPoseInputs"),
 ]
