@@ -69,14 +69,3 @@ evaluation has it."""
 
 MEDIUM, LARGE = 32**2, 96**2
 """Least area of a medium and of a large person, in pixels."""
-
-
-def category() -> dict:
-    """Return the ``person`` entry of a COCO file's ``categories``."""
-    return {
-        "supercategory": "person",
-        "id": 1,
-        "name": "person",
-        "keypoints": list(KEYPOINTS),
-        "skeleton": [[a + 1, b + 1] for a, b in SKELETON],
-    }

@@ -8,9 +8,8 @@ from math import isfinite
 from pathlib import Path
 
 from bsam_suite.errors import InputError
+from tasks.pose.category import keypoint_category
 from tasks.pose.coco import KEYPOINTS
-
-LENGTHS = {"keypoints": 3 * len(KEYPOINTS), "bbox": 4}
 
 
 def read_json(path: str | Path):
@@ -41,21 +40,23 @@ def read_annotations(path: str | Path, *fields: str) -> dict:
 
     Args:
         path: the file.
-        fields: what each annotation must have, of ``"keypoints"`` (17 of them), ``"bbox"`` and
-            ``"area"``.
+        fields: what each annotation must have, of ``"keypoints"`` (as many as the category names,
+            COCO's 17 where it does not), ``"bbox"`` and ``"area"``.
 
     Raises:
         InputError: it cannot be read or lacks something.
     """
     content = _read_parts(path, "images", "annotations", "categories")
     images = {image["id"] for image in content["images"]}
+    category = keypoint_category(content["categories"], str(path)) or {}
+    keypoints = len(category.get("keypoints", KEYPOINTS))
     for annotation in content["annotations"] if fields else ():
         where = f"annotation {annotation.get('id')} of {path}"
         for field in fields:
             if field not in annotation:
                 hint = ": use the person_keypoints_* files" if field == "keypoints" else ""
                 raise InputError(f"{where} has no {field!r}{hint}")
-            _check_numbers(annotation, field, where)
+            _check_numbers(annotation, field, where, keypoints)
         _check_image(annotation, images, where)
     return content
 
@@ -68,14 +69,17 @@ def _read_parts(path: str | Path, *parts: str) -> dict:
     return content
 
 
-def read_results(path: str | Path, images: Iterable[int], kind: str) -> list[dict]:
+def read_results(
+    path: str | Path, images: Iterable[int], kind: str, keypoints: int = len(KEYPOINTS)
+) -> list[dict]:
     """COCO's list of results, each a person with ``image_id``, ``category_id`` and ``score``.
 
     Args:
         path: the file.
         images: ids of the images that there are.
-        kind: what else each person must have: ``"keypoints"`` (17 times x, y, score) or ``"bbox"``
+        kind: what else each person must have: ``"keypoints"`` (x, y, score of each) or ``"bbox"``
             (x, y, width, height).
+        keypoints: how many there are.
 
     Raises:
         InputError: it cannot be read, or an entry is not like that.
@@ -88,7 +92,7 @@ def read_results(path: str | Path, images: Iterable[int], kind: str) -> list[dic
         where = f"entry {number} of {path}"
         if not isinstance(entry, dict) or not {"image_id", "category_id", "score"} <= entry.keys():
             raise InputError(f"{where} lacks image_id, category_id or score: give COCO results")
-        _check_numbers(entry, kind, where)
+        _check_numbers(entry, kind, where, keypoints)
         _check_numbers(entry, "score", where)
         _check_image(entry, images, where)
     return found
@@ -102,8 +106,8 @@ def _check_image(entry: dict, images: set[int], where: str) -> None:
         )
 
 
-def _check_numbers(entry: dict, field: str, where: str) -> None:
-    values, length = entry.get(field), LENGTHS.get(field)
+def _check_numbers(entry: dict, field: str, where: str, keypoints: int = 0) -> None:
+    values, length = entry.get(field), dict(keypoints=3 * keypoints, bbox=4).get(field)
     if length is None:
         values = [values]
     elif not isinstance(values, list) or len(values) != length:

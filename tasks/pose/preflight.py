@@ -12,6 +12,7 @@ from mmengine.runner import CheckpointLoader
 
 from bsam_suite.errors import InputError
 from tasks.pose.files import read_annotations, read_results
+from tasks.pose.follow import check_category, say_keypoints
 from tasks.pose.people import write_people
 
 
@@ -35,8 +36,8 @@ def check_coco(cfg: Config) -> None:
     """Check every COCO keypoint set that the config names.
 
     Raises:
-        InputError: a missing folder or file, an annotation file that is not COCO keypoints, or
-            images that it lists and that are not there.
+        InputError: a missing folder or file, an annotation file that is not COCO keypoints or of
+            others than the config's, or images that it lists and that are not there.
     """
     print(
         f"Data: COCO keypoints in {cfg.data_root}. For the people that come with the suite use "
@@ -52,7 +53,9 @@ def check_coco(cfg: Config) -> None:
         files = (root / dataset.ann_file, root / dataset.data_prefix.img)
         if files not in seen:
             seen.add(files)
-            _check_split(*files, root)
+            content = _check_split(*files, root)
+            check_category(dataset, content["categories"], str(files[0]))
+    say_keypoints(cfg)
     _check_boxes(cfg)
 
 
@@ -73,7 +76,7 @@ def _check_boxes(cfg: Config) -> None:
             ) from error
 
 
-def _check_split(annotations: Path, images: Path, root: Path) -> None:
+def _check_split(annotations: Path, images: Path, root: Path) -> dict:
     remedy = (
         f"data_root={root} needs annotations/person_keypoints_{{train,val}}2017.json, train2017/ "
         "and val2017/ (2017 Train/Val images and annotations of COCO)"
@@ -97,6 +100,7 @@ def _check_split(annotations: Path, images: Path, root: Path) -> None:
             f"{len(missing)} of {len(content['images'])} images of {annotations} are not in "
             f"{images}, such as {missing[0]}: {remedy}"
         )
+    return content
 
 
 @FUNCTIONS.register_module()

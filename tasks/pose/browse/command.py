@@ -42,7 +42,7 @@ def browse(args: Namespace) -> Path:
 def draw_sample(sample: Sample) -> np.ndarray:
     """(256, W, 3) uint8 BGR: the input with its keypoints, and right of it with its targets."""
     scale = HEIGHT / sample.image.shape[0]
-    left = draw_person(sample.image, sample.keypoints, scale=scale)
+    left = draw_person(sample.image, sample.keypoints, scale=scale, skeleton=sample.skeleton)
     if sample.targets is None:
         return left
-    return np.concatenate([left, sample.targets.draw(sample.image, scale)], 1)
+    return np.concatenate([left, sample.targets.draw(sample.image, scale, sample.skeleton)], 1)

@@ -14,7 +14,8 @@ import tasks.pose.parts  # noqa: F401
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
 from tasks.pose.browse.targets import Distributions, Heatmaps, targets_of
-from tasks.pose.coco import KEYPOINTS
+from tasks.pose.metainfo import from_metainfo
+from tasks.pose.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,15 @@ class Sample:
 
     Attributes:
         image: (H, W, 3) uint8 BGR.
-        keypoints: (17, 3) x, y in pixels of ``image``, and 2 where there is a label or 0.
+        keypoints: (K, 3) x, y in pixels of ``image``, and 2 where there is a label or 0.
+        skeleton: what they are.
         targets: None if there are none, or none that can be drawn.
         name: its annotation, and what augmentation did.
     """
 
     image: np.ndarray
     keypoints: np.ndarray
+    skeleton: Skeleton
     targets: Heatmaps | Distributions | None
     name: str
 
@@ -75,6 +78,8 @@ def _dataset(cfg: Config, path: str, split: str):
 
 
 def _samples(dataset, number: int, path: str) -> Iterator[Sample]:
+    skeleton = from_metainfo(dataset.metainfo)
+    count = len(skeleton.names)
     steps = dataset.pipeline.transforms
     encoder = next((step.encoder for step in steps if hasattr(step, "encoder")), None)
     for index in np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int):
@@ -86,14 +91,15 @@ def _samples(dataset, number: int, path: str) -> Iterator[Sample]:
                 f"check_dataset.py {dataset.data_root} tells what is wrong"
             ) from error
         points = np.asarray(results.get("transformed_keypoints", ()))
-        if points.shape[:2] != (1, len(KEYPOINTS)):
+        if points.shape[:2] != (1, count):
             raise InputError(
                 f"{path} gives keypoints of shape {points.shape}: what is drawn are single "
-                f"persons with COCO's {len(KEYPOINTS)} keypoints, cut out by TopdownAffine"
+                f"persons with the {count} keypoints of the metainfo, cut out by TopdownAffine"
             )
-        labelled = np.asarray(results["keypoints_visible"]).reshape(len(KEYPOINTS), -1)[:, 0] > 0
+        labelled = np.asarray(results["keypoints_visible"]).reshape(count, -1)[:, 0] > 0
         keypoints = np.column_stack([points[0, :, :2], labelled * 2])
-        yield Sample(results["img"], keypoints, targets_of(results, encoder), _name(results))
+        targets = targets_of(results, encoder, count)
+        yield Sample(results["img"], keypoints, skeleton, targets, _name(results))
 
 
 def _name(results: dict) -> str:

@@ -56,7 +56,7 @@ KINDS = {
     ),
     "other_keypoints": Kind(
         "the keypoints are not COCO's 17 in COCO's order",
-        "give the config the metainfo and the channels of this set",
+        "none: the configs on COCO follow the category; do left and right have names that pair?",
         1.0,
     ),
     # entries

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 
 import numpy as np
 
 from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
-from tasks.pose.coco import SIGMAS
 
 BACKENDS = ("pycocotools", "faster-coco-eval")
 NAMES = (
@@ -31,7 +31,9 @@ def check_backend(name: str) -> None:
         raise InputError(f"--backend {name}: {name} is missing: pip install -e '.[{extra}]'")
 
 
-def average_precision(truth: dict, found: list[dict], backend: str) -> dict[str, float]:
+def average_precision(
+    truth: dict, found: list[dict], backend: str, sigmas: Sequence[float]
+) -> dict[str, float]:
     """COCO's AP and AR of keypoints.
 
     https://cocodataset.org/#keypoints-eval: mean over the OKS thresholds 0.50, 0.55, ..., 0.95, of
@@ -41,6 +43,7 @@ def average_precision(truth: dict, found: list[dict], backend: str) -> dict[str,
         truth: content of a file of annotations.
         found: results; those whose keypoints all score 0 are left out.
         backend: one of ``BACKENDS``. They give the same numbers.
+        sigmas: the OKS constant of each keypoint.
 
     Returns:
         The numbers by :data:`NAMES`.
@@ -53,7 +56,7 @@ def average_precision(truth: dict, found: list[dict], backend: str) -> dict[str,
     ]
     truth = dict(truth, annotations=annotations)
     with redirect_stdout(None):
-        evaluation = (_pycocotools if backend == "pycocotools" else _faster)(truth, found)
+        evaluation = (_pycocotools if backend == "pycocotools" else _faster)(truth, found, sigmas)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -64,17 +67,17 @@ def _labelled(annotation: dict) -> int:
     return sum(v > 0 for v in annotation["keypoints"][2::3])
 
 
-def _pycocotools(truth: dict, found: list[dict]):
+def _pycocotools(truth: dict, found: list[dict], sigmas: Sequence[float]):
     from bsam_suite.compat.coco import COCO, COCOeval
 
     truths = COCO()
     truths.dataset = truth
     truths.createIndex()
-    return COCOeval(truths, truths.loadRes(found), "keypoints", np.array(SIGMAS))
+    return COCOeval(truths, truths.loadRes(found), "keypoints", np.array(sigmas))
 
 
-def _faster(truth: dict, found: list[dict]):
+def _faster(truth: dict, found: list[dict], sigmas: Sequence[float]):
     from faster_coco_eval import COCO, COCOeval_faster
 
     truths = COCO(truth)
-    return COCOeval_faster(truths, truths.loadRes(found), "keypoints", kpt_oks_sigmas=SIGMAS)
+    return COCOeval_faster(truths, truths.loadRes(found), "keypoints", kpt_oks_sigmas=list(sigmas))

@@ -6,11 +6,14 @@ from argparse import Namespace
 from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
+from tasks.pose.category import check_same, from_category, keypoint_category
 from tasks.pose.evaluate.ap import average_precision, check_backend
 from tasks.pose.evaluate.keypoints import score_keypoints
 from tasks.pose.evaluate.nms import check_threshold, oks_nms
 from tasks.pose.evaluate.report import draw, print_report, write_json
 from tasks.pose.files import read_annotations, read_results
+from tasks.pose.metainfo import describe, from_description
+from tasks.pose.skeleton import PERSON, Skeleton
 
 
 def evaluate(args: Namespace) -> None:
@@ -25,15 +28,33 @@ def evaluate(args: Namespace) -> None:
     folder = choose_out_dir(args.out, Path(args.results).parent / "evaluation")
     truth = read_annotations(args.annotations, "keypoints", "bbox", "area")
     images = [image["id"] for image in truth["images"]]
-    found = read_results(args.results, images, "keypoints")
+    skeleton = _keypoints(truth["categories"], args)
+    if skeleton != PERSON:
+        print(f"{skeleton}: {skeleton.say_sigmas()} (others: --sigmas)")
+    found = read_results(args.results, images, "keypoints", len(skeleton.names))
     if args.oks_nms is not None:
-        every, found = found, oks_nms(found, args.oks_nms)
+        every, found = found, oks_nms(found, args.oks_nms, skeleton.sigmas)
         print(f"OKS-NMS keeps {len(found)} of {len(every)} results")
-    metrics = average_precision(truth, found, args.backend)
-    scores = score_keypoints(truth, found)
+    metrics = average_precision(truth, found, args.backend, skeleton.sigmas)
+    scores = score_keypoints(truth, found, skeleton)
     print_report(metrics, scores)
     folder.mkdir(parents=True, exist_ok=True)
     about = {k: str(v) for k, v in vars(args).items() if k != "out"}
-    about = dict(about, oks_nms=args.oks_nms)
+    about = dict(about, oks_nms=args.oks_nms, sigmas=list(skeleton.sigmas))
     print(f"Results: {write_json(metrics, scores, about, folder)}")
     print(f"Plot: {draw(metrics, scores, folder)}")
+
+
+def _keypoints(categories: list[dict], args: Namespace) -> Skeleton:
+    """What the annotation file's category names, or else the metainfo; COCO's person by default."""
+    given = dict(from_file=str(args.metainfo)) if args.metainfo else {}
+    given |= dict(sigmas=args.sigmas) if args.sigmas else {}
+    category = keypoint_category(categories, str(args.annotations))
+    data = from_category(category, str(args.annotations)) if category else PERSON
+    if not given:
+        return data
+    where = "--metainfo and --sigmas"
+    skeleton = from_description(describe(given, data, where), where)
+    if category:
+        check_same(data, str(args.annotations), skeleton, where)
+    return skeleton

@@ -12,7 +12,6 @@ from pathlib import Path
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
 from bsam_suite.progress import progress_bar
-from tasks.pose.coco import category
 from tasks.pose.files import read_images, read_json
 from tasks.pose.predict.boxes import Boxes, given_boxes, whole_picture
 from tasks.pose.predict.drawing import Drawing
@@ -45,11 +44,11 @@ def predict(args: Namespace) -> None:
         by_image = defaultdict(list)
         for result in results.write():
             by_image[result["image_id"]].append(result)
-        drawing = Drawing(source, folder)
+        drawing = Drawing(source, folder, network.skeleton)
         for picture, image in zip(bar.track(source, len(images), description="drawing"), images):
             drawing.add(picture, by_image[image["id"]], boxes is not whole_picture)
         drawing.close()
-    listed = dict(images=images, annotations=[], categories=[category()])
+    listed = dict(images=images, annotations=[], categories=[network.skeleton.category()])
     (folder / "images.json").write_text(json.dumps(listed, indent=1) + "\n")
     count = sum(map(len, by_image.values()))
     print(f"{count} persons in {len(images)} pictures")

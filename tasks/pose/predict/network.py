@@ -18,7 +18,8 @@ from bsam_suite.engine.config import load_config
 from bsam_suite.engine.recorded import recorded_config
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.session import Session
-from tasks.pose.coco import KEYPOINTS
+from tasks.pose.follow import check_head
+from tasks.pose.metainfo import from_metainfo
 from tasks.pose.predict.boxes import Box
 
 PARTS = ("model", "test_dataloader", "test_evaluator")
@@ -51,6 +52,7 @@ class Network:
         batch_size: how many persons at a time, by the config.
         evaluator: the config's ``test_evaluator``.
         metainfo: MMPose's description of the keypoints.
+        skeleton: the keypoints.
 
     Raises:
         InputError: config or weights cannot be read, do not fit, or are of another kind.
@@ -73,12 +75,8 @@ class Network:
             self._model = MODELS.build(cfg.model)
         except KeyError as error:
             raise InputError(f"{where} cannot be built: {error}") from error
-        names = tuple(dataset.metainfo["keypoint_name2id"])
-        if names != KEYPOINTS:
-            raise InputError(
-                f"{where} is for {len(names)} keypoints, {', '.join(names[:3])}, ...: give a model "
-                f"for COCO's {len(KEYPOINTS)} of persons"
-            )
+        self.skeleton = from_metainfo(dataset.metainfo)
+        check_head(cfg.model, self.skeleton, where)
         if session:
             _compute_by(self._model, session)
         else:

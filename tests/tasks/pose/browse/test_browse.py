@@ -13,8 +13,9 @@ from bsam_suite.errors import InputError
 from tasks.pose.browse.command import HEIGHT, browse, draw_sample
 from tasks.pose.browse.samples import load_samples
 from tasks.pose.browse.targets import Distributions, Heatmaps
-from tasks.pose.coco import INDEX, category
+from tasks.pose.coco import INDEX
 from tasks.pose.pictures import MIDDLE
+from tasks.pose.skeleton import PERSON
 
 CONFIG = str(Path(__file__).parents[4] / "configs/pose/hrnet-tiny_bsam_coco-128x96.py")
 W32 = str(Path(__file__).parents[4] / "configs/pose/hrnet-w32_adam_coco-256x192.py")
@@ -42,7 +43,7 @@ def marked(tmp_path):
             annotations.append(person | dict(keypoints=[x, y, 2] + [0] * 48))
         (root / "annotations").mkdir(exist_ok=True)
         (root / f"annotations/person_keypoints_{split}2017.json").write_text(
-            json.dumps(dict(images=images, annotations=annotations, categories=[category()]))
+            json.dumps(dict(images=images, annotations=annotations, categories=[PERSON.category()]))
         )
     return root
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tasks.pose.coco import category
+from tasks.pose.skeleton import PERSON
 
 SPLITS = {"train2017": 100, "val2017": 200}
 
@@ -64,6 +64,6 @@ def small_set(tmp_path):
             cv2.imwrite(str(made.root / split / f"{number}.jpg"), picture)
         images = [dict(id=n, file_name=f"{n}.jpg", width=160, height=120) for n in numbers]
         persons = [make_person(10 * n, n) for n in numbers]
-        made.content[split] = dict(images=images, annotations=persons, categories=[category()])
+        made.content[split] = dict(images=images, annotations=persons, categories=[PERSON.category()])
     made.write()
     return made

@@ -1,0 +1,141 @@
+"""A config follows the keypoints of its data: its data sets, its head, what is recorded of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import FUNCTIONS
+
+from bsam_suite.errors import InputError
+from tasks.pose.category import check_same, from_category, keypoint_category
+from tasks.pose.coco import KEYPOINTS
+from tasks.pose.files import read_json
+from tasks.pose.metainfo import describe, from_description
+from tasks.pose.skeleton import PERSON, Skeleton
+
+LOADERS = ("val_dataloader", "train_dataloader", "test_dataloader")
+#: What heads call the number of keypoints.
+COUNTS = ("out_channels", "num_joints", "num_keypoints")
+
+
+@FUNCTIONS.register_module()
+def follow_keypoints(cfg: Config) -> None:
+    """Give each data set of ``cfg`` the description of its keypoints, and the head their number.
+
+    The description is the data set's ``metainfo``, or else the config's; what it leaves out is
+    that of the category in the annotation file (in val's, which is read in less time than
+    train's), or of COCO's person where the file names no keypoints or is not there. It comes out
+    as plain values, so that a checkpoint, which records the config, needs no other file.
+
+    Raises:
+        InputError: a description that is not as it should be, data sets of different keypoints, or
+            a head that is set to another number of them.
+    """
+    datasets = dict(_datasets(cfg))
+    own = (d.metainfo for d in datasets.values() if d.get("metainfo"))
+    shared = cfg.get("metainfo") or next(own, {})
+    data = next(filter(None, map(_annotated, datasets.values())), PERSON)
+    skeletons = {}
+    for place, dataset in datasets.items():
+        where = f"{place}.metainfo" if dataset.get("metainfo") else "metainfo"
+        described = describe(dataset.get("metainfo") or shared, data, where)
+        if described is not None:
+            dataset.metainfo = described
+        skeletons[place] = skeleton_of(dataset, where)
+        check_same(skeletons[place], place, next(iter(skeletons.values())), next(iter(skeletons)))
+    for skeleton in skeletons.values():
+        head, count = _head(cfg.get("model") or {}), len(skeleton.names)
+        head.update({name: count for name in COUNTS if head.get(name) == len(KEYPOINTS)})
+        check_head(cfg.get("model") or {}, skeleton, "the config")
+
+
+def _datasets(cfg: Config) -> Iterator[tuple[str, dict]]:
+    """The data sets of the loaders that take any COCO-format file, by their place."""
+    for loader in LOADERS:
+        dataset = (cfg.get(loader) or {}).get("dataset") or {}
+        if dataset.get("type") == "CocoDataset":
+            yield f"{loader}.dataset", dataset
+
+
+def _annotated(dataset: dict) -> Skeleton | None:
+    """The keypoints that the annotation file names; if it cannot be read the preflight says so."""
+    file = Path(dataset.get("data_root") or "", dataset.get("ann_file") or "")
+    try:
+        state = file.stat()
+        categories = _categories(str(file), state.st_mtime_ns, state.st_size)
+    except (InputError, OSError):
+        return None
+    category = keypoint_category(categories, str(file))
+    return None if category is None else from_category(category, str(file))
+
+
+@lru_cache
+def _categories(file: str, changed: int, size: int) -> list:
+    content = read_json(file)
+    categories = content.get("categories") if isinstance(content, dict) else None
+    return categories if isinstance(categories, list) else []
+
+
+def skeleton_of(dataset: dict, where: str) -> Skeleton:
+    """The keypoints of a data set of type ``CocoDataset`` by its config.
+
+    Raises:
+        InputError: a ``metainfo`` that is not as it should be.
+    """
+    described = describe(dataset.get("metainfo") or {}, PERSON, where)
+    return PERSON if described is None else from_description(described, where)
+
+
+def check_category(dataset: dict, categories: list, file: str) -> None:
+    """Make sure that a data set of any COCO-format file describes the keypoints of that file.
+
+    Raises:
+        InputError: it does not.
+    """
+    category = keypoint_category(categories, file)
+    if category is not None and dataset.get("type") == "CocoDataset":
+        described = skeleton_of(dataset, "metainfo")
+        check_same(from_category(category, file), file, described, "the config's metainfo")
+
+
+def say_keypoints(cfg: Config) -> None:
+    """Print which keypoints the config has followed, and by which sigmas they are evaluated."""
+    place, dataset = next(_datasets(cfg), ("", {}))
+    skeleton = skeleton_of(dataset, f"{place}.metainfo")
+    if skeleton == PERSON:
+        return
+    pairs = [f"{skeleton.names[i]} and {skeleton.names[j]}" for i, j in skeleton.flip_pairs]
+    print(
+        f"Keypoints: {skeleton}. A mirrored image swaps {', '.join(pairs) or 'none of them'}. "
+        f"AP by {skeleton.say_sigmas()} (others: --cfg-options metainfo.sigmas=[...])",
+        flush=True,
+    )
+
+
+def check_head(model: dict, skeleton: Skeleton, where: str) -> None:
+    """Make sure that a model's head is for the keypoints of its data.
+
+    Args:
+        model: its config.
+        skeleton: the data's.
+        where: what the config is of, for messages.
+
+    Raises:
+        InputError: it is for another number.
+    """
+    head, count = _head(model), len(skeleton.names)
+    for name in COUNTS:
+        if head.get(name, count) != count:
+            raise InputError(
+                f"{where} has {name}={head[name]} in the model's head, but its data set describes "
+                f"{skeleton}: give the head the number, or the data set the metainfo"
+            )
+
+
+def _head(model: dict) -> dict:
+    while "head" not in model and isinstance(model.get("model"), dict):
+        model = model["model"]  # of a quantized one
+    return model.get("head") or {}

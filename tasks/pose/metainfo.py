@@ -1,0 +1,106 @@
+"""MMPose's description of keypoints, its ``metainfo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.config import Config
+
+from bsam_suite.compat import import_mmpose
+from bsam_suite.errors import InputError
+from tasks.pose.skeleton import PERSON, Skeleton, default_sigmas
+
+
+def describe(given: dict, data: Skeleton, where: str) -> dict | None:
+    """A whole description as plain values, of a ``metainfo`` that may leave out parts of it.
+
+    Args:
+        given: the ``metainfo``: all of a description, ``from_file=FILE``, or parts of one such as
+            ``sigmas``, which go before those of ``data``.
+        data: the keypoints that the annotation file names.
+        where: place of the ``metainfo``, for messages.
+
+    Returns:
+        MMPose's ``dataset_info``; None where COCO's person is meant and no part of it is changed.
+
+    Raises:
+        InputError: a file or description that is not as it should be.
+    """
+    parts = dict(given)
+    file = parts.pop("from_file", None)
+    if file is not None:
+        parts = {**_read(file, where), **parts}
+    elif "keypoint_info" not in parts:
+        if data == PERSON and not parts:
+            return None
+        parts = {**data.metainfo(), **parts}
+    try:
+        names = [keypoint["name"] for keypoint in parts["keypoint_info"].values()]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{where}.keypoint_info is {parts.get('keypoint_info')!r}: give {{0: dict(name=...), "
+            "...}}, as MMPose has it"
+        ) from error
+    parts.setdefault("dataset_name", "keypoints")
+    parts.setdefault("skeleton_info", {})
+    parts.setdefault("joint_weights", [1.0] * len(names))
+    # MMPose's own descriptions of faces, hands and animals have none.
+    parts["sigmas"] = list(parts.get("sigmas") or default_sigmas(names))
+    for field in ("sigmas", "joint_weights"):
+        if len(parts[field]) != len(names):
+            raise InputError(
+                f"{where} has {len(parts[field])} {field} for {len(names)} keypoints: give one "
+                "for each"
+            )
+    return parts
+
+
+def _read(file: str, where: str) -> dict:
+    """``dataset_info`` of a file, or of MMPose's file of that name, as MMPose looks for it."""
+    import_mmpose()
+    import mmpose
+
+    own = Path(mmpose.__file__).parent / ".mim/configs/_base_/datasets" / Path(file).name
+    path = Path(file) if Path(file).is_file() else own
+    if not path.is_file():
+        raise InputError(
+            f"{where}: from_file={file} does not exist, here or in MMPose's "
+            "configs/_base_/datasets: give a file with dataset_info"
+        )
+    try:
+        return Config.fromfile(path).dataset_info.to_dict()
+    except (AttributeError, OSError, SyntaxError, NameError, ValueError) as error:
+        raise InputError(
+            f"{where}: from_file={path} has no dict dataset_info as MMPose's have: {error}"
+        ) from error
+
+
+def from_description(description: dict, where: str) -> Skeleton:
+    """The keypoints of a whole description, such as :func:`describe` gives.
+
+    Raises:
+        InputError: it is not as MMPose has it.
+    """
+    import_mmpose()
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+    try:
+        return from_metainfo(parse_pose_metainfo(description))
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{where} is not as MMPose has it ({type(error).__name__}: {error}): look at its "
+            "configs/_base_/datasets/coco.py"
+        ) from error
+
+
+def from_metainfo(parsed: dict) -> Skeleton:
+    """The keypoints of a data set's ``metainfo``, which MMPose has parsed."""
+    names = tuple(parsed["keypoint_name2id"])
+    sigmas = tuple(map(float, parsed["sigmas"]))
+    return Skeleton(
+        names,
+        tuple((int(a), int(b)) for a, b in parsed["skeleton_links"]),
+        tuple(map(int, parsed["flip_indices"])),
+        sigmas if len(sigmas) == len(names) else default_sigmas(names),
+        "person" if parsed["dataset_name"] == "coco" else parsed["dataset_name"],
+    )

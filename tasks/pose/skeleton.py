@@ -1,0 +1,129 @@
+"""The keypoints of a data set: names, skeleton, mirror pairs and sigmas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tasks.pose.coco import FLIP_PAIRS, KEYPOINTS, SIGMAS, SKELETON
+
+SIGMA = 0.05
+"""Sigma of a keypoint for which neither the user nor COCO gives one."""
+
+# left and right as such, and l and r where they stand apart: left_eye, L_Eye, eye.r, LEye, EyeR
+_SIDE = re.compile(
+    r"(?i:left|right)|(?<![A-Za-z])[lrLR](?![A-Za-z])"
+    r"|(?<![A-Za-z])[LR](?=[A-Z][a-z])|(?<=[a-z])[LR](?![A-Za-z])"
+)
+_OTHER = {"left": "right", "right": "left", "l": "r", "r": "l"}
+
+
+def side_of(name: str) -> str | None:
+    """``"left"`` or ``"right"`` where a keypoint's name tells its side, else None."""
+    found = _SIDE.search(name)
+    return None if found is None else "left" if found[0][0] in "lL" else "right"
+
+
+def mirrored(name: str) -> str:
+    """A keypoint's name with its side changed: ``right_eye`` for ``left_eye``."""
+
+    def other(found: re.Match) -> str:
+        word, here = _OTHER[found[0].lower()], found[0]
+        return word.upper() if here.isupper() else word.title() if here[0].isupper() else word
+
+    return _SIDE.sub(other, name)
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """The K keypoints of a data set.
+
+    Attributes:
+        names: in the order of the annotation files.
+        links: pairs of indices (from 0) that a line connects.
+        flip_indices: (K,), for each keypoint the one in whose place it comes in a mirrored image.
+        sigmas: (K,), the OKS constant of each: standard deviation of human labels, relative to the
+            root of the object's area (https://cocodataset.org/#keypoints-eval).
+        name: of what has them.
+    """
+
+    names: tuple[str, ...]
+    links: tuple[tuple[int, int], ...]
+    flip_indices: tuple[int, ...]
+    sigmas: tuple[float, ...]
+    name: str = "person"
+
+    def __str__(self) -> str:
+        shown = [*self.names[:21], *["..."] * (len(self.names) > 21)]
+        return f"{len(self.names)} keypoints ({', '.join(shown)})"
+
+    def say_sigmas(self) -> str:
+        """The sigmas in a few words."""
+        different = sorted(set(self.sigmas))
+        if len(different) == 1:
+            return f"a sigma of {different[0]:g}"
+        return f"sigmas of {', '.join(f'{sigma:g}' for sigma in self.sigmas)}"
+
+    @property
+    def flip_pairs(self) -> list[tuple[int, int]]:
+        """Pairs of indices that change places in a mirrored image."""
+        return [(i, j) for i, j in enumerate(self.flip_indices) if i < j]
+
+    def category(self) -> dict:
+        """An entry of a COCO file's ``categories``."""
+        return dict(
+            supercategory=self.name,
+            id=1,
+            name=self.name,
+            keypoints=list(self.names),
+            skeleton=[[a + 1, b + 1] for a, b in self.links],
+        )
+
+    def metainfo(self) -> dict:
+        """MMPose's description, its ``dataset_info``."""
+        swaps = [self.names[j] if i != j else "" for i, j in enumerate(self.flip_indices)]
+        return dict(
+            dataset_name=self.name,
+            keypoint_info={
+                i: dict(name=keypoint, id=i, color=[51, 153, 255], type="", swap=swap)
+                for i, (keypoint, swap) in enumerate(zip(self.names, swaps))
+            },
+            skeleton_info={
+                i: dict(link=(self.names[a], self.names[b]), id=i, color=[0, 255, 0])
+                for i, (a, b) in enumerate(self.links)
+            },
+            joint_weights=[1.0] * len(self.names),
+            sigmas=list(self.sigmas),
+        )
+
+
+PERSON = Skeleton(
+    KEYPOINTS,
+    SKELETON,
+    tuple({**dict(FLIP_PAIRS), **{j: i for i, j in FLIP_PAIRS}}.get(i, i) for i in range(17)),
+    SIGMAS,
+)
+"""COCO's person."""
+
+
+def unnamed(count: int) -> Skeleton:
+    """Keypoints of which only the number is known."""
+    names = tuple(f"keypoint {i}" for i in range(count))
+    return Skeleton(names, (), tuple(range(count)), default_sigmas(names))
+
+
+def default_sigmas(names: Iterable[str]) -> tuple[float, ...]:
+    """COCO's sigma for a keypoint of one of COCO's names, :data:`SIGMA` for others."""
+    known = dict(zip(map(plain, KEYPOINTS), SIGMAS))
+    return tuple(known.get(plain(name), SIGMA) for name in names)
+
+
+def plain(name: str) -> str:
+    """A name without what spellings differ in: ``Left Eye`` and ``left_eye`` are one."""
+    return re.sub(r"[\W_]", "", name).lower()
+
+
+def same_names(one: Skeleton, other: Skeleton) -> bool:
+    """Whether they are the same keypoints in the same order."""
+    return [*map(plain, one.names)] == [*map(plain, other.names)]
