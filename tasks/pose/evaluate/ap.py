@@ -9,6 +9,7 @@ import numpy as np
 
 from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
+from tasks.pose.coco import SIGMAS
 
 BACKENDS = ("pycocotools", "faster-coco-eval")
 NAMES = (
@@ -32,7 +33,7 @@ def check_backend(name: str) -> None:
 
 
 def average_precision(
-    truth: dict, found: list[dict], backend: str, sigmas: Sequence[float]
+    truth: dict, found: list[dict], backend: str, sigmas: Sequence[float] = SIGMAS
 ) -> dict[str, float]:
     """COCO's AP and AR of keypoints.
 

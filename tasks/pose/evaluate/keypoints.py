@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from tasks.pose.coco import LARGE, MEDIUM
-from tasks.pose.skeleton import Skeleton
+from tasks.pose.skeleton import PERSON, Skeleton
 
 PCK_SHARES = (0.05, 0.1, 0.2)
 PCK_LENGTH = (
@@ -96,7 +96,7 @@ def similarity(distance: np.ndarray, area: np.ndarray, sigma: np.ndarray) -> np.
     return np.exp(-(distance**2) / (2 * (area + np.spacing(1)) * (2 * sigma) ** 2))
 
 
-def score_keypoints(truth: dict, found: list[dict], skeleton: Skeleton) -> Scores:
+def score_keypoints(truth: dict, found: list[dict], skeleton: Skeleton = PERSON) -> Scores:
     """Pair persons with results and measure the distance of each labelled keypoint.
 
     In each image, results go to persons one to one so that the sum of the OKS is largest, whatever

@@ -9,6 +9,7 @@ import numpy as np
 
 from bsam_suite.compat import import_mmpose
 from bsam_suite.errors import InputError
+from tasks.pose.coco import SIGMAS
 
 
 def check_threshold(threshold: float) -> None:
@@ -23,7 +24,7 @@ def check_threshold(threshold: float) -> None:
         )
 
 
-def oks_nms(found: list[dict], threshold: float, sigmas: Sequence[float]) -> list[dict]:
+def oks_nms(found: list[dict], threshold: float, sigmas: Sequence[float] = SIGMAS) -> list[dict]:
     """Keep, of results in the same image, none whose OKS to a better one exceeds ``threshold``.
 
     As MMPose's ``CocoMetric`` with ``nms_mode='oks_nms'``; the area in the OKS is the mean of the

@@ -10,7 +10,7 @@ import numpy as np
 
 from tasks.pose.pictures import contact_sheet, draw_person
 from tasks.pose.predict.sources import Images, Picture, Video
-from tasks.pose.skeleton import Skeleton
+from tasks.pose.skeleton import PERSON, Skeleton
 
 LEAST = 0.2
 """Persons and keypoints that score less are not drawn."""
@@ -29,7 +29,7 @@ class Drawing:
         skeleton: the keypoints of the results.
     """
 
-    def __init__(self, source: Images | Video, folder: Path, skeleton: Skeleton) -> None:
+    def __init__(self, source: Images | Video, folder: Path, skeleton: Skeleton = PERSON) -> None:
         self._source, self._folder, self._skeleton = source, folder, skeleton
         self._writer: cv2.VideoWriter | None = None
         self._tiles: list[np.ndarray] = []
@@ -49,7 +49,7 @@ class Drawing:
             boxes: whether to draw their boxes.
         """
         image = picture.image
-        drawn = draw_results(image, results, boxes, self._skeleton)
+        drawn = draw_results(image, results, boxes, skeleton=self._skeleton)
         if isinstance(self._source, Video):
             self._write_frame(drawn)
         else:
@@ -57,7 +57,7 @@ class Drawing:
             cv2.imwrite(str(self.path / picture.name), drawn)
         if self._count % self._every == 0:
             scale = min(TILE[0] / image.shape[1], TILE[1] / image.shape[0])
-            self._tiles.append(draw_results(image, results, boxes, self._skeleton, scale))
+            self._tiles.append(draw_results(image, results, boxes, scale, self._skeleton))
             self._names.append(picture.name.encode("ascii", "replace").decode())
         self._count += 1
         if len(self._tiles) == COLUMNS * ROWS:
@@ -92,8 +92,8 @@ def draw_results(
     image: np.ndarray,
     results: Sequence[dict],
     boxes: bool,
-    skeleton: Skeleton,
     scale: float = 1.0,
+    skeleton: Skeleton = PERSON,
 ) -> np.ndarray:
     """Draw persons in COCO's results format upon a copy of an image, scaled first."""
     size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
