@@ -28,7 +28,7 @@ def follow_keypoints(cfg: Config) -> None:
     The description is the data set's ``metainfo``, or else the config's; what it leaves out is
     that of the category in the annotation file (in val's, which is read in less time than
     train's), or of COCO's person where the file names no keypoints or is not there. It comes out
-    as plain values, so that a checkpoint, which records the config, needs no other file.
+    whole, so that a checkpoint, which records the config, needs no file of the user's.
 
     Raises:
         InputError: a description that is not as it should be, data sets of different keypoints, or

@@ -12,7 +12,7 @@ from tasks.pose.skeleton import PERSON, Skeleton, default_sigmas
 
 
 def describe(given: dict, data: Skeleton, where: str) -> dict | None:
-    """A whole description as plain values, of a ``metainfo`` that may leave out parts of it.
+    """A whole description, of a ``metainfo`` that may leave out parts of it.
 
     Args:
         given: the ``metainfo``: all of a description, ``from_file=FILE``, or parts of one such as
@@ -21,7 +21,8 @@ def describe(given: dict, data: Skeleton, where: str) -> dict | None:
         where: place of the ``metainfo``, for messages.
 
     Returns:
-        MMPose's ``dataset_info``; None where COCO's person is meant and no part of it is changed.
+        MMPose's ``dataset_info``, or ``from_file`` where it is one of MMPose's own; None where
+        COCO's person is meant and no part of it is changed.
 
     Raises:
         InputError: a file or description that is not as it should be.
@@ -29,7 +30,11 @@ def describe(given: dict, data: Skeleton, where: str) -> dict | None:
     parts = dict(given)
     file = parts.pop("from_file", None)
     if file is not None:
-        parts = {**_read(file, where), **parts}
+        path = _find(file, where)
+        read = _read(path, where)
+        if path.parent == _own_folder() and read["sigmas"] and not parts:
+            return dict(from_file=f"configs/_base_/datasets/{path.name}")
+        parts = {**read, **parts}
     elif "keypoint_info" not in parts:
         if data == PERSON and not parts:
             return None
@@ -55,18 +60,25 @@ def describe(given: dict, data: Skeleton, where: str) -> dict | None:
     return parts
 
 
-def _read(file: str, where: str) -> dict:
-    """``dataset_info`` of a file, or of MMPose's file of that name, as MMPose looks for it."""
+def _own_folder() -> Path:
     import_mmpose()
     import mmpose
 
-    own = Path(mmpose.__file__).parent / ".mim/configs/_base_/datasets" / Path(file).name
-    path = Path(file) if Path(file).is_file() else own
+    return Path(mmpose.__file__).parent / ".mim/configs/_base_/datasets"
+
+
+def _find(file: str, where: str) -> Path:
+    """The file, or MMPose's of that name, as MMPose looks for it."""
+    path = Path(file) if Path(file).is_file() else _own_folder() / Path(file).name
     if not path.is_file():
         raise InputError(
             f"{where}: from_file={file} does not exist, here or in MMPose's "
             "configs/_base_/datasets: give a file with dataset_info"
         )
+    return path
+
+
+def _read(path: Path, where: str) -> dict:
     try:
         return Config.fromfile(path).dataset_info.to_dict()
     except (AttributeError, OSError, SyntaxError, NameError, ValueError) as error:

@@ -81,19 +81,19 @@ class Skeleton:
         )
 
     def metainfo(self) -> dict:
-        """MMPose's description, its ``dataset_info``."""
-        swaps = [self.names[j] if i != j else "" for i, j in enumerate(self.flip_indices)]
+        """MMPose's description, its ``dataset_info``, without what it has a default for.
+
+        It is short since MMEngine writes it out, slowly, with each checkpoint.
+        """
+        names = self.names
         return dict(
             dataset_name=self.name,
             keypoint_info={
-                i: dict(name=keypoint, id=i, color=[51, 153, 255], type="", swap=swap)
-                for i, (keypoint, swap) in enumerate(zip(self.names, swaps))
+                i: dict(name=names[i]) if i == j else dict(name=names[i], swap=names[j])
+                for i, j in enumerate(self.flip_indices)
             },
-            skeleton_info={
-                i: dict(link=(self.names[a], self.names[b]), id=i, color=[0, 255, 0])
-                for i, (a, b) in enumerate(self.links)
-            },
-            joint_weights=[1.0] * len(self.names),
+            skeleton_info=dict(enumerate(dict(link=(names[a], names[b])) for a, b in self.links)),
+            joint_weights=[1.0] * len(names),
             sigmas=list(self.sigmas),
         )
 
