@@ -27,7 +27,7 @@ def make_set():
                 points[:, 0] = 50 + np.arange(len(names)) * 40 // len(names)
                 points[:, 1] = rng.integers(30, 90, len(names))
                 annotations.append(
-                    dict(id=number, image_id=number, category_id=1, iscrowd=0, area=2000.0)
+                    dict(id=number, image_id=number, category_id=1, iscrowd=0, area=1e5)
                     | dict(num_keypoints=len(names), bbox=[40, 20, 60, 80])
                     | dict(keypoints=points.ravel().tolist())
                 )

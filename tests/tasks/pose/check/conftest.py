@@ -64,8 +64,7 @@ def small_set(tmp_path):
             cv2.imwrite(str(made.root / split / f"{number}.jpg"), picture)
         images = [dict(id=n, file_name=f"{n}.jpg", width=160, height=120) for n in numbers]
         persons = [make_person(10 * n, n) for n in numbers]
-        made.content[split] = dict(
-            images=images, annotations=persons, categories=[PERSON.category()]
-        )
+        categories = [PERSON.category()]
+        made.content[split] = dict(images=images, annotations=persons, categories=categories)
     made.write()
     return made
