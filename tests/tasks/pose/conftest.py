@@ -13,7 +13,7 @@ FISH = ["tip", "left_fin", "right_fin", "left_tail", "right_tail"]
 def make_set():
     """Write a COCO-format set of objects with these keypoints: ``make_set(root, names)``."""
 
-    def make(root, names, images=2, **category):
+    def make(root, names, skeleton=(), images=2):
         rng = np.random.default_rng(0)
         (root / "annotations").mkdir(parents=True)
         for split, first in dict(train2017=1, val2017=101).items():
@@ -31,7 +31,7 @@ def make_set():
                     | dict(num_keypoints=len(names), bbox=[40, 20, 60, 80])
                     | dict(keypoints=points.ravel().tolist())
                 )
-            kind = dict(id=1, name="fish", keypoints=names, skeleton=[[1, 2], [1, 3]]) | category
+            kind = dict(id=1, name="fish", keypoints=names, skeleton=skeleton)
             content = dict(images=listed, annotations=annotations, categories=[kind])
             path = root / f"annotations/person_keypoints_{split}.json"
             path.write_text(json.dumps(content))
@@ -43,4 +43,4 @@ def make_set():
 @pytest.fixture(scope="session")
 def fish(make_set, tmp_path_factory):
     """Root of a set of objects with 5 keypoints."""
-    return make_set(tmp_path_factory.mktemp("fish") / "set", FISH)
+    return make_set(tmp_path_factory.mktemp("fish") / "set", FISH, [[1, 2], [1, 3]])
