@@ -69,7 +69,8 @@ def crop_person(
     image = np.empty((0, 0, 3), np.uint8) if image is None else image
     whole = np.array(image.shape[1::-1], float)
     corner, extent = np.array(box, float).reshape(2, 2)
-    around = np.concatenate([[corner, corner + extent], np.reshape(places, (-1, 2))])
+    with np.errstate(invalid="ignore"):
+        around = np.concatenate([[corner, corner + extent], np.reshape(places, (-1, 2))])
     around = around[np.isfinite(around).all(1)]
     low, high = (around.min(0), around.max(0)) if len(around) else (np.zeros(2), whole)
     if image.size:
