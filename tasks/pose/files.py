@@ -8,7 +8,6 @@ from math import isfinite
 from pathlib import Path
 
 from bsam_suite.errors import InputError
-from tasks.pose.category import keypoint_category
 from tasks.pose.coco import KEYPOINTS
 
 
@@ -35,21 +34,19 @@ def read_images(path: str | Path) -> list[dict]:
     return _read_parts(path, "images")["images"]
 
 
-def read_annotations(path: str | Path, *fields: str) -> dict:
+def read_annotations(path: str | Path, *fields: str, keypoints: int = len(KEYPOINTS)) -> dict:
     """A COCO file with ``images``, ``annotations`` and ``categories``.
 
     Args:
         path: the file.
-        fields: what each annotation must have, of ``"keypoints"`` (as many as the category names,
-            COCO's 17 where it does not), ``"bbox"`` and ``"area"``.
+        fields: what each annotation must have, of ``"keypoints"``, ``"bbox"`` and ``"area"``.
+        keypoints: how many there are.
 
     Raises:
         InputError: it cannot be read or lacks something.
     """
     content = _read_parts(path, "images", "annotations", "categories")
     images = {image["id"] for image in content["images"]}
-    category = keypoint_category(content["categories"], str(path)) or {}
-    keypoints = len(category.get("keypoints", KEYPOINTS))
     for annotation in content["annotations"] if fields else ():
         where = f"annotation {annotation.get('id')} of {path}"
         for field in fields:

@@ -26,12 +26,13 @@ def evaluate(args: Namespace) -> None:
     if args.oks_nms is not None:
         check_threshold(args.oks_nms)
     folder = choose_out_dir(args.out, Path(args.results).parent / "evaluation")
-    truth = read_annotations(args.annotations, "keypoints", "bbox", "area")
+    skeleton = _keypoints(args, read_annotations(args.annotations)["categories"])
+    count = len(skeleton.names)
+    truth = read_annotations(args.annotations, "keypoints", "bbox", "area", keypoints=count)
     images = [image["id"] for image in truth["images"]]
-    skeleton = _keypoints(truth["categories"], args)
     if skeleton != PERSON:
         print(f"{skeleton}: {skeleton.say_sigmas()} (others: --sigmas)")
-    found = read_results(args.results, images, "keypoints", len(skeleton.names))
+    found = read_results(args.results, images, "keypoints", count)
     if args.oks_nms is not None:
         every, found = found, oks_nms(found, args.oks_nms, skeleton.sigmas)
         print(f"OKS-NMS keeps {len(found)} of {len(every)} results")
@@ -45,16 +46,17 @@ def evaluate(args: Namespace) -> None:
     print(f"Plot: {draw(metrics, scores, folder)}")
 
 
-def _keypoints(categories: list[dict], args: Namespace) -> Skeleton:
-    """What the annotation file's category names, or else the metainfo; COCO's person by default."""
-    given = dict(from_file=str(args.metainfo)) if args.metainfo else {}
+def _keypoints(args: Namespace, categories: list[dict]) -> Skeleton:
+    """Those that the annotation file names, with what the options say of them."""
+    file = str(args.annotations)
+    category = keypoint_category(categories, file)
+    data = from_category(category, file) if category else PERSON
+    given = dict(from_file=args.metainfo) if args.metainfo else {}
     given |= dict(sigmas=args.sigmas) if args.sigmas else {}
-    category = keypoint_category(categories, str(args.annotations))
-    data = from_category(category, str(args.annotations)) if category else PERSON
     if not given:
         return data
     where = "--metainfo and --sigmas"
     skeleton = from_description(describe(given, data, where), where)
     if category:
-        check_same(data, str(args.annotations), skeleton, where)
+        check_same(data, file, skeleton, where)
     return skeleton
