@@ -35,6 +35,7 @@ def allow_checkpoint_classes() -> bool:
     torch.serialization.add_safe_globals(
         [HistoryBuffer, OneCycleParamScheduler, (_method, "builtins.getattr")]
     )
+    torch.serialization.add_safe_globals([(_no_bytes, "builtins.bytes")])
     torch.serialization.add_safe_globals([(_find(name), name) for name in allowed_by_user()])
     return True
 
@@ -53,6 +54,14 @@ def _find(name: str):
         except (ImportError, AttributeError):
             continue
     raise InputError(f"{name} in {BY_USER} cannot be imported: give module.Class")
+
+
+def _no_bytes(*content) -> bytes:
+    """What stands for ``bytes`` in a checkpoint: by it, called with nothing, arrays without elements
+    are stored, such as the colours of a skeleton without lines."""
+    if content:
+        raise InputError("bytes")
+    return b""
 
 
 def _method(owner, name: str):

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from bsam_suite.engine import launch
 from bsam_suite.onnx.command import export
@@ -22,7 +21,8 @@ ROOT = Path(__file__).parents[3]
 NAMES = ["tip", "left_fin", "right_fin", "left_tail", "right_tail"]
 TINY = f"""
 _base_ = {str(ROOT / "configs/pose/hrnet-tiny_bsam_coco-128x96.py")!r}
-model = dict(backbone=dict(_delete_=True, type="TwoLayers"))
+model = dict(backbone=dict(_delete_=True, type="ResNet", depth=18, num_stages=1, strides=(1,),
+    dilations=(1,), out_indices=(0,), stem_channels=16, base_channels=16))
 """
 QUICK = {
     "train_cfg.max_epochs": 1,
@@ -32,19 +32,6 @@ QUICK = {
     "train_dataloader.persistent_workers": False,
     "default_hooks.checkpoint.interval": 1,
 }
-
-
-class TwoLayers(nn.Sequential):
-    """A backbone of 16 channels and stride 4."""
-
-    def __init__(self):
-        super().__init__(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 16, 3, 2, 1), nn.ReLU())
-
-    def init_weights(self):
-        pass
-
-    def forward(self, x):
-        return (super().forward(x),)
 
 
 def arguments(config, fish, work_dir, **others):
@@ -57,9 +44,6 @@ def arguments(config, fish, work_dir, **others):
 @pytest.fixture(scope="module")
 def trained(fish, tmp_path_factory):
     """Config and checkpoint of a tiny network, trained with ``data_root`` as only choice."""
-    from mmpose.registry import MODELS
-
-    MODELS.register_module(module=TwoLayers, force=True)
     folder = tmp_path_factory.mktemp("trained")
     (folder / "tiny.py").write_text(TINY)
     launch.train(arguments(folder / "tiny.py", fish, folder / "run"))
