@@ -57,8 +57,8 @@ def _find(name: str):
 
 
 def _no_bytes(*content) -> bytes:
-    """What stands for ``bytes`` in a checkpoint: by it, called with nothing, arrays without elements
-    are stored, such as the colours of a skeleton without lines."""
+    """What stands for ``bytes`` in a checkpoint: without content it is part of an array that has
+    no elements, such as the colours of a skeleton without lines."""
     if content:
         raise InputError("bytes")
     return b""

@@ -107,10 +107,9 @@ def say_keypoints(cfg: Config) -> None:
     skeleton = skeleton_of(dataset, f"{place}.metainfo")
     if skeleton == PERSON:
         return
-    pairs = [f"{skeleton.names[i]} and {skeleton.names[j]}" for i, j in skeleton.flip_pairs]
     print(
-        f"Keypoints: {skeleton}. A mirrored image swaps {', '.join(pairs) or 'none of them'}. "
-        f"AP by {skeleton.say_sigmas()} (others: --cfg-options metainfo.sigmas=[...])",
+        f"Data has {skeleton}. {skeleton.say_mirrored()}. AP is by {skeleton.say_sigmas()} "
+        "(others: --cfg-options metainfo.sigmas=[...])",
         flush=True,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.pose.coco import FLIP_PAIRS, KEYPOINTS, SIGMAS, SKELETON
@@ -55,15 +55,21 @@ class Skeleton:
     name: str = "person"
 
     def __str__(self) -> str:
-        shown = [*self.names[:21], *["..."] * (len(self.names) > 21)]
-        return f"{len(self.names)} keypoints ({', '.join(shown)})"
+        number = len(self.names)
+        return f"{number} keypoint{'s' * (number > 1)} ({_listed(self.names)})"
+
+    def say_mirrored(self) -> str:
+        """Which keypoints change places in a mirrored image, in a few words."""
+        pairs = [f"{self.names[i]} and {self.names[j]}" for i, j in self.flip_pairs]
+        if not pairs:
+            return "No names tell left and right: a mirrored image swaps none of them"
+        return f"A mirrored image swaps {_listed(pairs)}"
 
     def say_sigmas(self) -> str:
         """The sigmas in a few words."""
-        different = sorted(set(self.sigmas))
-        if len(different) == 1:
-            return f"a sigma of {different[0]:g}"
-        return f"sigmas of {', '.join(f'{sigma:g}' for sigma in self.sigmas)}"
+        if len(set(self.sigmas)) == 1:
+            return f"a sigma of {self.sigmas[0]:g}"
+        return f"sigmas of {_listed([f'{sigma:g}' for sigma in self.sigmas])}"
 
     @property
     def flip_pairs(self) -> list[tuple[int, int]]:
@@ -96,6 +102,11 @@ class Skeleton:
             joint_weights=[1.0] * len(names),
             sigmas=list(self.sigmas),
         )
+
+
+def _listed(words: Sequence[str]) -> str:
+    """All of them, or the first 21."""
+    return ", ".join([*words[:21], *["..."] * (len(words) > 21)])
 
 
 PERSON = Skeleton(
