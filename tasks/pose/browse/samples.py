@@ -17,6 +17,9 @@ from tasks.pose.browse.targets import Distributions, Heatmaps, targets_of
 from tasks.pose.metainfo import from_metainfo
 from tasks.pose.skeleton import Skeleton
 
+BLANK = np.full((128, 96, 3), 64, np.uint8)
+"""The picture of a sample that cannot be made."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -47,7 +50,8 @@ def load_samples(path: str, split: str, number: int, options: dict | None) -> li
         options: what to change in the config.
 
     Raises:
-        InputError: a config that cannot be used, or a pipeline that makes no inputs of a person.
+        InputError: a config that cannot be used, or a pipeline that makes no inputs of a person,
+            or none at all. Where it fails for some, that is printed, and they are blank.
     """
     cfg = load_config(path, options)
     dataset = _dataset(cfg, path, split)
@@ -82,14 +86,20 @@ def _samples(dataset, number: int, path: str) -> Iterator[Sample]:
     count = len(skeleton.names)
     steps = dataset.pipeline.transforms
     encoder = next((step.encoder for step in steps if hasattr(step, "encoder")), None)
+    told, made = "", 0
     for index in np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int):
         try:
             results = dataset[int(index)]
         except Exception as error:  # what the steps of a pipeline raise for damaged images
-            raise InputError(
+            told = (
                 f"sample {index} of {path} cannot be made ({error}): python tools/"
                 f"check_dataset.py {dataset.data_root} tells what is wrong"
-            ) from error
+            )
+            print(told)
+            nothing = np.zeros((count, 3))
+            yield Sample(BLANK, nothing, skeleton, None, f"sample {index} cannot be made")
+            continue
+        made += 1
         points = np.asarray(results.get("transformed_keypoints", ()))
         if points.shape[:2] != (1, count):
             raise InputError(
@@ -100,6 +110,8 @@ def _samples(dataset, number: int, path: str) -> Iterator[Sample]:
         keypoints = np.column_stack([points[0, :, :2], labelled * 2])
         targets = targets_of(results, encoder, count)
         yield Sample(results["img"], keypoints, skeleton, targets, _name(results))
+    if not made:
+        raise InputError(told)
 
 
 def _name(results: dict) -> str:

@@ -164,7 +164,13 @@ def test_what_cannot_be_drawn_is_refused(marked, tmp_path):
         load(CONFIG, marked)
 
 
-def test_a_damaged_image_is_named(marked):
+def test_a_damaged_image_is_named_and_blank(marked, capsys):
     (marked / "train2017/3.png").write_bytes(b"no image")
-    with pytest.raises(InputError, match="sample 2 of .*check_dataset.py .*marked tells"):
+    samples = load(CONFIG, marked)
+    assert "sample 2 of" in capsys.readouterr().out
+    blank = [i for i, sample in enumerate(samples) if len(np.unique(draw_sample(sample))) == 1]
+    assert blank == [2] and "sample 2" in samples[2].name
+    for file in (marked / "train2017").iterdir():
+        file.write_bytes(b"no image")
+    with pytest.raises(InputError, match="sample 7 of .*check_dataset.py .*marked tells"):
         load(CONFIG, marked)
