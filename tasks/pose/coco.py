@@ -55,6 +55,9 @@ FLIP_PAIRS = tuple(
 )
 """Pairs of indices (left, right) that change places in a mirrored image."""
 
+LOWER = tuple(i for i, name in enumerate(KEYPOINTS) if name.endswith(("hip", "knee", "ankle")))
+"""Indices of the keypoints of the lower body, which half-body augmentation cuts off."""
+
 FACE = tuple(INDEX[n] for n in ("nose", "left_eye", "right_eye", "left_ear", "right_ear"))
 """Indices of the five keypoints of the head."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import FUNCTIONS
+from mmpose.registry import DATASETS
 
 from bsam_suite.errors import InputError
 from tasks.pose.category import check_same, from_category, keypoint_category
@@ -37,11 +38,13 @@ def follow_keypoints(cfg: Config) -> None:
     datasets = dict(_datasets(cfg))
     own = (d.metainfo for d in datasets.values() if d.get("metainfo"))
     shared = cfg.get("metainfo") or next(own, {})
-    data = next(filter(None, map(_annotated, datasets.values())), PERSON)
+    files = filter(_takes_any, datasets.values())
+    data = next(filter(None, map(_annotated, files)), PERSON)
     skeletons = {}
     for place, dataset in datasets.items():
         where = f"{place}.metainfo" if dataset.get("metainfo") else "metainfo"
-        described = describe(dataset.get("metainfo") or shared, data, where)
+        given = dataset.get("metainfo") or shared
+        described = describe(given, data, where) if given or _takes_any(dataset) else None
         if described is not None:
             dataset.metainfo = described
         skeletons[place] = skeleton_of(dataset, where)
@@ -53,11 +56,22 @@ def follow_keypoints(cfg: Config) -> None:
 
 
 def _datasets(cfg: Config) -> Iterator[tuple[str, dict]]:
-    """The data sets of the loaders that take any COCO-format file, by their place."""
+    """The data sets of the loaders whose keypoints are known, by their place."""
     for loader in LOADERS:
         dataset = (cfg.get(loader) or {}).get("dataset") or {}
-        if dataset.get("type") == "CocoDataset":
+        if dataset.get("metainfo") or _class_metainfo(dataset):
             yield f"{loader}.dataset", dataset
+
+
+def _class_metainfo(dataset: dict) -> dict:
+    """What the data set's class has for ``metainfo`` where none is given."""
+    kind = DATASETS.get(dataset["type"]) if isinstance(dataset.get("type"), str) else None
+    return getattr(kind, "METAINFO", {})
+
+
+def _takes_any(dataset: dict) -> bool:
+    """Whether it is of the class for files of any keypoints; the others are for one data set."""
+    return dataset.get("type") == "CocoDataset"
 
 
 def _annotated(dataset: dict) -> Skeleton | None:
@@ -80,13 +94,14 @@ def _categories(file: str, changed: int, size: int) -> list:
 
 
 def skeleton_of(dataset: dict, where: str) -> Skeleton:
-    """The keypoints of a data set of type ``CocoDataset`` by its config.
+    """The keypoints of a data set by its config.
 
     Raises:
         InputError: a ``metainfo`` that is not as it should be.
     """
-    described = describe(dataset.get("metainfo") or {}, PERSON, where)
-    return PERSON if described is None else from_description(described, where)
+    if not dataset.get("metainfo") and _takes_any(dataset):
+        return PERSON
+    return from_description(dataset.get("metainfo") or _class_metainfo(dataset), where)
 
 
 def check_category(dataset: dict, categories: list, file: str) -> None:
@@ -96,15 +111,14 @@ def check_category(dataset: dict, categories: list, file: str) -> None:
         InputError: it does not.
     """
     category = keypoint_category(categories, file)
-    if category is not None and dataset.get("type") == "CocoDataset":
+    if category is not None and _takes_any(dataset):
         described = skeleton_of(dataset, "metainfo")
         check_same(from_category(category, file), file, described, "the config's metainfo")
 
 
 def say_keypoints(cfg: Config) -> None:
     """Print which keypoints the config has followed, and by which sigmas they are evaluated."""
-    place, dataset = next(_datasets(cfg), ("", {}))
-    skeleton = skeleton_of(dataset, f"{place}.metainfo")
+    skeleton = next((skeleton_of(d, f"{place}.metainfo") for place, d in _datasets(cfg)), PERSON)
     if skeleton == PERSON:
         return
     print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from mmengine.config import Config
@@ -27,10 +28,11 @@ def describe(given: dict, data: Skeleton, where: str) -> dict | None:
     Raises:
         InputError: a file or description that is not as it should be.
     """
+    if not isinstance(given, dict):
+        raise InputError(f"{where} is {given!r}: give dict(from_file=FILE), or parts of it")
     parts = dict(given)
-    file = parts.pop("from_file", None)
-    if file is not None:
-        path = _find(file, where)
+    if "from_file" in parts:
+        path = _find(parts.pop("from_file"), where)
         read = _read(path, where)
         if path.parent == _own_folder() and read["sigmas"] and not parts:
             return dict(from_file=f"configs/_base_/datasets/{path.name}")
@@ -38,7 +40,8 @@ def describe(given: dict, data: Skeleton, where: str) -> dict | None:
     elif "keypoint_info" not in parts:
         if data == PERSON and not parts:
             return None
-        parts = {**data.metainfo(), **parts}
+        whole = _read(_own_folder() / "coco.py", where) if data == PERSON else data.metainfo()
+        parts = {**whole, **parts}
     try:
         names = [keypoint["name"] for keypoint in parts["keypoint_info"].values()]
     except (AttributeError, KeyError, TypeError) as error:
@@ -50,14 +53,19 @@ def describe(given: dict, data: Skeleton, where: str) -> dict | None:
     parts.setdefault("skeleton_info", {})
     parts.setdefault("joint_weights", [1.0] * len(names))
     # MMPose's own descriptions of faces, hands and animals have none.
-    parts["sigmas"] = list(parts.get("sigmas") or default_sigmas(names))
+    if parts.get("sigmas") in (None, [], ()):
+        parts["sigmas"] = list(default_sigmas(names))
     for field in ("sigmas", "joint_weights"):
-        if len(parts[field]) != len(names):
-            raise InputError(
-                f"{where} has {len(parts[field])} {field} for {len(names)} keypoints: give one "
-                "for each"
-            )
+        _check_numbers(parts[field], len(names), f"{where}: {field}")
     return parts
+
+
+def _check_numbers(values, count: int, where: str) -> None:
+    if not isinstance(values, (list, tuple)) or len(values) != count:
+        raise InputError(f"{where} is {values!r}: give a list of {count}, one for each keypoint")
+    for value in values:
+        if not isinstance(value, (int, float)) or not 0 < value < math.inf:
+            raise InputError(f"{where} has {value!r}: give numbers above 0")
 
 
 def _own_folder() -> Path:
@@ -67,9 +75,10 @@ def _own_folder() -> Path:
     return Path(mmpose.__file__).parent / ".mim/configs/_base_/datasets"
 
 
-def _find(file: str, where: str) -> Path:
+def _find(file, where: str) -> Path:
     """The file, or MMPose's of that name, as MMPose looks for it."""
-    path = Path(file) if Path(file).is_file() else _own_folder() / Path(file).name
+    path = Path(str(file))
+    path = path if path.is_file() else _own_folder() / path.name
     if not path.is_file():
         raise InputError(
             f"{where}: from_file={file} does not exist, here or in MMPose's "
@@ -81,7 +90,7 @@ def _find(file: str, where: str) -> Path:
 def _read(path: Path, where: str) -> dict:
     try:
         return Config.fromfile(path).dataset_info.to_dict()
-    except (AttributeError, OSError, SyntaxError, NameError, ValueError) as error:
+    except (AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError) as error:
         raise InputError(
             f"{where}: from_file={path} has no dict dataset_info as MMPose's have: {error}"
         ) from error

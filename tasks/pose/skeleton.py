@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tasks.pose.coco import FLIP_PAIRS, KEYPOINTS, SIGMAS, SKELETON
+from tasks.pose.coco import FLIP_PAIRS, KEYPOINTS, LOWER, SIGMAS, SKELETON
 
 SIGMA = 0.05
 """Sigma of a keypoint for which neither the user nor COCO gives one."""
@@ -92,12 +92,14 @@ class Skeleton:
         It is short since MMEngine writes it out, slowly, with each checkpoint.
         """
         names = self.names
+        halves = {plain(n): "lower" if i in LOWER else "upper" for i, n in enumerate(KEYPOINTS)}
+        info = {i: dict(name=name) for i, name in enumerate(names)}
+        for i, j in enumerate(self.flip_indices):
+            info[i] |= dict(swap=names[j]) if i != j else {}
+            info[i] |= dict(type=halves[plain(names[i])]) if plain(names[i]) in halves else {}
         return dict(
             dataset_name=self.name,
-            keypoint_info={
-                i: dict(name=names[i]) if i == j else dict(name=names[i], swap=names[j])
-                for i, j in enumerate(self.flip_indices)
-            },
+            keypoint_info=info,
             skeleton_info=dict(enumerate(dict(link=(names[a], names[b])) for a, b in self.links)),
             joint_weights=[1.0] * len(names),
             sigmas=list(self.sigmas),

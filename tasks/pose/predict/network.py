@@ -83,7 +83,9 @@ class Network:
             check_weights(self._model, weights, checkpoint)
             self._model.load_state_dict(weights.get("state_dict", weights))
         self._model.to(get_device()).eval()
-        self._pipeline, self.metainfo = dataset.pipeline, dataset.metainfo
+        # Of MMPose's data sets some have no sigmas, by which doubles are dropped.
+        self.metainfo = dict(dataset.metainfo, sigmas=np.array(self.skeleton.sigmas))
+        self._pipeline = dataset.pipeline
         self.batch_size = cfg.test_dataloader.get("batch_size", 1)
         evaluators = cfg.test_evaluator
         self.evaluator = evaluators if isinstance(evaluators, dict) else evaluators[0]

@@ -68,7 +68,8 @@ def test_coco_and_what_is_not_there_stay_as_they_are(people, tmp_path):
     (tmp_path / "annotations/person_keypoints_val2017.json").write_text("{no json")
     assert load(TINY, tmp_path).model.head.out_channels == 17
     cfg = load(TINY, people, metainfo__sigmas=[0.1] * 17)
-    assert cfg.val_dataloader.dataset.metainfo.sigmas == [0.1] * 17
+    metainfo = cfg.val_dataloader.dataset.metainfo
+    assert metainfo.sigmas == [0.1] * 17 and max(metainfo.joint_weights) == 1.5  # as MMPose's
 
 
 @pytest.mark.parametrize("name", [TINY, "pose/simcc-tiny_bsam_coco-128x96.py"])
@@ -106,6 +107,12 @@ def test_mirrored_images_swap_left_and_right(fish):
 SEVEN = {i: dict(name=f"k{i}") for i in range(7)}
 
 
+def test_a_data_set_of_mmpose_s(fish):
+    kind = {f"{loader}__dataset__type": "OneHand10KDataset" for loader in LOADERS}
+    cfg = load(TINY, fish, **kind)
+    assert cfg.model.head.out_channels == 21 and "metainfo" not in cfg.val_dataloader.dataset
+
+
 def config(tmp_path, text):
     (tmp_path / "own.py").write_text(f"_base_ = {str(CONFIGS / TINY)!r}\n{text}")
     return str(tmp_path / "own.py")
@@ -138,7 +145,7 @@ def test_what_disagrees_is_named(fish, tmp_path):
         *("train_dataloader.dataset has 7 keypoints", "val_dataloader.dataset has 17 keypoints"),
     )
     refuse("model = dict(head=dict(out_channels=7))", "out_channels=7", "5 keypoints (tip, ")
-    refuse("metainfo = dict(sigmas=[0.1] * 3)", "metainfo has 3 sigmas for 5 keypoints")
+    refuse("metainfo = dict(sigmas=[0.1] * 3)", "metainfo: sigmas is [0.1, 0.1, 0.1]", "of 5")
 
 
 def test_train_and_val_of_different_keypoints(make_set, tmp_path):

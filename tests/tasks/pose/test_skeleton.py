@@ -19,10 +19,14 @@ NUMBERED = "300vw 300w aflw coco_wholebody coco_wholebody_face coco_wholebody_op
 NUMBERED += "deepfashion2 h3wb halpe lapa ubody2d ubody3d wflw"
 
 
-def parsed(path):
+def parsed_values(description):
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
-    return parse_pose_metainfo(dict(from_file=str(path)))
+    return parse_pose_metainfo(description)
+
+
+def parsed(path):
+    return parsed_values(dict(from_file=str(path)))
 
 
 def test_coco_s_person_is_mmpose_s():
@@ -31,6 +35,9 @@ def test_coco_s_person_is_mmpose_s():
     assert theirs.names == PERSON.names and theirs.flip_indices == PERSON.flip_indices
     assert theirs.links == PERSON.links and theirs.name == PERSON.name
     assert theirs.sigmas == pytest.approx(PERSON.sigmas)
+    ours = parsed_values(PERSON.metainfo())
+    for part in ("upper_body_ids", "lower_body_ids", "flip_pairs", "skeleton_links"):
+        assert sorted(map(str, ours[part])) == sorted(map(str, parsed(path)[part])), part
 
 
 def test_mirror_pairs_are_those_that_mmpose_lists():
@@ -140,8 +147,12 @@ def test_metainfo_goes_before_the_category(tmp_path):
     [
         (dict(from_file="none.py"), "none.py"),
         (dict(from_file="text.py"), "text.py"),
-        (dict(sigmas=[0.1]), "1 sigmas for 3"),
-        (dict(joint_weights=[1] * 4), "4 joint_weights for 3"),
+        (dict(sigmas=[0.1]), r"sigmas is \[0.1\].* 3"),
+        (dict(sigmas=0.1), "sigmas is 0.1"),
+        (dict(sigmas=[0.1, 0, 0.1]), "sigmas has 0"),
+        (dict(sigmas=[0.1, "a", float("nan")]), "sigmas has 'a'"),
+        (dict(joint_weights=[1] * 4), r"joint_weights is \[1, 1, 1, 1\].* 3"),
+        ("coco.py", "'coco.py'"),
         (dict(keypoint_info=[1]), r"\[1\]"),
         (dict(keypoint_info={0: dict(swap="b")}), "swap"),
     ],

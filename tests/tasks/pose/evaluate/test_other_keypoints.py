@@ -73,7 +73,7 @@ def test_a_description_file(run, tmp_path):
 @pytest.mark.parametrize(
     "options, said",
     [
-        (dict(sigmas=[0.1, 0.1]), "--sigmas has 2 sigmas for 3 keypoints"),
+        (dict(sigmas=[0.1, 0.1]), r"--sigmas: sigmas is \[0.1, 0.1\].* 3"),
         (dict(metainfo="none.py"), "none.py"),
         (dict(metainfo="coco.py"), "truth.json has 3 keypoints .*17 keypoints"),
         (dict(count=2), "truth.json has 6 numbers in 'keypoints': give 9"),
