@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import FUNCTIONS
+from mmpose.datasets import CocoDataset
 from mmpose.registry import DATASETS
 
 from bsam_suite.errors import InputError
@@ -70,13 +71,16 @@ def _class_metainfo(dataset: dict) -> dict:
 
 
 def _takes_any(dataset: dict) -> bool:
-    """Whether it is of the class for files of any keypoints; the others are for one data set."""
-    return dataset.get("type") == "CocoDataset"
+    """Whether its class is ``CocoDataset``, for files of any keypoints, or made from it.
+
+    MMPose's others are each for the keypoints of one data set.
+    """
+    return _class_metainfo(dataset) == CocoDataset.METAINFO
 
 
 def _annotated(dataset: dict) -> Skeleton | None:
     """The keypoints that the annotation file names; if it cannot be read the preflight says so."""
-    file = Path(dataset.get("data_root") or "", dataset.get("ann_file") or "")
+    file = _file(dataset)
     try:
         state = file.stat()
         categories = _categories(str(file), state.st_mtime_ns, state.st_size)
@@ -84,6 +88,10 @@ def _annotated(dataset: dict) -> Skeleton | None:
         return None
     category = keypoint_category(categories, str(file))
     return None if category is None else from_category(category, str(file))
+
+
+def _file(dataset: dict) -> Path:
+    return Path(dataset.get("data_root") or "", dataset.get("ann_file") or "")
 
 
 @lru_cache
@@ -104,28 +112,24 @@ def skeleton_of(dataset: dict, where: str) -> Skeleton:
     return from_description(dataset.get("metainfo") or _class_metainfo(dataset), where)
 
 
-def check_category(dataset: dict, categories: list, file: str) -> None:
-    """Make sure that a data set of any COCO-format file describes the keypoints of that file.
+def check_keypoints(cfg: Config) -> None:
+    """Make sure that each data set describes the keypoints of its file, and say which these are.
 
     Raises:
-        InputError: it does not.
+        InputError: a file names others, or the same in another order.
     """
-    category = keypoint_category(categories, file)
-    if category is not None and _takes_any(dataset):
-        described = skeleton_of(dataset, "metainfo")
-        check_same(from_category(category, file), file, described, "the config's metainfo")
-
-
-def say_keypoints(cfg: Config) -> None:
-    """Print which keypoints the config has followed, and by which sigmas they are evaluated."""
-    skeleton = next((skeleton_of(d, f"{place}.metainfo") for place, d in _datasets(cfg)), PERSON)
-    if skeleton == PERSON:
-        return
-    print(
-        f"Data has {skeleton}. {skeleton.say_mirrored()}. AP is by {skeleton.say_sigmas()} "
-        "(others: --cfg-options metainfo.sigmas=[...])",
-        flush=True,
-    )
+    skeleton = PERSON
+    for place, dataset in _datasets(cfg):
+        skeleton = skeleton_of(dataset, f"{place}.metainfo")
+        annotated = _annotated(dataset) if _takes_any(dataset) else None
+        if annotated is not None:
+            check_same(annotated, str(_file(dataset)), skeleton, "the config's metainfo")
+    if skeleton != PERSON:
+        print(
+            f"Data has {skeleton}. {skeleton.say_mirrored()}. AP is by {skeleton.say_sigmas()} "
+            "(others: --cfg-options metainfo.sigmas=[...])",
+            flush=True,
+        )
 
 
 def check_head(model: dict, skeleton: Skeleton, where: str) -> None:

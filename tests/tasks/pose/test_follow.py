@@ -111,6 +111,12 @@ def test_a_data_set_of_mmpose_s(fish):
     kind = {f"{loader}__dataset__type": "OneHand10KDataset" for loader in LOADERS}
     cfg = load(TINY, fish, **kind)
     assert cfg.model.head.out_channels == 21 and "metainfo" not in cfg.val_dataloader.dataset
+    # One that is made from the class for all COCO-format files follows the file.
+    from mmpose.datasets import CocoDataset
+
+    DATASETS.register_module("OwnCocoDataset", module=type("Own", (CocoDataset,), {}), force=True)
+    cfg = load(TINY, fish, val_dataloader__dataset__type="OwnCocoDataset")
+    assert cfg.model.head.out_channels == 5 and names(cfg)[0][0] == "tip"
 
 
 def config(tmp_path, text):
