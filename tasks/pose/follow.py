@@ -126,7 +126,7 @@ def check_keypoints(cfg: Config) -> None:
             check_same(annotated, str(_file(dataset)), skeleton, "the config's metainfo")
     if skeleton != PERSON:
         print(
-            f"Data has {skeleton}. {skeleton.say_mirrored()}. AP is by {skeleton.say_sigmas()} "
+            f"Data has {skeleton}. {skeleton.say_mirrored()}. AP takes {skeleton.say_sigmas()} "
             "(others: --cfg-options metainfo.sigmas=[...])",
             flush=True,
         )
