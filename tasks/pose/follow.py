@@ -8,8 +8,6 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import FUNCTIONS
-from mmpose.datasets import CocoDataset
-from mmpose.registry import DATASETS
 
 from bsam_suite.errors import InputError
 from tasks.pose.category import check_same, from_category, keypoint_category
@@ -66,6 +64,8 @@ def _datasets(cfg: Config) -> Iterator[tuple[str, dict]]:
 
 def _class_metainfo(dataset: dict) -> dict:
     """What the data set's class has for ``metainfo`` where none is given."""
+    from mmpose.registry import DATASETS
+
     kind = DATASETS.get(dataset["type"]) if isinstance(dataset.get("type"), str) else None
     return getattr(kind, "METAINFO", {})
 
@@ -75,6 +75,8 @@ def _takes_any(dataset: dict) -> bool:
 
     MMPose's others are each for the keypoints of one data set.
     """
+    from mmpose.datasets import CocoDataset
+
     return _class_metainfo(dataset) == CocoDataset.METAINFO
 
 
