@@ -72,6 +72,8 @@ def test_recipes_on_coco_load_quickly(name):
     quick = [s.type for s in loader.dataset.pipeline if s.type.startswith("Quick")]
     assert quick == ["QuickRandomFlip", "QuickRandomBBoxTransform"]
     assert loader.dataset.pipeline == load(name).train_pipeline
+    for evaluation in (load(name).val_dataloader, load(name).test_dataloader):
+        assert evaluation.num_workers == workers() and evaluation.persistent_workers
 
 
 @pytest.mark.parametrize(
