@@ -27,7 +27,9 @@ def workers() -> int:
 in_workers = dict(num_workers=workers(), collate_fn=dict(type="person_batch"))
 
 #: Boxes of the ground truth; those of a detector by ``val_dataloader.dataset.bbox_file=FILE``.
-val_dataloader = test_dataloader = dict(num_workers=workers(), dataset=dict(bbox_file=""))
+val_dataloader = test_dataloader = dict(
+    num_workers=workers(), dataset=dict(type="AnyCategoryCocoDataset", bbox_file="")
+)
 
 QUICK = {"RandomFlip": "QuickRandomFlip", "RandomBBoxTransform": "QuickRandomBBoxTransform"}
 

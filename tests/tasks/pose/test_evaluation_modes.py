@@ -119,7 +119,7 @@ def test_flip_test_sees_no_side(config):
             lambda path: path.write_text(
                 path.read_text().replace('"image_id": 1', '"image_id": 9')
             ),
-            "entry 0 of .* is of image 9",
+            r"results\[0\] of .*: image_id 9.* is not among the 12 images",
         ),
     ],
 )

@@ -147,11 +147,11 @@ def damage_images(root):
     ("damage", "words"),
     [
         (damage_folder, "is not a folder"),
-        (damage_annotations, "person_keypoints_val2017.json does not exist"),
+        (damage_annotations, "person_keypoints_val2017.json: there is none: unpack"),
         (damage_json, "is not JSON"),
         (damage_kind, "is not a COCO file"),
-        (damage_keypoints, "annotations without keypoints"),
-        (damage_images, "1 of 12 images"),
+        (damage_keypoints, r"annotations\[0\]: it lacks 'keypoints'.*use the person_keypoints_"),
+        (damage_images, "1 x missing_image: .*val2017/0"),
     ],
 )
 def test_half_a_data_root_is_an_error(coco, damage, words):

@@ -1,11 +1,21 @@
 """Each kind of fault, planted alone into a set without any, is found as what and where it is."""
 
 import shutil
+from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
+from bsam_suite.compat import import_mmpose
+from bsam_suite.compat.coco import COCO, COCOeval
+from bsam_suite.errors import InputError
 from tasks.pose.check.command import check_set
 from tasks.pose.check.kinds import KINDS
+from tasks.pose.check.training import check_splits
+
+import_mmpose()
+
+from mmpose.datasets import CocoDataset  # noqa: E402
 
 # Each plants one fault and returns what must be told of it.
 PLANTS = {}
@@ -114,7 +124,7 @@ def no_box(s):
 @plants("broken_entry")
 def box_of_three(s):
     del s.content["train2017"]["annotations"][1]["bbox"][3]
-    return dict(annotation=1010, says="annotations[1]: bbox is [40.0, 20.0, 60.0]")
+    return dict(annotation=1010, says="annotations[1]: bbox is [40.0, 20.0, 60.0]: give 4 numbers")
 
 
 @plants("broken_entry")
@@ -206,6 +216,58 @@ def another_number(s):
     return dict(PERSON, says="14, but 15 are labelled")
 
 
+@plants("area")
+def no_area(s):
+    del damaged(s)["area"]
+    return dict(PERSON, says="area is None")
+
+
+@plants("area")
+def area_of_nothing(s):
+    damaged(s)["area"] = 0
+    return dict(PERSON, says="area is 0")
+
+
+@plants("area")
+def area_as_text(s):
+    damaged(s)["area"] = "2000"
+    return dict(PERSON, says="area is '2000'")
+
+
+@plants("broken_entry")
+def crowd_as_text(s):
+    damaged(s)["iscrowd"] = "0"
+    return dict(says="annotations[1]: iscrowd is '0': give 0 or 1")
+
+
+@plants("broken_entry")
+def image_id_as_text(s):
+    s.content["train2017"]["images"].append(dict(id="7", file_name="7.jpg", height=9, width=9))
+    return dict(says="images[3]: id is '7': give a whole number")
+
+
+@plants("unreadable_annotations")
+def byte_order_mark(s):
+    s.write()
+    s.file("val2017").write_text(s.file("val2017").read_text(), encoding="utf-8-sig")
+    del s.content["val2017"]
+    return dict(split="val2017", file="annotations/person_keypoints_val2017.json")
+
+
+@plants("unreadable_annotations")
+def utf_16(s):
+    s.file("val2017").write_text(s.file("val2017").read_text(), encoding="utf-16")
+    del s.content["val2017"]
+    return dict(split="val2017", file="annotations/person_keypoints_val2017.json")
+
+
+@plants("no_persons")
+def told_to_have_no_keypoints(s):
+    for annotation in s.content["val2017"]["annotations"]:
+        annotation["num_keypoints"] = 0
+    return dict(split="val2017", also={"num_keypoints"})
+
+
 @plants("box_without_area")
 def flat_box(s):
     damaged(s)["bbox"][3] = 0
@@ -277,6 +339,78 @@ def test_a_fault_is_found(small_set, kind, plant):
     assert finding.split == expected.pop("split", "train2017")
     told = finding.examples[0].as_dict()
     assert {name: told[name] for name in expected} == expected
+
+
+NOT_LOOKED_AT = ("unreadable_image", "image_size", "image_in_train_and_val")  # before training
+
+
+def config(root, **evaluator):
+    def loader(split):
+        dataset = dict(type="CocoDataset", data_root=str(root), data_prefix=dict(img=f"{split}/"))
+        return dict(dataset=dataset | dict(ann_file=f"annotations/person_keypoints_{split}.json"))
+
+    cfg = dict(train_dataloader=loader("train2017"), val_dataloader=loader("val2017"))
+    return Config(cfg | dict(val_evaluator=dict(type="CocoMetric", **evaluator)))
+
+
+@pytest.mark.parametrize(("kind", "plant"), CASES)
+def test_training_is_refused_for_the_same_faults(small_set, kind, plant, capsys):
+    expected = plant(small_set)
+    small_set.write()
+    cfg = config(small_set.root)
+    split = expected.get("split", "train2017")
+    file = str(small_set.file(split))
+    if kind == "area":  # which training does without
+        check_splits(cfg)
+        cfg.val_dataloader = cfg.train_dataloader
+    if KINDS[kind].stops:
+        with pytest.raises(InputError, match=f"1 x {kind}: ") as error:
+            check_splits(cfg)
+        told, found = str(error.value), check_set(small_set.root, decode=False).findings
+        for finding in (f for f in found if KINDS[f.kind].stops):
+            assert str(finding.examples[0]) in told and KINDS[finding.kind].remedy in told
+        assert file in told and f"check_dataset.py {small_set.root} " in told
+        assert "\n" not in told
+    else:
+        check_splits(cfg)
+        warned = f"1 x {kind} in {file}" in capsys.readouterr().out
+        assert warned == (kind not in (*NOT_LOOKED_AT, *WARNINGS))
+        as_mmpose(small_set)
+
+
+NO_METAINFO = dict(keypoint_info={}, skeleton_info={}, joint_weights=[], sigmas=[]) | dict(
+    dataset_name="small"
+)  # COCO's takes a second to read
+
+
+def as_mmpose(small_set):
+    """What is not refused is loaded and evaluated by MMPose, with as many persons as counted."""
+    counts = check_set(small_set.root, decode=False).counts
+    for split, content in small_set.content.items():
+        file = str(small_set.file(split))
+        images = dict(img=str(small_set.root / split))
+        data = CocoDataset(ann_file=file, data_prefix=images, metainfo=NO_METAINFO)
+        assert len(data) == counts[split]["persons"]
+        assert all(Path(data.get_data_info(i)["img_path"]).is_file() for i in range(len(data)))
+        truth, ids = COCO(file), {image["id"] for image in content["images"]}
+        results = [
+            dict(image_id=a["image_id"], category_id=1, keypoints=a["keypoints"], score=0.5)
+            for a in content["annotations"]
+            if a["image_id"] in ids
+        ]
+        evaluation = COCOeval(truth, truth.loadRes(results), "keypoints")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+        assert evaluation.stats[0] == 1
+
+
+def test_area_is_needed_by_evaluation_alone(small_set):
+    del small_set.content["val2017"]["annotations"][0]["area"]
+    small_set.write()
+    with pytest.raises(InputError, match="1 x area: .*annotation 2000, .*use_area=False"):
+        check_splits(config(small_set.root))
+    check_splits(config(small_set.root, use_area=False))
 
 
 def test_every_kind_is_planted():
