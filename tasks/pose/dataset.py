@@ -61,7 +61,7 @@ def read_detections(path: str, content: dict, annotations: str) -> list[dict]:
     """
     found = read_results(path, [image["id"] for image in content["images"]], "bbox")
     categories = keypoint_categories(content, annotations)
-    persons = of_categories(found, categories, path, annotations)
+    persons = of_categories(found, categories, path)
     persons = [entry for entry in persons if min(entry["bbox"][2:]) > 0]
     if not persons:
         raise InputError(

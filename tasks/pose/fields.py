@@ -57,7 +57,7 @@ def problem(entry, *names: str, optional: tuple[str, ...] = ()) -> str | None:
         return f"it is a {type(entry).__name__}, not an object"
     for name in names:
         if name not in entry:
-            return f"it lacks {name!r}"
+            return f"it lacks {name!r}: give {FIELDS[name][1]}"
         if not FIELDS[name][0](entry[name]):
             return _wrong(name, entry[name])
     for name in optional:

@@ -35,7 +35,7 @@ def there(split: Split, images: Iterable[dict], findings: Findings) -> list[dict
         return []  # told already, once
 
     @cache
-    def names(folder: Path) -> set[str]:  # a look at each folder, not at each file
+    def names(folder: str) -> set[str]:  # a look at each folder, not at each file
         try:
             return {entry.name for entry in os.scandir(folder) if entry.is_file()}
         except (OSError, ValueError):  # ValueError: a name with a zero byte
@@ -43,8 +43,8 @@ def there(split: Split, images: Iterable[dict], findings: Findings) -> list[dict
 
     found = []
     for image in images:
-        path = split.images / image["file_name"]
-        if path.name in names(path.parent):
+        folder, name = os.path.split(os.path.join(split.images, image["file_name"]))
+        if name in names(folder):
             found.append(image)
         else:
             example = Example("no such file", split.image(image), image["id"])
