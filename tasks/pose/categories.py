@@ -12,17 +12,18 @@ def keypoint_categories(content: dict, path: str | Path) -> set[int]:
     """Ids of the categories whose keypoints a file of annotations holds; in COCO's that is 1.
 
     They are those that list ``keypoints``; where none does, those of the annotations that have
-    some; else those named ``person``; else the only one.
+    some; else those named ``person``; else the only one. Images alone are COCO's.
 
     Args:
-        content: of the file; without ``categories`` and ``annotations``, as of a bare list of
-            images, it is COCO's.
+        content: of the file.
         path: of the file.
 
     Raises:
         InputError: the file does not tell.
     """
-    categories, annotations = (content.get(part) or [] for part in ("categories", "annotations"))
+    categories, annotations = content.get("categories", []), content.get("annotations", [])
+    if not (isinstance(categories, list) and isinstance(annotations, list)):
+        raise InputError(f"{path} is not a COCO file: categories or annotations are no list")
     wrong = next((told for category in categories if (told := problem(category, "id"))), None)
     if wrong:
         raise InputError(f"categories of {path}: {wrong}")

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable
 
 _NUMBERS = {int, float}
+_LARGEST = 2**53  # beyond it readers of JSON differ (RFC 7493)
 
 
 def is_number(value) -> bool:
@@ -25,22 +26,27 @@ def is_numbers(value) -> bool:
     return True
 
 
-def _is_whole(value) -> bool:
-    return type(value) is int or (type(value) is float and value.is_integer())
+def _is_id(value) -> bool:
+    return type(value) is int and abs(value) <= _LARGEST
+
+
+def _refers(value) -> bool:
+    """An id; some writers give 7 as 7.0, which is found like 7."""
+    return _is_id(value) or (type(value) is float and value.is_integer())
 
 
 FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "file_name": (lambda value: isinstance(value, str) and value != "", "text"),
     "width": (lambda value: is_number(value) and value > 0, "a number of pixels"),
     "height": (lambda value: is_number(value) and value > 0, "a number of pixels"),
-    "image_id": (_is_whole, "a whole number"),
-    "category_id": (_is_whole, "a whole number"),
+    "image_id": (_refers, "a whole number"),
+    "category_id": (_refers, "a whole number"),
     "iscrowd": (lambda value: type(value) in (bool, int, float) and value in (0, 1), "0 or 1"),
     "bbox": (lambda value: is_numbers(value) and len(value) == 4, "4 numbers"),
     "keypoints": (is_numbers, "a list of numbers"),
     "area": (is_number, "a number"),
     "score": (is_number, "a number"),
-    "id": (lambda value: type(value) is int, "a whole number"),  # pycocotools takes no float
+    "id": (_is_id, "a whole number"),  # pycocotools finds no image of a float
 }
 """For each field whether a value is right, and what a right one is."""
 

@@ -36,7 +36,7 @@ def read_images(path: str | Path) -> list[dict]:
     images = read_content(path, "images")["images"]
     if not images:
         raise InputError(f"{path} has no images: give the annotations of these pictures")
-    _refuse(path, "images", [problem(image, "id", "file_name") for image in images])
+    refuse(path, "images", [problem(image, "id", "file_name") for image in images])
     return images
 
 
@@ -57,7 +57,7 @@ def read_annotations(path: str | Path, *fields: str, keypoints: int = len(KEYPOI
         if not content[part]:
             raise InputError(f"{path} has no {part}: give COCO annotations of persons")
     for part in ("images", "categories"):
-        _refuse(path, part, [problem(entry, "id") for entry in content[part]])
+        refuse(path, part, [problem(entry, "id") for entry in content[part]])
     images = {image["id"] for image in content["images"]}
     problems = []
     for entry in content["annotations"]:
@@ -66,7 +66,7 @@ def read_annotations(path: str | Path, *fields: str, keypoints: int = len(KEYPOI
             told += " (COCO's person_keypoints_* files have them)"
         told = told or _unlike(entry, fields, keypoints) or _elsewhere(entry, images)
         problems.append(told)
-    _refuse(path, "annotations", problems)
+    refuse(path, "annotations", problems)
     return content
 
 
@@ -93,11 +93,16 @@ def read_results(
     for entry in found:
         told = problem(entry, "image_id", "category_id", "score", kind)
         problems.append(told or _unlike(entry, (kind,), keypoints) or _elsewhere(entry, images))
-    _refuse(path, "results", problems)
+    refuse(path, "results", problems)
     return found
 
 
-def _refuse(path: str | Path, part: str, problems: list[str | None]) -> None:
+def refuse(path: str | Path, part: str, problems: list[str | None]) -> None:
+    """Tell the first of the problems of a list's entries and how many more there are.
+
+    Raises:
+        InputError: there is one.
+    """
     places = [place for place, told in enumerate(problems) if told]
     if places:
         more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""

@@ -53,7 +53,7 @@ def sound_persons(
     lengths = _keypoint_numbers(split, content["categories"], findings)
     fields = ("id", "image_id", "category_id", "bbox", "keypoints")
     for place, annotation in enumerate(content["annotations"]):
-        wrong = problem(annotation, *fields, optional=("iscrowd",))
+        wrong = problem(annotation, *fields, optional=("iscrowd", "area"))
         if wrong:
             entry = annotation if isinstance(annotation, dict) else None
             example = Example(f"annotations[{place}]: {wrong}", entry=entry)

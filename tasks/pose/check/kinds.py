@@ -109,7 +109,7 @@ KINDS = {
         "count them again: persons with 0 are left out of training",
     ),
     "area": Kind(
-        "the person's area is not a number above 0: evaluation needs it",
+        "the person's area is missing (nan) or not above 0: evaluation needs it",
         "write square pixels, or evaluate with use_area=False in val_evaluator and test_evaluator, "
         "which takes 0.53 of the box",
         stops=True,

@@ -94,7 +94,8 @@ def read(split: Split, findings: Findings) -> dict | None:
     try:
         return read_content(split.annotations, *PARTS)
     except InputError as error:
-        return tell("unreadable_annotations", str(error), split.annotations)
+        what = str(error).replace(str(split.annotations), "it")
+        return tell("unreadable_annotations", what, split.annotations)
 
 
 def _download(name: str, root: Path) -> str:

@@ -11,7 +11,6 @@ from tasks.pose.check.entries import Person
 from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.layout import Split
 from tasks.pose.coco import KEYPOINTS
-from tasks.pose.fields import is_number
 
 SLACK = 1.0
 """Pixels that boxes and keypoints may be outside: COCO rounds some of them up."""
@@ -52,10 +51,9 @@ def check_persons(split: Split, persons: list[Person], findings: Findings) -> di
 
     used = (labelled > 0) & ~crowd
     number = int(used.sum())
-    told_area = [p.annotation.get("area") for p in persons]
-    size = np.array([a if is_number(a) else np.nan for a in told_area], float)
+    areas = np.array([p.annotation.get("area", np.nan) for p in persons], float)
     # Crowds and persons without labels are not scored: 0 does no harm there.
-    tell("area", ~(size > 0) & (used | np.isnan(size)), lambda i: f"area is {told_area[i]!r}")
+    tell("area", np.isnan(areas) | used & (areas <= 0), lambda i: f"area {areas[i]:g}")
     used &= finite
     corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
     around = np.concatenate([np.zeros_like(sizes), sizes], 1)

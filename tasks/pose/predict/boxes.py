@@ -11,7 +11,8 @@ import numpy as np
 
 from bsam_suite.errors import InputError
 from tasks.pose.categories import keypoint_categories, of_categories
-from tasks.pose.files import read_annotations, read_json, read_results
+from tasks.pose.fields import problem
+from tasks.pose.files import read_annotations, read_json, read_results, refuse
 
 
 class Box(NamedTuple):
@@ -57,11 +58,15 @@ def given_boxes(path: Path, ids: Iterable[int], categories: set[int] | None = No
     else:
         content = read_annotations(path, "bbox")
         found = [a for a in content["annotations"] if not a.get("iscrowd", 0)]
-        sizes = {i["id"]: (i.get("width"), i.get("height")) for i in content["images"]}
+        images = content["images"]
+        looked_at = [i["id"] in ids and problem(i, "width", "height") or None for i in images]
+        refuse(path, "images", looked_at)
+        sizes = {i["id"]: (i["width"], i["height"]) for i in images if i["id"] in ids}
         categories = categories or keypoint_categories(content, path)
     for entry in of_categories(found, categories, path):
-        boxes[entry["image_id"]].append(_box(entry, sizes.get(entry["image_id"])))
-    boxes = {i: [b for b in group if _has_area(b)] for i, group in boxes.items() if i in ids}
+        if entry["image_id"] in ids:
+            boxes[entry["image_id"]].append(_box(entry, sizes.get(entry["image_id"])))
+    boxes = {i: [b for b in group if _has_area(b)] for i, group in boxes.items()}
     if not any(boxes.values()):
         raise InputError(
             f"--boxes {path} has no box of a person in these {len(ids)} pictures: give the file "

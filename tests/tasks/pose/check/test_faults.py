@@ -219,19 +219,19 @@ def another_number(s):
 @plants("area")
 def no_area(s):
     del damaged(s)["area"]
-    return dict(PERSON, says="area is None")
+    return dict(PERSON, says="area nan")
 
 
 @plants("area")
 def area_of_nothing(s):
     damaged(s)["area"] = 0
-    return dict(PERSON, says="area is 0")
+    return dict(PERSON, says="area 0")
 
 
-@plants("area")
+@plants("broken_entry")
 def area_as_text(s):
     damaged(s)["area"] = "2000"
-    return dict(PERSON, says="area is '2000'")
+    return dict(says="annotations[1]: area is '2000': give a number")
 
 
 @plants("broken_entry")
