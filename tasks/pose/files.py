@@ -83,7 +83,8 @@ def read_results(
         keypoints: how many there are.
 
     Raises:
-        InputError: it cannot be read, or an entry is not like that.
+        InputError: it cannot be read, or an entry is not like that; or some of the persons with
+            keypoints have a box too, whose size AP then takes, and others have none.
     """
     found = read_json(path)
     if not isinstance(found, list):
@@ -92,8 +93,16 @@ def read_results(
     problems = []
     for entry in found:
         told = problem(entry, "image_id", "category_id", "score", kind)
-        problems.append(told or _unlike(entry, (kind,), keypoints) or _elsewhere(entry, images))
+        told = told or _unlike(entry, (kind,), keypoints) or _elsewhere(entry, images)
+        if not told and kind == "keypoints" and entry.get("bbox", []) != []:
+            told = problem(entry, "bbox") or _unlike(entry, ("bbox",), keypoints)
+        problems.append(told)
     refuse(path, "results", problems)
+    boxes = sum(entry.get("bbox", []) != [] for entry in found)
+    if 0 < boxes < len(found):
+        raise InputError(
+            f"{path}: {boxes} of {len(found)} results have a 'bbox': give all of them one, or none"
+        )
     return found
 
 

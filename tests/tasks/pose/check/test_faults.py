@@ -1,21 +1,13 @@
 """Each kind of fault, planted alone into a set without any, is found as what and where it is."""
 
 import shutil
-from pathlib import Path
 
 import pytest
-from mmengine.config import Config
 
-from bsam_suite.compat import import_mmpose
-from bsam_suite.compat.coco import COCO, COCOeval
 from bsam_suite.errors import InputError
 from tasks.pose.check.command import check_set
 from tasks.pose.check.kinds import KINDS
 from tasks.pose.check.training import check_splits
-
-import_mmpose()
-
-from mmpose.datasets import CocoDataset  # noqa: E402
 
 # Each plants one fault and returns what must be told of it.
 PLANTS = {}
@@ -344,25 +336,11 @@ def test_a_fault_is_found(small_set, kind, plant):
 NOT_LOOKED_AT = ("unreadable_image", "image_size", "image_in_train_and_val")  # before training
 
 
-# COCO's metainfo takes as long to read as all the rest; serializing collects garbage.
-QUICK = dict(serialize_data=False, metainfo=dict(dataset_name="small", keypoint_info={}))
-QUICK["metainfo"] |= dict(skeleton_info={}, joint_weights=[], sigmas=[])
-
-
-def config(root, **evaluator):
-    def loader(split):
-        dataset = dict(type="CocoDataset", data_root=str(root), data_prefix=dict(img=f"{split}/"))
-        return dict(dataset=dataset | dict(ann_file=f"annotations/person_keypoints_{split}.json"))
-
-    cfg = dict(train_dataloader=loader("train2017"), val_dataloader=loader("val2017"))
-    return Config(cfg | dict(val_evaluator=dict(type="CocoMetric", **evaluator)))
-
-
 @pytest.mark.parametrize(("kind", "plant"), CASES)
-def test_training_is_refused_for_the_same_faults(small_set, kind, plant, capsys):
+def test_training_is_refused_for_the_same_faults(small_set, kind, plant, config, used, capsys):
     expected = plant(small_set)
     small_set.write()
-    cfg = config(small_set.root)
+    cfg = config()
     split = expected.get("split", "train2017")
     file = str(small_set.file(split))
     if kind == "area":  # which training does without
@@ -380,37 +358,15 @@ def test_training_is_refused_for_the_same_faults(small_set, kind, plant, capsys)
         check_splits(cfg)
         warned = f"1 x {kind} in {file}" in capsys.readouterr().out
         assert warned == (kind not in (*NOT_LOOKED_AT, *WARNINGS))
-        as_mmpose(small_set)
+        used()
 
 
-def as_mmpose(small_set):
-    """What is not refused is loaded and evaluated by MMPose, with as many persons as counted."""
-    counts = check_set(small_set.root, decode=False).counts
-    for split, content in small_set.content.items():
-        file = str(small_set.file(split))
-        images = dict(img=str(small_set.root / split))
-        data = CocoDataset(ann_file=file, data_prefix=images, **QUICK)
-        assert len(data) == counts[split]["persons"]
-        assert all(Path(data.get_data_info(i)["img_path"]).is_file() for i in range(len(data)))
-        truth, ids = COCO(file), {image["id"] for image in content["images"]}
-        results = [
-            dict(image_id=a["image_id"], category_id=1, keypoints=a["keypoints"], score=0.5)
-            for a in content["annotations"]
-            if a["image_id"] in ids
-        ]
-        evaluation = COCOeval(truth, truth.loadRes(results), "keypoints")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-        assert evaluation.stats[0] == 1
-
-
-def test_area_is_needed_by_evaluation_alone(small_set):
+def test_area_is_needed_by_evaluation_alone(small_set, config):
     del small_set.content["val2017"]["annotations"][0]["area"]
     small_set.write()
     with pytest.raises(InputError, match="1 x area: .*annotation 2000, .*use_area=False"):
-        check_splits(config(small_set.root))
-    check_splits(config(small_set.root, use_area=False))
+        check_splits(config())
+    check_splits(config(use_area=False))
 
 
 def test_every_kind_is_planted():

@@ -77,6 +77,8 @@ def test_results_of_a_detector(write):
             r"results\[0\] of .*: image_id 7 .* the 1 images, such",
         ),
         ([entry(3, [0, 0, 9], score=1)], r"bbox is \[0, 0, 9\]: give 4 numbers"),
+        ([entry(3, [0, 0, 9, 9], 18, score=1)], "of category_id 18, none of 1, which"),
+        (dict(coco(entry(3, [0, 0, 9, 9])), images=[dict(id=3)]), "lacks 'width'"),
         ([], "--boxes .* has no box .* in these 1 pictures"),
         (coco(entry(5, [0, 0, 9, 9])), "--boxes .* has no box .* in these 1 pictures"),
         (coco(dict(image_id=3, category_id=1)), r"annotations\[0\] of .*: it lacks 'bbox'"),
