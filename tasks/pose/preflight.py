@@ -10,6 +10,7 @@ from mmengine.runner import CheckpointLoader
 from mmpose.registry import DATASETS
 
 from bsam_suite.errors import InputError
+from tasks.pose.categories import listed
 from tasks.pose.check.training import check_splits, evaluated, split_of
 from tasks.pose.dataset import AnyCategoryCocoDataset, read_detections
 from tasks.pose.files import read_annotations
@@ -62,8 +63,8 @@ def _check_boxes(cfg: Config) -> None:
             others = {entry["category_id"] for entry in found} - {1}
             if others and not issubclass(DATASETS.get(dataset.type), AnyCategoryCocoDataset):
                 raise InputError(
-                    f"{boxes} has category_id {others}, and {dataset.type} takes 1 alone: set "
-                    f"{loader}.dataset.type=AnyCategoryCocoDataset"
+                    f"{boxes} has category_id {listed(others)}, and {dataset.type} takes 1 alone: "
+                    f"set {loader}.dataset.type=AnyCategoryCocoDataset"
                 )
         except InputError as error:
             raise InputError(

@@ -96,6 +96,11 @@ KINDS = {
         "write x, y, visibility for each",
         stops=True,
     ),
+    "mixed_keypoints": Kind(
+        "categories with different numbers of keypoints: a network has one",
+        "keep the annotations of one of them",
+        stops=True,
+    ),
     "not_finite": Kind(
         "NaN or infinity in a box or in keypoints", "write 0, 0, 0 for no label", stops=True
     ),

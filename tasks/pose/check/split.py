@@ -36,7 +36,12 @@ def check_split(split: Split, findings: Findings) -> Contents | None:
     images = sound_images(split, content["images"], findings)
     counts = dict(images=len(content["images"]), annotations=len(content["annotations"]))
     counts |= dict.fromkeys(COUNTS, 0)
-    for persons in sound_persons(split, content, images, findings).values():
+    sound = sound_persons(split, content, images, findings)
+    if len(sound) > 1:
+        says = ", ".join(f"{len(persons)} persons with {k}" for k, persons in sound.items())
+        place = split.place(split.annotations)
+        findings.add("mixed_keypoints", split.name, Example(says, place))
+    for persons in sound.values():
         for name, number in check_persons(split, persons, findings).items():
             counts[name] += number
     if not counts["persons"]:

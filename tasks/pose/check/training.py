@@ -40,7 +40,10 @@ def check_splits(cfg: Config) -> None:
             if stops:
                 stopping.append(f"{split.annotations}: {_told(finding)}")
             elif finding.is_fault and finding.kind != "area":
-                others.append(f"{finding.count} x {finding.kind} in {split.annotations}")
+                meaning = KINDS[finding.kind].meaning
+                others.append(
+                    f"{finding.count} x {finding.kind} in {split.annotations} ({meaning})"
+                )
     roots = dict.fromkeys(s.root for s in splits if s == Split.named(s.root, s.name))
     report = "".join(f"; python tools/check_dataset.py {root} tells all" for root in roots)
     if stopping:

@@ -73,6 +73,17 @@ def test_results(write, content, said):
     assert read_results(write([RESULT]), [1, 2], "keypoints") == [RESULT]
 
 
+def test_all_results_have_a_box_or_none(write):
+    """pycocotools takes the size of all from where the first has it."""
+    boxed = dict(RESULT, bbox=[0, 0, 9, 9])
+    for found in ([boxed, boxed], [RESULT, RESULT], [RESULT, dict(RESULT, bbox=[])]):
+        assert read_results(write(found), [1], "keypoints") == found
+    with pytest.raises(InputError, match="2 of 3 results have a 'bbox'"):
+        read_results(write([boxed, RESULT, boxed]), [1], "keypoints")
+    with pytest.raises(InputError, match=r"results\[1\] of .*bbox is None: give 4 numbers"):
+        read_results(write([boxed, dict(boxed, bbox=None)]), [1], "keypoints")
+
+
 def test_images_alone(write):
     images = [dict(id=1, file_name="1.jpg")]
     path = write(dict(images=images))

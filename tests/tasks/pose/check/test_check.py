@@ -77,7 +77,8 @@ def test_other_skeletons_are_looked_at_too(small_set, person):
     content["annotations"][1] = hand | dict(keypoints=[50, 30, 2, 300, 30, 2])
     small_set.write()
     report = check_set(small_set.root)
-    assert {f.kind for f in report.findings} == {"other_keypoints", "keypoint_outside_image"}
+    expected = {"other_keypoints", "mixed_keypoints", "keypoint_outside_image"}
+    assert {f.kind for f in report.findings} == expected
     assert report.counts["train2017"]["visible"] == 24 + 2
 
 

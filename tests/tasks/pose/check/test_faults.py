@@ -178,6 +178,14 @@ def a_keypoint_too_few(s):
     return PERSON
 
 
+@plants("mixed_keypoints")
+def persons_and_a_hand(s):
+    hand = dict(id=2, name="hand", keypoints=["wrist", "thumb"])
+    s.content["train2017"]["categories"].append(hand)
+    damaged(s).update(category_id=2, num_keypoints=2, keypoints=[50, 30, 2, 60, 30, 2])
+    return dict(says="2 persons with 17, 1 persons with 2", also={"other_keypoints"})
+
+
 @plants("not_finite")
 def keypoint_nan(s):
     damaged(s)["keypoints"][4] = float("nan")
