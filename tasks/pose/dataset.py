@@ -10,7 +10,7 @@ from mmpose.registry import DATASETS
 from mmpose.structures.bbox import bbox_xywh2xyxy
 
 from bsam_suite.errors import InputError
-from tasks.pose.categories import keypoint_categories, of_categories
+from tasks.pose.category_ids import keypoint_categories, of_categories
 from tasks.pose.files import read_annotations, read_results
 
 

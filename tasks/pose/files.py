@@ -71,13 +71,13 @@ def read_annotations(path: str | Path, *fields: str, keypoints: int = len(KEYPOI
 
 
 def read_results(
-    path: str | Path, images: Iterable[int], kind: str, keypoints: int = len(KEYPOINTS)
+    path: str | Path, images: Iterable[int] | None, kind: str, keypoints: int = len(KEYPOINTS)
 ) -> list[dict]:
     """COCO's list of results, each a person with ``image_id``, ``category_id`` and ``score``.
 
     Args:
         path: the file.
-        images: ids of the images that there are.
+        images: ids of the images that there are; None for any.
         kind: what else each person must have: ``"keypoints"`` (x, y, score of each) or ``"bbox"``
             (x, y, width, height).
         keypoints: how many there are.
@@ -89,7 +89,7 @@ def read_results(
     found = read_json(path)
     if not isinstance(found, list):
         raise InputError(f"{path} holds a {type(found).__name__}: give a list of results")
-    images = set(images)
+    images = None if images is None else set(images)
     problems = []
     for entry in found:
         told = problem(entry, "image_id", "category_id", "score", kind)
@@ -130,8 +130,8 @@ def _unlike(entry: dict, fields: Collection[str], keypoints: int) -> str | None:
     return None
 
 
-def _elsewhere(entry: dict, images: set[int]) -> str | None:
-    if entry["image_id"] in images:
+def _elsewhere(entry: dict, images: set[int] | None) -> str | None:
+    if images is None or entry["image_id"] in images:
         return None
     return (
         f"image_id {entry['image_id']} is not among the {len(images)} images, such as "

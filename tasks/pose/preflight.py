@@ -10,7 +10,7 @@ from mmengine.runner import CheckpointLoader
 from mmpose.registry import DATASETS
 
 from bsam_suite.errors import InputError
-from tasks.pose.categories import listed
+from tasks.pose.category_ids import listed
 from tasks.pose.check.training import check_splits, evaluated, split_of
 from tasks.pose.dataset import AnyCategoryCocoDataset, read_detections
 from tasks.pose.files import read_annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
-from tasks.pose.categories import keypoint_categories, listed, of_categories
+from tasks.pose.category_ids import keypoint_categories, listed, of_categories
 from tasks.pose.evaluate.ap import average_precision, check_backend
 from tasks.pose.evaluate.keypoints import score_keypoints
 from tasks.pose.evaluate.nms import check_threshold, oks_nms

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bsam_suite.errors import InputError
-from tasks.pose.categories import keypoint_categories, of_categories
+from tasks.pose.category_ids import keypoint_categories, of_categories
 from tasks.pose.fields import problem
 from tasks.pose.files import read_annotations, read_json, read_results, refuse
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
 from bsam_suite.progress import progress_bar
-from tasks.pose.categories import keypoint_categories
+from tasks.pose.category_ids import keypoint_categories
 from tasks.pose.coco import category
 from tasks.pose.files import read_images, read_json
 from tasks.pose.predict.boxes import Boxes, given_boxes, whole_picture

@@ -70,7 +70,8 @@ def test_annotations(write, annotation, said):
 def test_results(write, content, said):
     with pytest.raises(InputError, match=said):
         read_results(write(content), [1, 2], "keypoints")
-    assert read_results(write([RESULT]), [1, 2], "keypoints") == [RESULT]
+    for images in ([1, 2], None):
+        assert read_results(write([RESULT]), images, "keypoints") == [RESULT]
 
 
 def test_all_results_have_a_box_or_none(write):

@@ -6,7 +6,7 @@ from argparse import Namespace
 import pytest
 
 from bsam_suite.errors import InputError
-from tasks.pose.categories import keypoint_categories, of_categories
+from tasks.pose.category_ids import keypoint_categories, of_categories
 from tasks.pose.evaluate.command import evaluate
 
 
