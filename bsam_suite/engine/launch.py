@@ -109,7 +109,7 @@ def _use_amp(cfg: Config) -> None:
         cfg.optim_wrapper.type = "AmpOptimWrapper"
         cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
         return
-    cfg.optim_wrapper.amp_dtype = "float16" if torch.cuda.is_available() else "bfloat16"
+    cfg.optim_wrapper.dtype = "float16" if torch.cuda.is_available() else "bfloat16"
 
 
 def _seed(args: Namespace, cfg: Config, checkpoint: dict | None) -> int:

@@ -66,4 +66,4 @@ def test_mixed_precision(tool, tmp_path):
     trained = tool("train", CONFIG, "--amp", "--work-dir", "run", options=OPTIONS)
     assert trained.returncode == 0, trained.stderr[-2000:]
     dumped = (tmp_path / "run").rglob("*.py")
-    assert any("amp_dtype='bfloat16'" in path.read_text() for path in dumped)
+    assert any("dtype='bfloat16'" in path.read_text() for path in dumped)

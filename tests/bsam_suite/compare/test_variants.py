@@ -57,11 +57,11 @@ def test_what_is_not_the_rule_stays():
 
 
 def test_mixed_precision_stays_for_all():
-    for wrapper in (dict(type="AmpOptimWrapper", dtype="bfloat16"), dict(amp_dtype="bfloat16")):
+    for wrapper in (dict(type="AmpOptimWrapper", dtype="bfloat16"), dict(dtype="bfloat16")):
         plain, sam = variants(config(**wrapper), ["sgd", "sam"], {}, False)
         found = configured(plain, config(**wrapper))
         assert (found["type"], found["dtype"]) == ("AmpOptimWrapper", "bfloat16")
-        assert configured(sam, config(**wrapper))["amp_dtype"] == "bfloat16"
+        assert configured(sam, config(**wrapper))["dtype"] == "bfloat16"
 
 
 def test_unusable_values_are_named():

@@ -190,7 +190,7 @@ CASES = dict(
     synchronized_norm=synchronized_norm,
     bad_global=lambda: one_bad_process("global"),
     bad_local=lambda: one_bad_process("local"),
-    bad_float16=lambda: one_bad_process("local", amp_dtype="float16"),
+    bad_float16=lambda: one_bad_process("local", dtype="float16"),
     local_is_refused=local_is_refused,
 )
 
