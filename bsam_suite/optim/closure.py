@@ -84,7 +84,8 @@ def checked_gradients(parameters: Sequence[Tensor]) -> Iterator[None]:
     wanted = [p for p in parameters if p.requires_grad]
     if wanted and all(p.grad is None for p in wanted):
         raise InputError(
-            "the closure left no gradient: call loss.backward() in it, after optimizer.zero_grad()"
+            "the closure left no gradient in the optimizer's parameters: call loss.backward() in "
+            "it, of a loss of these parameters (a copied optimizer has copies of them)"
         )
 
 
