@@ -9,6 +9,8 @@ from pathlib import Path
 
 from mmengine.runner import Runner
 
+from bsam_suite.shell import near, tool
+
 METRICS = "metrics.json"
 
 
@@ -27,7 +29,7 @@ def summarize(runner: Runner, args: Namespace) -> None:
     if checkpoint:
         options = " ".join(f"{k}={v}" for k, v in (args.cfg_options or {}).items())
         print(f"Checkpoint: {checkpoint}")
-        print(f"Next: python tools/test.py {args.config} {checkpoint}", end="")
+        print(f"Next: {tool('test')} {near(args.config)} {near(checkpoint)}", end="")
         print(f" --cfg-options {options}" if options else "")
 
 

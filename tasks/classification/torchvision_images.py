@@ -9,6 +9,7 @@ import torchvision
 from mmengine.registry import DATASETS
 
 from bsam_suite.errors import InputError
+from bsam_suite.shell import python
 from tasks.classification.decode import decode
 from tasks.classification.images import Images
 
@@ -39,7 +40,7 @@ class TorchvisionImages(Images):
             raise InputError(
                 f"torchvision's {name}({said}) cannot be opened: {error} Give the folder that "
                 "torchvision unpacked it to as data_root, or let it fetch the set by "
-                f"python -c \"import torchvision; torchvision.datasets.{name}('DIR', "
+                f"{python()} -c \"import torchvision; torchvision.datasets.{name}('DIR', "
                 'download=True)"'
             ) from error
         labels = []

@@ -1,6 +1,8 @@
 """The tools, run as a user runs them, on a few built-in people."""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import torch
@@ -25,7 +27,7 @@ def metric(output, name="coco/AP"):
     return float(re.findall(rf"^{name} +([-\d.]+)$", output, re.M)[-1])
 
 
-def test_train_stop_resume_test(tool, tmp_path):
+def test_train_stop_resume_test(tool, home, tmp_path):
     whole = tool("train", CONFIG, "--work-dir", "whole", options=OPTIONS)
     assert whole.returncode == 0, whole.stderr[-2000:]
     assert "people that come with the suite" in whole.stdout.splitlines()[0]
@@ -57,8 +59,11 @@ def test_train_stop_resume_test(tool, tmp_path):
     assert not all(torch.equal(one[k], first[k]) for k in one)
 
     # The command that training names gives the AP that training printed.
-    assert re.search(r"^Next: python tools/test\.py \S+ \S*epoch_2\.pth", whole.stdout, re.M)
-    tested = tool("test", CONFIG, "whole/epoch_2.pth", "--dump", "p.pkl", options=OPTIONS)
+    command = re.search(r"^Next: (.* whole/epoch_2\.pth .*)$", whole.stdout, re.M)[1]
+    env = dict(os.environ, BSAM_SUITE_HOME=str(home), PATH=os.defpath)
+    tested = subprocess.run(
+        f"{command} --dump p.pkl", shell=True, cwd=tmp_path, env=env, capture_output=True, text=True
+    )
     assert tested.returncode == 0, tested.stderr[-2000:]
     for name in ("coco/AP", "coco/AR"):
         assert abs(metric(tested.stdout, name) - metric(whole.stdout, name)) < 1e-4
