@@ -12,6 +12,8 @@ from mmengine.runner import Runner
 from bsam_suite.shell import near, tool
 
 METRICS = "metrics.json"
+SKIPPED = "skipped_steps"
+"""Under which the message hub keeps their number."""
 
 
 def summarize(runner: Runner, args: Namespace) -> None:
@@ -19,10 +21,12 @@ def summarize(runner: Runner, args: Namespace) -> None:
     scalars = runner.message_hub.log_scalars
     metrics = {k[4:]: v.current() for k, v in scalars.items() if k.startswith("val/")}
     metrics = {k: v for k, v in metrics.items() if k not in ("time", "data_time")}
-    last = Path(runner.work_dir) / "last_checkpoint"
-    checkpoint = _shorter(last.read_text().strip()) if last.is_file() else None
+    checkpoint = last_checkpoint(runner.work_dir)
+    skipped = runner.message_hub.get_info(SKIPPED, 0)
     print("\n" + table(metrics))
-    _write_metrics(runner, metrics)
+    if skipped:
+        print(f"{'skipped steps':<16} {skipped} (NaN or infinite gradients)")
+    _write_metrics(runner, metrics, skipped)
     curves = Path(_shorter(runner.work_dir)) / "curves.png"
     if curves.is_file():
         print(f"Curves: {curves}")
@@ -33,10 +37,17 @@ def summarize(runner: Runner, args: Namespace) -> None:
         print(f" --cfg-options {options}" if options else "")
 
 
-def _write_metrics(runner: Runner, metrics: dict[str, float]) -> None:
+def last_checkpoint(work_dir: str | Path) -> str | None:
+    """The checkpoint that was saved last, as seen from the current folder."""
+    pointer = Path(work_dir) / "last_checkpoint"
+    return _shorter(pointer.read_text().strip()) if pointer.is_file() else None
+
+
+def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> None:
     """``WORK_DIR/metrics.json``: the last validation, and what training took."""
     seconds = runner.message_hub.get_scalar("train/time").data[0]
     content = dict(metrics=metrics, iterations=runner.iter, seconds=float(seconds.sum()))
+    content["skipped_steps"] = skipped
     file = Path(runner.work_dir) / METRICS
     file.write_text(json.dumps(content, indent=2) + "\n")
 

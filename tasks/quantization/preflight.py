@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.divergence import stop_when_diverged
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.errors import InputError
 from bsam_suite.shell import near, tool
@@ -61,6 +62,7 @@ def _train(config: str, file: Path) -> None:
     cfg = load_config(str(ROOT / config))
     cfg.work_dir, cfg.launcher = str(file.parent), "none"
     make_reproducible(cfg, cfg.get("randomness", {}).get("seed") or 0)
+    stop_when_diverged(cfg)
     preflight(cfg)
     Runner.from_cfg(cfg).train()
     if not file.is_file():
