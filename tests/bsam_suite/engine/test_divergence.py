@@ -308,3 +308,8 @@ def test_the_hook_is_added_to_every_config():
     stop_when_diverged(cfg)
     assert cfg.default_hooks.divergence == dict(type="DivergenceHook", max_skipped=7)
     assert cfg.default_hooks.timer is None
+    for own in ({}, dict(default_hooks=dict(timer=dict(type="IterTimerHook")))):  # as an option
+        cfg = Config(own)
+        cfg.merge_from_dict({"default_hooks.divergence.max_skipped": 7})
+        stop_when_diverged(cfg)
+        assert cfg.default_hooks.divergence == dict(type="DivergenceHook", max_skipped=7)
