@@ -46,5 +46,6 @@ def package_is_missing(name: str) -> InputError:
 def is_imagenet(root: Path) -> bool:
     """Whether the classes in ``root`` are WordNet's, as those of ImageNet and of parts of it."""
     train = root / "train"
-    names = [path.name for path in train.iterdir() if path.is_dir()] if train.is_dir() else []
+    folders = [path for path in train.iterdir() if path.is_dir()] if train.is_dir() else []
+    names = [path.name for path in folders if not path.name.startswith(".")]
     return bool(names) and all(re.fullmatch(r"n\d{8}", name) for name in names)

@@ -35,6 +35,13 @@ def check_images(cfg: Config) -> None:
     folders = {n: open_folder(s.data_root, s.split) for n, s in sets.items() if s.type in FOLDERS}
     if not folders:
         return
+    for folder in folders.values():
+        if folder.left_out:
+            print(
+                f"Left out: {len(folder.left_out)} files of {folder.root} without an ending of an "
+                f"image, such as {folder.left_out[0]}",
+                flush=True,
+            )
     names, folder = next(iter(folders.values())).classes, next(iter(folders.values())).root
     for other in folders.values():
         differ = sorted({*names} ^ {*other.classes})
