@@ -63,10 +63,12 @@ def import_mmpose() -> dict[str, bool]:
     """
     if any(map(is_missing, ("mmpose", "mmcv", "torchvision", "json_tricks"))):
         raise mmpose_is_missing()
+    from bsam_suite.compat.mmdetection import let_mmdet_take_mmcv
     from bsam_suite.compat.xtcocotools import serve_xtcocotools
 
     mended = mend()
     mended["xtcocotools"] = serve_xtcocotools()
+    mended["mmdet's check of mmcv"] = let_mmdet_take_mmcv()
     with mmcv_ext() as ext, mmdet_utils() as mmdet:
         import mmpose.codecs
         import mmpose.datasets
