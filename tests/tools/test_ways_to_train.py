@@ -65,7 +65,7 @@ def test_a_launcher_without_its_environment_is_refused(tool):
         )
 
 
-def test_mixed_precision(tool, tmp_path):
+def test_amp_without_a_gpu_asks_for_bfloat16(tool, tmp_path):
     trained = tool("train", CONFIG, "--amp", "--work-dir", "run", options=OPTIONS)
     assert trained.returncode == 0, trained.stderr[-2000:]
     dumped = (tmp_path / "run").rglob("*.py")

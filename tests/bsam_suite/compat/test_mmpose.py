@@ -3,9 +3,10 @@
 import subprocess
 import sys
 
+import mmengine.runner.checkpoint as loader
 import pytest
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import checkpoints, mend
 from bsam_suite.compat.placeholders import mmcv_ext
 
 
@@ -77,7 +78,8 @@ def test_placeholder_leaves_also_when_the_import_fails():
 
 
 def test_mend_twice_and_report():
-    assert mend() == mend()
+    again = [(mend(), loader.load_url, loader.torch.load) for _ in range(2)]
+    assert again[0] == again[1] == (mend(), checkpoints.load_url, checkpoints.read)
     done = run("import runpy; runpy.run_module('bsam_suite.compat', run_name='__main__')")
     assert done.returncode == 0, done.stderr
     unneeded = ("pkg_resources", "mmdet's check of mmcv")
