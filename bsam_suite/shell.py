@@ -31,7 +31,7 @@ def tool(name: str) -> str:
 def add_extra(name: str) -> str:
     """The command that adds an extra of the suite to the running interpreter's environment."""
     if (ROOT / "pyproject.toml").is_file():
-        return pip_install("-e", f"{_shorter(ROOT)}[{name}]")
+        return pip_install("-e", f"{short(ROOT)}[{name}]")
     return pip_install(f"bsam-suite[{name}]")
 
 
@@ -45,11 +45,12 @@ def pip_install(*words: str) -> str:
 
 
 def near(path: str | Path) -> str:
-    """``path`` as seen from the current folder, where that is shorter; quoted for the shell."""
-    return shlex.quote(_shorter(path))
+    """:func:`short`, quoted for the shell."""
+    return shlex.quote(short(path))
 
 
-def _shorter(path: str | Path) -> str:
+def short(path: str | Path) -> str:
+    """``path`` as seen from the current folder, where that is shorter."""
     path = os.path.abspath(path)
     return min(os.path.relpath(path), path, key=len)
 

@@ -61,8 +61,8 @@ class DivergenceHook(Hook):
 
     def before_train(self, runner) -> None:
         wrapper = runner.optim_wrapper
-        several = isinstance(wrapper, OptimWrapperDict)
-        self._steps = [_Steps(one) for one in (wrapper.values() if several else [wrapper])]
+        wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+        self._steps = [_Steps(one) for one in wrappers if isinstance(one, OptimWrapper)]
         self._iterations = runner.iter
         runner.message_hub.update_info(SKIPPED, runner.message_hub.get_info(SKIPPED, 0))
         self._check(runner)

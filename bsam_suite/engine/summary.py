@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from argparse import Namespace
 from pathlib import Path
 
 from mmengine.runner import Runner
 
-from bsam_suite.shell import near, tool
+from bsam_suite.shell import near, short, tool
 
 METRICS = "metrics.json"
 SKIPPED = "skipped_steps"
@@ -27,7 +26,7 @@ def summarize(runner: Runner, args: Namespace) -> None:
     if skipped:
         print(f"{'skipped steps':<16} {skipped} (NaN or infinite gradients)")
     _write_metrics(runner, metrics, skipped)
-    curves = Path(_shorter(runner.work_dir)) / "curves.png"
+    curves = Path(short(runner.work_dir)) / "curves.png"
     if curves.is_file():
         print(f"Curves: {curves}")
     if checkpoint:
@@ -40,7 +39,8 @@ def summarize(runner: Runner, args: Namespace) -> None:
 def last_checkpoint(work_dir: str | Path) -> str | None:
     """The checkpoint that was saved last, as seen from the current folder."""
     pointer = Path(work_dir) / "last_checkpoint"
-    return _shorter(pointer.read_text().strip()) if pointer.is_file() else None
+    saved = pointer.read_text().strip() if pointer.is_file() else ""
+    return short(saved) if saved else None
 
 
 def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> None:
@@ -50,11 +50,6 @@ def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> N
     content["skipped_steps"] = skipped
     file = Path(runner.work_dir) / METRICS
     file.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def _shorter(path: str) -> str:
-    """``path`` as seen from the current folder, where it lies in it."""
-    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
 
 
 def table(metrics: dict) -> str:
