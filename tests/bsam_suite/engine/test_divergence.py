@@ -1,6 +1,7 @@
 """A training that diverges ends with an error, and its good checkpoints stay."""
 
 import functools
+import itertools
 import json
 import math
 from argparse import Namespace
@@ -71,6 +72,7 @@ def train(tmp_path, monkeypatch):
     monkeypatch.setattr(amp, "is_cuda_available", lambda: True)
     monkeypatch.setattr(amp, "GradScaler", functools.partial(torch.amp.GradScaler, "cpu"))
     monkeypatch.chdir(tmp_path)
+    numbers = itertools.count()
 
     def run(wrapper, bad=(), only=False, keep=1, loop=None, optimizer=None, resume=None, **hook):
         loop = loop or dict(by_epoch=True, max_epochs=4)
@@ -93,7 +95,7 @@ def train(tmp_path, monkeypatch):
             default_hooks=cfg.default_hooks,
             load_from=resume,
             resume=resume is not None,
-            experiment_name=tmp_path.name,
+            experiment_name=f"{tmp_path.name}-{next(numbers)}",
             log_level="ERROR",
         )
         run.runner = runner
