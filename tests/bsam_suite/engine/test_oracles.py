@@ -131,8 +131,8 @@ def test_trajectory(problem, face, rule, base):
         error = np.abs(weights - data[run + "weights"][steps])
         if rounding:
             # The second convolution's bias feeds a batch norm: its gradient is 0 but for rounding,
-            # which AdamW normalizes to steps of visible size. Another processor's, or the authors'
-            # codes' own, order of operations shows there (at 1e-10), and nowhere else.
+            # which AdamW normalizes to steps of visible size. There, and nowhere else, the order of
+            # operations shows: of the authors' codes (at 1e-10) and of the processor (at 1e-11).
             assert error[296:302].max() < 1e-9
             error[296:302] = 0
         assert error.max() < 1e-12
