@@ -31,8 +31,8 @@ WRAPPERS = {
     "amp": dict(type="AmpOptimWrapper", dtype="bfloat16"),
     "amp, static scale": dict(type="AmpOptimWrapper", dtype="bfloat16", loss_scale=8.0),
     "bsam": dict(type="BSAMOptimWrapper"),
-    "sam, float16": dict(SHARPNESS, amp_dtype="float16"),
-    "sam, bfloat16": dict(SHARPNESS, amp_dtype="bfloat16"),
+    "sam, float16": dict(SHARPNESS, dtype="float16"),
+    "sam, bfloat16": dict(SHARPNESS, dtype="bfloat16"),
 }
 FUSED = dict(type="Adam", lr=0.01, fused=True)  # such skip by themselves
 SKIPPING = [name for name in WRAPPERS if name != "plain"]
