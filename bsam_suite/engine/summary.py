@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from argparse import Namespace
 from pathlib import Path
 
@@ -25,10 +26,11 @@ def summarize(runner: Runner, args: Namespace) -> None:
     if curves.is_file():
         print(f"Curves: {curves}")
     if checkpoint:
-        options = " ".join(f"{k}={v}" for k, v in (args.cfg_options or {}).items())
+        options = [f"{name}={value}" for name, value in (args.cfg_options or {}).items()]
+        options = ["--cfg-options", *options] if options else []
         print(f"Checkpoint: {checkpoint}")
-        print(f"Next: python tools/test.py {args.config} {checkpoint}", end="")
-        print(f" --cfg-options {options}" if options else "")
+        command = shlex.join(["python", "tools/test.py", args.config, checkpoint, *options])
+        print(f"Next: {command}")
 
 
 def _write_metrics(runner: Runner, metrics: dict[str, float]) -> None:

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from bsam_suite.compat import mend
+from bsam_suite.engine.check_config import check_config
 from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
@@ -23,6 +24,7 @@ def load_trained(config: str, checkpoint: str, options: dict | None) -> tuple[Co
     """
     mend()
     cfg = load_config(config, options)
+    check_config(cfg)
     cfg.load_from = checkpoint  # so that no other weights are asked for
     init_default_scope(cfg.get("default_scope") or "mmengine")
     content = read_checkpoint(checkpoint)

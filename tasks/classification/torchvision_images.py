@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-
 import torch
 import torchvision
 from mmengine.registry import DATASETS
 
 from bsam_suite.errors import InputError
+from bsam_suite.nearest import did_you_mean
 from tasks.classification.decode import decode
 from tasks.classification.images import Images
 
@@ -29,9 +28,8 @@ class TorchvisionImages(Images):
     def __init__(self, name: str, size: int | None = None, **arguments) -> None:
         names = torchvision.datasets.__all__
         if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
-            raise InputError(f"name={name!r} of TorchvisionImages is no data set: {hint}")
+            hint = did_you_mean(name, names)
+            raise InputError(f"name={name!r} of TorchvisionImages is no data set{hint}")
         try:
             source = getattr(torchvision.datasets, name)(**arguments)
         except (RuntimeError, OSError, TypeError, ValueError) as error:

@@ -19,4 +19,4 @@ def recipe(coco: str, built_in: str) -> str:
     """
     if is_missing("mmpose"):
         raise InputError(HOW_TO_ADD_MMPOSE)
-    return coco if cfg_option("data_root") or Path(COCO_ROOT).exists() else built_in
+    return coco if cfg_option("data_root", kind=str) or Path(COCO_ROOT).exists() else built_in

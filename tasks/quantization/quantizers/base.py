@@ -59,6 +59,8 @@ class FakeQuantizer(nn.Module):
 
     kinds: tuple[str, ...] = ("weight", "activation")
     fewest_bits = {"weight": 2, "activation": 2}
+    #: Of a quantizer's config, what ``quantize`` reads itself.
+    builder_fields = ("per_channel",)
     formula: StraightThrough
 
     def __init__(

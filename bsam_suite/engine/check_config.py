@@ -1,0 +1,340 @@
+"""Misspelt types, fields and values of a config, found before any long work."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+
+from mmengine import registry as registries
+from mmengine.config import Config
+from mmengine.registry import Registry
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner, TestLoop, ValLoop
+from torch.utils.data import DataLoader
+
+from bsam_suite.engine.registered import find, find_anywhere, registered, registries_of
+from bsam_suite.engine.signatures import Fields, fields_of, reads, wrong_kind
+from bsam_suite.errors import InputError
+from bsam_suite.nearest import did_you_mean, nearest
+
+ALWAYS = {"type", "_scope_"}
+LEAST = {
+    "max_epochs": 1,
+    "max_iters": 1,
+    "val_interval": 1,
+    "batch_size": 1,
+    "num_workers": 0,
+    "accumulative_counts": 1,
+    "base_batch_size": 1,
+    "window_size": 1,
+}
+"""Whole numbers, and the least that makes sense: others do nothing, or fail in the midst of a run."""
+
+INSIDE = {
+    "dataset": registries.DATASETS,
+    "datasets": registries.DATASETS,
+    "pipeline": registries.TRANSFORMS,
+    "transforms": registries.TRANSFORMS,
+    "vis_backends": registries.VISBACKENDS,
+}
+"""The registry of what stands under these names in a part; elsewhere it may be any."""
+
+
+def check_config(cfg: Config) -> None:
+    """Check what MMEngine's ``Runner`` builds: types, names of fields, kinds of values.
+
+    What there is to choose from is read from the registries, and what a part takes from its
+    signature. ``optim_wrapper`` and ``param_scheduler`` have
+    :func:`bsam_suite.engine.check_optim.check_optim_wrapper`.
+
+    Raises:
+        InputError: the first thing that is wrong, with its place and the nearest right name.
+    """
+    _check_names(cfg)
+    scope = cfg.get("default_scope")
+    _check_scope(scope)
+    if cfg.get("model") is not None:
+        check_part(cfg.model, registries.MODELS, "model", scope)
+    for split, loops in LOOPS.items():
+        if cfg.get(f"{split}_dataloader") is not None:
+            _check_loader(cfg[f"{split}_dataloader"], f"{split}_dataloader", scope)
+        if cfg.get(f"{split}_cfg") is not None:
+            _check_loop(cfg[f"{split}_cfg"], loops, f"{split}_cfg", scope)
+        if cfg.get(f"{split}_evaluator") is not None:
+            _check_evaluator(cfg[f"{split}_evaluator"], f"{split}_evaluator", scope)
+    _check_hooks(cfg, scope)
+    for name, (registry, default) in SINGLE.items():
+        if cfg.get(name) is not None:
+            check_part(cfg[name], registry, name, scope, default=default)
+    for name, (function, argument) in PLAIN.items():
+        known = fields_of(function)
+        if argument is not None:
+            known = Fields(dict.fromkeys(reads(function, argument)), False)
+        check_fields(cfg.get(name) or {}, known, name, name)
+
+
+LOOPS = dict(train=None, val=ValLoop, test=TestLoop)
+SINGLE = dict(
+    visualizer=(registries.VISUALIZERS, "Visualizer"),
+    log_processor=(registries.LOG_PROCESSORS, "LogProcessor"),
+)
+PLAIN = dict(
+    env_cfg=(Runner.setup_env, "env_cfg"),
+    auto_scale_lr=(Runner.scale_lr, "auto_scale_lr"),
+    randomness=(Runner.set_randomness, None),
+)
+"""Dicts without a type: which function takes them, and by which argument (None: as arguments)."""
+
+
+def check_part(
+    fields: object,
+    registry: Registry,
+    place: str,
+    scope: str | None,
+    default: str | None = None,
+    extra: Iterable[str] = (),
+) -> Callable | None:
+    """Check a dict whose ``type`` is built from ``registry``, and all in it.
+
+    Args:
+        fields: the dict; an object that is built already passes.
+        registry: MMEngine's, the parent of other libraries'.
+        place: where the dict stands in the config.
+        scope: the library whose names come first.
+        default: the type where none is given.
+        extra: fields that what builds it reads itself.
+
+    Returns:
+        What ``type`` names; None for an object.
+
+    Raises:
+        InputError: something in it is wrong.
+    """
+    if isinstance(fields, (str, list, tuple, int, float)):
+        remedy = f"dict(type={fields!r})" if isinstance(fields, str) else "dict(type=...)"
+        raise InputError(f"{place}={fields!r}: give a dict, such as {remedy}")
+    if not isinstance(fields, Mapping):
+        return None
+    scope = fields.get("_scope_") or scope
+    kind = fields.get("type", default)
+    names = registered(registry, scope)
+    if kind is None:
+        close = nearest("type", fields, 0.75)
+        hint = f", but {close!r}: did you mean 'type'?" if close else f": name a {registry.name}"
+        raise InputError(f"{place} has no type{hint}")
+    found = find(kind, registry, scope)
+    if found is None:
+        raise InputError(f"{place}.type={kind!r} does not exist{_instead(str(kind), names)}")
+    _check_kind(fields, found, place, extra)
+    _check_inside(fields, place, scope)
+    return found
+
+
+def _instead(kind: str, names: Iterable[str]) -> str:
+    library = kind.partition(".")[0]
+    missing = "." in kind and find_spec(library) is None
+    return f": {library} is not installed" if missing else did_you_mean(kind, names)
+
+
+def check_fields(
+    fields: Mapping, known: Fields, owner: str, place: str, extra: Iterable[str] = ()
+) -> None:
+    """Check names and values of ``fields`` against what ``owner`` takes.
+
+    Raises:
+        InputError: one that it does not take, or one of the wrong kind or too small.
+    """
+    if not isinstance(fields, Mapping):
+        raise InputError(f"{place}={fields!r}: give a dict")
+    names = {*known.kinds, *extra}
+    for name, value in fields.items():
+        if name in ALWAYS:
+            continue
+        # Where others are taken, what is nearly one of the names is meant for it all the same.
+        if name not in names and (not known.open or nearest(str(name), names, 0.85)):
+            raise InputError(
+                f"{place}.{name}={_short(value)}: {owner} takes no {name!r}"
+                f"{did_you_mean(str(name), names | {'type'})}"
+            )
+        wanted = wrong_kind(value, known.kinds.get(name)) or _too_small(name, value)
+        if wanted:
+            raise InputError(f"{place}.{name}={_short(value)}: give {wanted}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _too_small(name: str, value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if name == "interval" and value != -1 and (value < 1 or value != int(value)):
+        return "a whole number from 1, or -1 for never"
+    if name in LEAST and (value < LEAST[name] or value != int(value)):
+        return f"a whole number from {LEAST[name]}"
+    return None
+
+
+def _check_kind(fields: Mapping, found: Callable, place: str, extra: Iterable[str]) -> None:
+    extra = {*extra, *getattr(found, "builder_fields", ())}
+    check_fields(fields, fields_of(found), getattr(found, "__name__", str(found)), place, extra)
+    for name, function in getattr(found, "arguments_of", {}).items():
+        if fields.get(name) is not None:
+            owner, inner = function.__name__, f"{place}.{name}"
+            check_fields(fields[name], fields_of(function), owner, inner)
+
+
+def _check_inside(value: object, place: str, scope: str | None) -> None:
+    """Check the dicts in a part, which itself knows what builds them."""
+    entries = value.items() if isinstance(value, Mapping) else enumerate(value)
+    for key, inner in entries:
+        where = f"{place}.{key}"
+        if key == "metainfo":  # describes the data; its types are no parts
+            continue
+        if isinstance(inner, Mapping):
+            _check_unknown(inner, INSIDE.get(key, INSIDE.get(_owner(place))), where, scope)
+        elif isinstance(inner, (list, tuple)):
+            _check_inside(inner, where, scope)
+
+
+def _owner(place: str) -> str:
+    return place.rpartition(".")[2]
+
+
+def _check_unknown(
+    fields: Mapping, registry: Registry | None, place: str, scope: str | None
+) -> None:
+    scope = fields.get("_scope_") or scope
+    kind = fields.get("type")
+    if kind is None:
+        for name, value in fields.items():
+            like = isinstance(value, str) and nearest("type", [str(name)], 0.75)
+            if like and find_anywhere(value, scope):
+                raise InputError(f"{place}.{name}={value!r}: did you mean 'type'?")
+    else:
+        found = find(kind, registry, scope) if registry is not None else None
+        candidates = [found] if found is not None else find_anywhere(kind, scope)
+        if candidates:
+            _check_one_of(fields, candidates, place)
+        else:
+            searched = registries_of(scope) if registry is None else [registry]
+            pool = {name for one in searched for name in registered(one, scope)}
+            # Not every dict with a type is a part: without a name like it, building it will tell.
+            close = nearest(str(kind), pool, 0.85 if registry is None else 0.6)
+            if close is not None:
+                raise InputError(f"{place}.type={kind!r} does not exist: did you mean {close!r}?")
+    _check_inside(fields, place, scope)
+
+
+def _check_one_of(fields: Mapping, candidates: list[Callable], place: str) -> None:
+    refused = []
+    for found in candidates:
+        try:
+            # What builds it may read more itself; what is like no field is left to it.
+            known = fields_of(found).kinds
+            extra = {name for name in fields if nearest(str(name), known) is None}
+            return _check_kind(fields, found, place, extra)
+        except InputError as error:
+            refused.append(error)
+    raise refused[0]
+
+
+def _check_names(cfg: Config) -> None:
+    """A field of the config that is nearly one of the Runner's would be passed over."""
+    known = list(inspect.signature(Runner.__init__).parameters)
+    for name in cfg:
+        close = None if name in known else nearest(name, known, 0.87)
+        if (
+            close
+            and isinstance(cfg[name], (Mapping, list))
+            and not _holds(cfg.get(close), cfg[name])
+        ):
+            raise InputError(
+                f"{name}: MMEngine reads no such field of a config: did you mean {close!r}?"
+            )
+
+
+def _holds(whole: object, part: object) -> bool:
+    if whole == part:
+        return True
+    inner = whole.values() if isinstance(whole, Mapping) else whole
+    return isinstance(whole, (Mapping, list, tuple)) and any(_holds(v, part) for v in inner)
+
+
+def _check_scope(scope: str | None) -> None:
+    known = {registries.MODELS.scope, *registries.MODELS.children}
+    if scope in (None, *known):
+        return
+    try:
+        import_module(f"{scope}.registry")
+    except ImportError as error:
+        raise InputError(
+            f"default_scope={scope!r}: there is no such library{did_you_mean(str(scope), known)}"
+        ) from error
+
+
+def _check_loader(loader: object, place: str, scope: str | None) -> None:
+    if not isinstance(loader, (Mapping, DataLoader)):
+        raise InputError(f"{place}={_short(loader)}: give a dict")
+    if isinstance(loader, DataLoader):
+        return
+    own = reads(Runner.build_dataloader, "dataloader_cfg")
+    check_fields(loader, fields_of(DataLoader), "a DataLoader", place, own)
+    parts = dict(
+        dataset=registries.DATASETS,
+        sampler=registries.DATA_SAMPLERS,
+        batch_sampler=registries.DATA_SAMPLERS,
+        collate_fn=registries.FUNCTIONS,
+        worker_init_fn=registries.FUNCTIONS,
+    )
+    for name in ("dataset", "sampler"):
+        if loader.get(name) is None:
+            raise InputError(f"{place} has no {name}: add {name}=dict(type=...)")
+    for name, registry in parts.items():
+        if loader.get(name) is not None:
+            check_part(loader[name], registry, f"{place}.{name}", scope)
+
+
+def _check_loop(loop: object, kind: type | None, place: str, scope: str | None) -> None:
+    if isinstance(loop, Mapping) and "type" not in loop:
+        if kind is None:
+            by_epoch = loop.get("by_epoch", True)
+            kind = EpochBasedTrainLoop if by_epoch else IterBasedTrainLoop
+        extra = reads(Runner.build_train_loop, "loop_cfg") if place == "train_cfg" else ()
+        check_fields(loop, fields_of(kind), kind.__name__, place, extra)
+    else:
+        check_part(loop, registries.LOOPS, place, scope)
+
+
+def _check_evaluator(evaluator: object, place: str, scope: str | None) -> None:
+    if isinstance(evaluator, Mapping) and "metrics" in evaluator:
+        check_part(evaluator, registries.EVALUATOR, place, scope, default="Evaluator")
+        place, evaluator = f"{place}.metrics", evaluator["metrics"]
+    _check_each(evaluator, registries.METRICS, place, scope)
+
+
+def _check_each(parts: object, registry: Registry, place: str, scope: str | None) -> None:
+    if not isinstance(parts, (list, tuple)):
+        check_part(parts, registry, place, scope)
+        return
+    for i, part in enumerate(parts):
+        check_part(part, registry, f"{place}.{i}", scope)
+
+
+def _check_hooks(cfg: Config, scope: str | None) -> None:
+    hooks = cfg.get("default_hooks") or {}
+    own = reads(Runner.register_default_hooks, "default_hooks")
+    for name, hook in hooks.items():
+        place = f"default_hooks.{name}"
+        close = None if name in own else nearest(name, own, 0.8)
+        if close or (hook is None and name not in own):
+            raise InputError(f"{place}: there is no such hook{did_you_mean(name, own)}")
+        if hook is not None:
+            check_part(hook, registries.HOOKS, place, scope, extra=["priority"])
+    custom = cfg.get("custom_hooks") or []
+    if not isinstance(custom, (list, tuple)):
+        raise InputError(f"custom_hooks={_short(custom)}: give a list of dicts")
+    for i, hook in enumerate(custom):
+        check_part(hook, registries.HOOKS, f"custom_hooks.{i}", scope, extra=["priority"])
