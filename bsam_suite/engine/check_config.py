@@ -29,7 +29,7 @@ LEAST = {
     "base_batch_size": 1,
     "window_size": 1,
 }
-"""Whole numbers, and the least that makes sense: others do nothing, or fail in the midst of a run."""
+"""Whole numbers, and the least that makes sense; others do nothing, or fail during the run."""
 
 INSIDE = {
     "dataset": registries.DATASETS,

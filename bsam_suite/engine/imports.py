@@ -112,8 +112,10 @@ def _is_part(missing: str | None, name: str) -> bool:
 
 def _refused(name: str, error: Exception) -> InputError:
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{error.filename}:{error.lineno}" if isinstance(error, SyntaxError) else None
+    place, said = f"{frame.filename}:{frame.lineno}", " ".join(str(error).split())
+    if isinstance(error, SyntaxError):
+        place, said = f"{error.filename}:{error.lineno}", error.msg
     return InputError(
-        f"custom_imports: module {name!r} cannot be imported: {type(error).__name__}: "
-        f"{getattr(error, 'msg', error)} ({place or f'{frame.filename}:{frame.lineno}'})"
+        f"custom_imports: module {name!r} cannot be imported: {type(error).__name__}: {said} "
+        f"({place})"
     )

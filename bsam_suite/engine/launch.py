@@ -17,6 +17,7 @@ from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.keep_memory import keep_memory
+from bsam_suite.engine.metric_names import MetricNamesHook
 from bsam_suite.engine.processes import join_processes
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.summary import summarize, table
@@ -58,6 +59,7 @@ def train(args: Namespace) -> None:
     print(f"Results: {cfg.work_dir}", flush=True)
     with building(cfg):
         runner = Runner.from_cfg(cfg)
+    runner.register_hook(MetricNamesHook())
     if checkpoint is not None and cfg.resume:
         check_weights(runner.model, checkpoint, cfg.load_from)
     start = checkpoint["meta"]["iter"] if checkpoint is not None and cfg.resume else None
@@ -120,4 +122,7 @@ def _seed(args: Namespace, cfg: Config, checkpoint: dict | None) -> int:
         return args.seed
     if resumed is not None:
         return resumed
-    return cfg.get("randomness", {}).get("seed") or 0
+    seed = cfg.get("randomness", {}).get("seed") or 0
+    if not (isinstance(seed, int) and 0 <= seed < 2**31):
+        raise InputError(f"randomness.seed={seed!r}: give a number from 0 to {2**31 - 1}")
+    return seed
