@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 
 from mmengine import registry as registries
 from mmengine.config import Config
+from mmengine.dist import init_dist
 from mmengine.registry import Registry
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner, TestLoop, ValLoop
+from mmengine.utils.dl_utils import set_multi_processing
 from torch.utils.data import DataLoader
 
 from bsam_suite.engine.registered import find, find_anywhere, registered, registries_of
@@ -19,6 +21,8 @@ from bsam_suite.errors import InputError
 from bsam_suite.nearest import did_you_mean, nearest
 
 ALWAYS = {"type", "_scope_"}
+EMPTY: Mapping = {}
+BOOL = frozenset({bool})
 LEAST = {
     "max_epochs": 1,
     "max_iters": 1,
@@ -68,10 +72,13 @@ def check_config(cfg: Config) -> None:
         if cfg.get(name) is not None:
             check_part(cfg[name], registry, name, scope, default=default)
     for name, (function, argument) in PLAIN.items():
-        known = fields_of(function)
-        if argument is not None:
-            known = Fields(dict.fromkeys(reads(function, argument)), False)
-        check_fields(cfg.get(name) or {}, known, name, name)
+        if argument is None:
+            known = fields_of(function)
+        else:
+            known = Fields(reads(function, argument), False)
+        outer, _, inner = name.partition(".")
+        fields = cfg.get(outer) or {}
+        check_fields((fields.get(inner) or {}) if inner else fields, known, name, name)
 
 
 LOOPS = dict(train=None, val=ValLoop, test=TestLoop)
@@ -79,11 +86,13 @@ SINGLE = dict(
     visualizer=(registries.VISUALIZERS, "Visualizer"),
     log_processor=(registries.LOG_PROCESSORS, "LogProcessor"),
 )
-PLAIN = dict(
-    env_cfg=(Runner.setup_env, "env_cfg"),
-    auto_scale_lr=(Runner.scale_lr, "auto_scale_lr"),
-    randomness=(Runner.set_randomness, None),
-)
+PLAIN = {
+    "env_cfg": (Runner.setup_env, "env_cfg"),
+    "auto_scale_lr": (Runner.scale_lr, "auto_scale_lr"),
+    "randomness": (Runner.set_randomness, None),
+    "env_cfg.mp_cfg": (set_multi_processing, None),
+    "env_cfg.dist_cfg": (init_dist, None),
+}
 """Dicts without a type: which function takes them, and by which argument (None: as arguments)."""
 
 
@@ -93,7 +102,7 @@ def check_part(
     place: str,
     scope: str | None,
     default: str | None = None,
-    extra: Iterable[str] = (),
+    extra: Mapping[str, frozenset[type] | None] = EMPTY,
 ) -> Callable | None:
     """Check a dict whose ``type`` is built from ``registry``, and all in it.
 
@@ -103,7 +112,7 @@ def check_part(
         place: where the dict stands in the config.
         scope: the library whose names come first.
         default: the type where none is given.
-        extra: fields that what builds it reads itself.
+        extra: fields that what builds it reads itself, with their kinds as in ``Fields``.
 
     Returns:
         What ``type`` names; None for an object.
@@ -127,6 +136,7 @@ def check_part(
     if found is None:
         raise InputError(f"{place}.type={kind!r} does not exist{_instead(str(kind), names)}")
     _check_kind(fields, found, place, extra)
+    _check_plain(fields, found, place, scope)
     _check_inside(fields, place, scope)
     return found
 
@@ -138,7 +148,11 @@ def _instead(kind: str, names: Iterable[str]) -> str:
 
 
 def check_fields(
-    fields: Mapping, known: Fields, owner: str, place: str, extra: Iterable[str] = ()
+    fields: Mapping,
+    known: Fields,
+    owner: str,
+    place: str,
+    extra: Mapping[str, frozenset[type] | None] = EMPTY,
 ) -> None:
     """Check names and values of ``fields`` against what ``owner`` takes.
 
@@ -147,7 +161,7 @@ def check_fields(
     """
     if not isinstance(fields, Mapping):
         raise InputError(f"{place}={fields!r}: give a dict")
-    names = {*known.kinds, *extra}
+    names = {**known.kinds, **extra}
     for name, value in fields.items():
         if name in ALWAYS:
             continue
@@ -155,9 +169,9 @@ def check_fields(
         if name not in names and (not known.open or nearest(str(name), names, 0.85)):
             raise InputError(
                 f"{place}.{name}={_short(value)}: {owner} takes no {name!r}"
-                f"{did_you_mean(str(name), names | {'type'})}"
+                f"{did_you_mean(str(name), {*names, 'type'})}"
             )
-        wanted = wrong_kind(value, known.kinds.get(name)) or _too_small(name, value)
+        wanted = wrong_kind(value, names.get(name)) or _too_small(name, value)
         if wanted:
             raise InputError(f"{place}.{name}={_short(value)}: give {wanted}")
 
@@ -168,6 +182,8 @@ def _short(value: object) -> str:
 
 
 def _too_small(name: str, value: object) -> str | None:
+    if isinstance(value, str) and name in LEAST:
+        return "a number"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     if name == "interval" and value != -1 and (value < 1 or value != int(value)):
@@ -177,8 +193,8 @@ def _too_small(name: str, value: object) -> str | None:
     return None
 
 
-def _check_kind(fields: Mapping, found: Callable, place: str, extra: Iterable[str]) -> None:
-    extra = {*extra, *getattr(found, "builder_fields", ())}
+def _check_kind(fields: Mapping, found: Callable, place: str, extra: Mapping) -> None:
+    extra = {**extra, **getattr(found, "builder_fields", {})}
     check_fields(fields, fields_of(found), getattr(found, "__name__", str(found)), place, extra)
     for name, function in getattr(found, "arguments_of", {}).items():
         if fields.get(name) is not None:
@@ -228,13 +244,36 @@ def _check_unknown(
     _check_inside(fields, place, scope)
 
 
+def _check_plain(fields: Mapping, found: Callable, place: str, scope: str | None) -> None:
+    """Check dicts without a type by what ``found`` and the parts in it look up in them."""
+    readers = [found, *_types(fields, scope)]
+    bases = [base for kind in readers for base in getattr(kind, "__mro__", (kind,))]
+    for field, inner in fields.items():
+        if isinstance(inner, Mapping) and "type" not in inner:
+            known: dict = {}
+            for base in bases:
+                known |= reads(base, field)
+            for name in inner:  # they may be read in other ways too
+                if name not in known and nearest(str(name), known, 0.8) is None:
+                    known[name] = None
+            check_fields(inner, Fields(known, False), found.__name__, f"{place}.{field}")
+
+
+def _types(value: object, scope: str | None) -> Iterator[Callable]:
+    if isinstance(value, (Mapping, list, tuple)):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            if isinstance(inner, Mapping) and isinstance(inner.get("type"), str):
+                yield from find_anywhere(inner["type"], inner.get("_scope_") or scope)
+            yield from _types(inner, scope)
+
+
 def _check_one_of(fields: Mapping, candidates: list[Callable], place: str) -> None:
     refused = []
     for found in candidates:
         try:
             # What builds it may read more itself; what is like no field is left to it.
             known = fields_of(found).kinds
-            extra = {name for name in fields if nearest(str(name), known) is None}
+            extra = {name: None for name in fields if nearest(str(name), known) is None}
             return _check_kind(fields, found, place, extra)
         except InputError as error:
             refused.append(error)
@@ -259,8 +298,10 @@ def _check_names(cfg: Config) -> None:
 def _holds(whole: object, part: object) -> bool:
     if whole == part:
         return True
+    if not isinstance(whole, (Mapping, list, tuple)):
+        return False
     inner = whole.values() if isinstance(whole, Mapping) else whole
-    return isinstance(whole, (Mapping, list, tuple)) and any(_holds(v, part) for v in inner)
+    return any(_holds(value, part) for value in inner)
 
 
 def _check_scope(scope: str | None) -> None:
@@ -302,7 +343,7 @@ def _check_loop(loop: object, kind: type | None, place: str, scope: str | None) 
         if kind is None:
             by_epoch = loop.get("by_epoch", True)
             kind = EpochBasedTrainLoop if by_epoch else IterBasedTrainLoop
-        extra = reads(Runner.build_train_loop, "loop_cfg") if place == "train_cfg" else ()
+        extra = {"by_epoch": BOOL} if place == "train_cfg" else EMPTY
         check_fields(loop, fields_of(kind), kind.__name__, place, extra)
     else:
         check_part(loop, registries.LOOPS, place, scope)
@@ -332,9 +373,9 @@ def _check_hooks(cfg: Config, scope: str | None) -> None:
         if close or (hook is None and name not in own):
             raise InputError(f"{place}: there is no such hook{did_you_mean(name, own)}")
         if hook is not None:
-            check_part(hook, registries.HOOKS, place, scope, extra=["priority"])
+            check_part(hook, registries.HOOKS, place, scope, extra={"priority": None})
     custom = cfg.get("custom_hooks") or []
     if not isinstance(custom, (list, tuple)):
         raise InputError(f"custom_hooks={_short(custom)}: give a list of dicts")
     for i, hook in enumerate(custom):
-        check_part(hook, registries.HOOKS, f"custom_hooks.{i}", scope, extra=["priority"])
+        check_part(hook, registries.HOOKS, f"custom_hooks.{i}", scope, extra={"priority": None})

@@ -14,7 +14,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from bsam_suite.engine.building import building
-from bsam_suite.engine.check_config import check_fields, check_part
+from bsam_suite.engine.check_config import BOOL, check_fields, check_part
 from bsam_suite.engine.optim_wrapper import SharpnessOptimWrapper
 from bsam_suite.engine.registered import find, registered
 from bsam_suite.engine.registry import RULES
@@ -51,7 +51,11 @@ def check_optim_wrapper(cfg: Config) -> None:
         place = f"param_scheduler.{i}" if several else "param_scheduler"
         _check_finite(scheduler, place)
         check_part(
-            scheduler, registries.PARAM_SCHEDULERS, place, scope, extra=["convert_to_iter_based"]
+            scheduler,
+            registries.PARAM_SCHEDULERS,
+            place,
+            scope,
+            extra={"convert_to_iter_based": BOOL},
         )
     with building(cfg), DefaultScope.overwrite_default_scope(scope):
         _build(wrapper, schedulers, cfg.get("train_cfg") or {}, scope)
@@ -96,7 +100,7 @@ def _check_wrapper(wrapper: Mapping, scope: str | None) -> None:
         scope,
         default="OptimWrapper",
         # A constructor of one's own may read more.
-        extra=wrapper if "constructor" in wrapper else BUILDER,
+        extra=dict.fromkeys(wrapper if "constructor" in wrapper else BUILDER),
     )
     if kind is AmpOptimWrapper and not torch.cuda.is_available():
         raise InputError(
@@ -113,7 +117,9 @@ def _check_wrapper(wrapper: Mapping, scope: str | None) -> None:
     if wrapper.get("paramwise_cfg"):
         # A group may set what another rule takes: one config serves several.
         parts = [*registered(RULES, scope).values(), *([optimizer] if optimizer else [])]
-        group = set().union(*(fields_of(part).kinds for part in parts)) - {"params", "self"}
+        group = dict(lr_mult=None, decay_mult=None)
+        for part in parts:
+            group |= {k: v for k, v in fields_of(part).kinds.items() if k != "params"}
         _check_paramwise(wrapper["paramwise_cfg"], constructor, group)
 
 
@@ -143,13 +149,16 @@ def _find_constructor(wrapper: Mapping, scope: str | None) -> Callable:
     return found
 
 
-def _check_paramwise(settings: Mapping, constructor: Callable, group: set[str]) -> None:
+def _check_paramwise(settings: Mapping, constructor: Callable, group: dict) -> None:
     """Check names that MMEngine looks up and, if they are not there, passes over."""
     place = "optim_wrapper.paramwise_cfg"
-    known = set().union(*(reads(c, "paramwise_cfg") for c in constructor.__mro__[:-1]))
+    known: dict = {}
+    for base in constructor.__mro__[:-1]:
+        known |= reads(base, "paramwise_cfg")
     if constructor is not DefaultOptimWrapperConstructor:  # it may read them in other ways
-        known |= {name for name in settings if nearest(name, known - {name}, 0.8) is None}
-    check_fields(settings, Fields(dict.fromkeys(known), False), constructor.__name__, place)
+        other = [n for n in settings if n not in known and nearest(n, known, 0.8) is None]
+        known |= dict.fromkeys(other)
+    check_fields(settings, Fields(known, False), constructor.__name__, place)
     multipliers = {name for name in known if name.endswith("_mult")}
     for name in multipliers & set(settings):
         _check_multiplier(settings[name], f"{place}.{name}")
@@ -158,8 +167,7 @@ def _check_paramwise(settings: Mapping, constructor: Callable, group: set[str]) 
         raise InputError(f"{place}.custom_keys={custom!r}: give a dict of dicts")
     for pattern, changes in custom.items():
         where = f"{place}.custom_keys.{pattern}"
-        names = {"lr_mult", "decay_mult"} | group
-        check_fields(changes, Fields(dict.fromkeys(names), False), "a parameter group", where)
+        check_fields(changes, Fields(group, False), "a parameter group", where)
         for name in {"lr_mult", "decay_mult"} & set(changes):
             _check_multiplier(changes[name], f"{where}.{name}")
 

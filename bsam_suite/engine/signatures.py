@@ -19,7 +19,7 @@ class Fields(NamedTuple):
 
     Attributes:
         kinds: for each name the types it is annotated with, or None where that is not known. What
-            has no annotation but a default of True or False takes a bool.
+            has no annotation takes what its default is, if that is a number or a bool.
         open: whether others are taken as well.
     """
 
@@ -64,7 +64,7 @@ def _kinds(parameter: inspect.Parameter, function: Callable) -> frozenset[type] 
         except (AttributeError, NameError, TypeError):
             return None
     if hint is parameter.empty:
-        return frozenset({bool}) if isinstance(default, bool) else None
+        return frozenset({type(default)}) & NUMBERS or None
     found = set()
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     for part in typing.get_args(hint) if union else [hint]:
@@ -104,28 +104,33 @@ def _hands_on(init: Callable) -> bool:
     return len(handed) == len(uses) > 0
 
 
-def reads(function: Callable, name: str) -> set[str]:
+@cache
+def reads(function: Callable, name: str) -> dict[str, frozenset[type] | None]:
     """The keys that ``function`` sets or looks up in its dict ``name``, or in ``self.name``.
 
     Args:
         function: a function, or a class for all of its methods.
         name: of a variable in it.
+
+    Returns:
+        For each key its kinds, as in :class:`Fields`: where it is True or False by default, a bool.
     """
-    found = set()
+    found: dict = {}
     for node in ast.walk(_tree(function) or ast.Module([], [])):
-        key, owner = None, None
+        key, owner, default = None, None, None
         if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", None) == name:
-            found |= {keyword.arg for keyword in getattr(node.value, "keywords", ())}
+            found |= {keyword.arg: None for keyword in getattr(node.value, "keywords", ())}
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if node.func.attr in ("get", "pop", "setdefault") and node.args:
-                key, owner = node.args[0], node.func.value
+                key, owner, default = node.args[0], node.func.value, node.args[-1]
         elif isinstance(node, ast.Subscript):
             key, owner = node.slice, node.value
         elif isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.In, ast.NotIn)):
             key, owner = node.left, node.comparators[0]
         label = getattr(owner, "id", getattr(owner, "attr", None))
-        if label == name and isinstance(key, ast.Constant):
-            found.add(key.value)
+        if label == name and isinstance(key, ast.Constant) and isinstance(key.value, str):
+            is_bool = isinstance(getattr(default, "value", None), bool)
+            found[key.value] = frozenset({bool}) if is_bool else found.get(key.value)
     return found
 
 
