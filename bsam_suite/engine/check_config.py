@@ -161,7 +161,7 @@ def check_fields(
     """
     if not isinstance(fields, Mapping):
         raise InputError(f"{place}={fields!r}: give a dict")
-    names = {**known.kinds, **extra}
+    names = {**extra, **known.kinds}
     for name, value in fields.items():
         if name in ALWAYS:
             continue
@@ -233,7 +233,7 @@ def _check_unknown(
         found = find(kind, registry, scope) if registry is not None else None
         candidates = [found] if found is not None else find_anywhere(kind, scope)
         if candidates:
-            _check_one_of(fields, candidates, place)
+            _check_plain(fields, _check_one_of(fields, candidates, place), place, scope)
         else:
             searched = registries_of(scope) if registry is None else [registry]
             pool = {name for one in searched for name in registered(one, scope)}
@@ -254,9 +254,10 @@ def _check_plain(fields: Mapping, found: Callable, place: str, scope: str | None
             for base in bases:
                 known |= reads(base, field)
             for name in inner:  # they may be read in other ways too
-                if name not in known and nearest(str(name), known, 0.8) is None:
-                    known[name] = None
-            check_fields(inner, Fields(known, False), found.__name__, f"{place}.{field}")
+                if "**" in known or nearest(str(name), known, 0.8) is None:
+                    known.setdefault(name, None)
+            owner = getattr(found, "__name__", str(found))
+            check_fields(inner, Fields(known, False), owner, f"{place}.{field}")
 
 
 def _types(value: object, scope: str | None) -> Iterator[Callable]:
@@ -267,14 +268,15 @@ def _types(value: object, scope: str | None) -> Iterator[Callable]:
             yield from _types(inner, scope)
 
 
-def _check_one_of(fields: Mapping, candidates: list[Callable], place: str) -> None:
+def _check_one_of(fields: Mapping, candidates: list[Callable], place: str) -> Callable:
     refused = []
     for found in candidates:
         try:
             # What builds it may read more itself; what is like no field is left to it.
             known = fields_of(found).kinds
             extra = {name: None for name in fields if nearest(str(name), known) is None}
-            return _check_kind(fields, found, place, extra)
+            _check_kind(fields, found, place, extra)
+            return found
         except InputError as error:
             refused.append(error)
     raise refused[0]
@@ -285,11 +287,7 @@ def _check_names(cfg: Config) -> None:
     known = list(inspect.signature(Runner.__init__).parameters)
     for name in cfg:
         close = None if name in known else nearest(name, known, 0.87)
-        if (
-            close
-            and isinstance(cfg[name], (Mapping, list))
-            and not _holds(cfg.get(close), cfg[name])
-        ):
+        if close and not _holds(cfg.get(close), cfg[name]):
             raise InputError(
                 f"{name}: MMEngine reads no such field of a config: did you mean {close!r}?"
             )

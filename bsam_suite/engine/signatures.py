@@ -114,6 +114,7 @@ def reads(function: Callable, name: str) -> dict[str, frozenset[type] | None]:
 
     Returns:
         For each key its kinds, as in :class:`Fields`: where it is True or False by default, a bool.
+        ``"**"`` is among them where the dict is handed on, to what may take more.
     """
     found: dict = {}
     for node in ast.walk(_tree(function) or ast.Module([], [])):
@@ -127,11 +128,16 @@ def reads(function: Callable, name: str) -> dict[str, frozenset[type] | None]:
             key, owner = node.slice, node.value
         elif isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.In, ast.NotIn)):
             key, owner = node.left, node.comparators[0]
-        label = getattr(owner, "id", getattr(owner, "attr", None))
-        if label == name and isinstance(key, ast.Constant) and isinstance(key.value, str):
+        elif isinstance(node, ast.keyword) and node.arg is None and _label(node.value) == name:
+            found["**"] = None
+        if _label(owner) == name and isinstance(key, ast.Constant) and isinstance(key.value, str):
             is_bool = isinstance(getattr(default, "value", None), bool)
             found[key.value] = frozenset({bool}) if is_bool else found.get(key.value)
     return found
+
+
+def _label(node: ast.AST | None) -> str | None:
+    return getattr(node, "id", getattr(node, "attr", None))
 
 
 def _tree(function: Callable) -> ast.AST | None:

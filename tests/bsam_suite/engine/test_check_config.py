@@ -5,10 +5,12 @@ import functools
 from pathlib import Path
 
 import pytest
+import torch
 
 from bsam_suite.engine.check_config import check_config
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config, with_options
+from bsam_suite.engine.curves import CurvesHook
 from bsam_suite.errors import InputError
 from bsam_suite.options import Typed
 
@@ -143,6 +145,12 @@ model.net.width.x=1 | model.net.width has no field
 optim_wraper.rho=1 | optim_wraper 'optim_wrapper'
 val_evaluators.type=X | val_evaluators 'val_evaluator'
 load_form=x | load_form 'load_from'
+train_cfg.by_epoch=perhaps | train_cfg.by_epoch 'perhaps' True
+param_scheduler.0.convert_to_iter_based=perhaps | convert_to_iter_based 'perhaps' True
+optim_wrapper.paramwise_cfg.bypass_duplicate=no | bypass_duplicate='no' True
+auto_scale_lr.base_batch_size=big | auto_scale_lr.base_batch_size='big' number
+env_cfg.mp_cfg.opencv_num_thread=1 | env_cfg.mp_cfg.opencv_num_thread 'opencv_num_threads'
+env_cfg.dist_cfg=nccl | env_cfg.dist_cfg='nccl' dict
 """
 
 POSE = """
@@ -177,6 +185,8 @@ custom_hooks.1.type=ContactSheetHok | custom_hooks.1.type 'ContactSheetHook'
 default_hooks.visualization.enabel=True | default_hooks.visualization.enabel 'enable'
 visualizer.type=PoseLocalVisualiser | visualizer.type 'PoseLocalVisualizer'
 visualizer.radios=3 | visualizer.radios 'radius'
+model.test_cfg.flip_tes=False | model.test_cfg 'flip_tes' 'flip_test'
+model.test_cfg.flip_test=never | model.test_cfg.flip_test 'never' True
 people.trian=10 | people 'trian' 'train'
 default_scope=mmpos | default_scope='mmpos' 'mmpose'
 param_scheduler.1.T_mx=5 | param_scheduler.1.T_mx 'T_max'
@@ -232,6 +242,79 @@ def test_a_typo_is_named(config, option, words):
     assert not [word for word in words.split() if word not in message], message
 
 
+FILE = """
+classifier | custom_hook = [dict(type="CurvesHook", metric="accuracy")] | custom_hook 'custom_hooks'
+classifier | defaul_scope = "mmengine" | defaul_scope 'default_scope'
+classifier | train_dataloader = dict(dataset=dict(dataset=dict(sed=1))) | dataset.dataset.sed
+pose | model = dict(test_cfg=dict(flip_tets=False)) | model.test_cfg.flip_tets 'flip_test'
+pose | optim_wrapper = dict(rule="SAM") | optim_wrapper.rule='SAM' dict(type='SAM')
+pose | optim_wrapper = {SHARP, "rule": dict(type="Sam")} | optim_wrapper.rule.type='Sam' 'SAM'
+pose | optim_wrapper = {SHARP, "rule": dict(type="SAM", rh=1)} | optim_wrapper.rule.rh 'rho'
+quantized | model = dict(quantization=dict(activations=dict())) | 'activations' 'activation'
+"""
+SHARP = '"_delete_": True, "type": "SharpnessOptimWrapper", "optimizer": dict(type="SGD", lr=1)'
+FILES = [line.split(" | ") for line in FILE.replace("SHARP", SHARP).strip().splitlines()]
+
+
+@pytest.mark.parametrize(("base", "text", "words"), FILES)
+def test_a_typo_in_a_file_that_inherits_is_named(tmp_path, base, text, words):
+    base = dict(zip(("classifier", "pose", "quantized"), CONFIGS))[base]
+    file = tmp_path / "mine.py"
+    file.write_text(f"_base_ = {str(ROOT / f'configs/{base}.py')!r}\n{text}\n")
+    cfg = load_config(str(file))
+    with pytest.raises(InputError) as caught:
+        check_optim_wrapper(cfg)
+        check_config(cfg)
+    assert not [word for word in words.split() if word not in str(caught.value)], caught.value
+
+
 @pytest.mark.parametrize("config", CONFIGS)
 def test_what_is_right_passes(config):
     check(config)
+
+
+def test_right_values_of_other_kinds_pass():
+    options = {
+        "optim_wrapper.clip_grad": dict(max_norm=1, norm_type=float("inf")),
+        "optim_wrapper.accumulative_counts": 2,
+        "optim_wrapper.paramwise_cfg": dict(
+            norm_decay_mult=0.0, custom_keys={".bn": dict(lr_mult=0, rho=0.0, momentum=0.5)}
+        ),
+        "default_hooks.checkpoint": dict(
+            type="CheckpointHook", interval=-1, save_best="auto", priority="LOW"
+        ),
+        "default_hooks.mine": dict(type="EmptyCacheHook"),
+        "default_hooks.timer": None,
+        "val_evaluator": dict(metrics=[dict(type="TopAccuracy"), dict(type="DumpResults")]),
+        "custom_hooks": [dict(type="EMAHook", momentum=0.01), dict(type=CurvesHook, metric="a")],
+        "train_cfg": dict(_delete_=True, type="IterBasedTrainLoop", max_iters=3, val_interval=2),
+        "train_dataloader.num_batch_per_epoch": 2,
+        "train_dataloader.dataset": dict(
+            _delete_=True, type="RepeatDataset", times=2, dataset=dict(type="Digits", split="train")
+        ),
+        "extra_loader": dict(anything=1),
+    }
+    cfg = copy.deepcopy(load("classification/resnet18_bsam"))
+    options["val_evaluator"]["metrics"][1]["out_file_path"] = "x.pkl"
+    cfg.extra_loader = {}
+    cfg.merge_from_dict(options)
+    for part in (cfg.train_cfg, cfg.train_dataloader.dataset):
+        part.pop("_delete_", None)
+    cfg.train_dataloader.dataset.pop("rate", None)
+    cfg.train_cfg.pop("by_epoch", None)
+    cfg.train_cfg.pop("max_epochs", None)
+    cfg.val_evaluator.pop("type", None)
+    check_optim_wrapper(cfg)
+    check_config(cfg)
+
+
+def test_an_optimizer_is_built_before_data_is_touched():
+    """The bound is PyTorch's own: Adam's betas must be below 1."""
+    cfg = copy.deepcopy(load("pose/hrnet-tiny_bsam_people-128x96"))
+    cfg.optim_wrapper.optimizer.betas = (0.9, 1.5)
+    with pytest.raises(ValueError, match="1.5") as theirs:
+        torch.optim.Adam([torch.zeros(1, requires_grad=True)], betas=(0.9, 1.5))
+    with pytest.raises(InputError) as ours:
+        check_optim_wrapper(cfg)
+    assert "optim_wrapper.optimizer (Adam)" in str(ours.value)
+    assert str(theirs.value) in str(ours.value)
