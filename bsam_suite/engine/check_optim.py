@@ -14,7 +14,7 @@ from mmengine.registry import DefaultScope
 from torch import nn
 
 from bsam_suite.engine.building import building
-from bsam_suite.engine.check_config import BOOL, check_fields, check_part
+from bsam_suite.engine.check_part import BOOL, check_fields, check_part
 from bsam_suite.engine.optim_wrapper import SharpnessOptimWrapper
 from bsam_suite.engine.registered import find, registered
 from bsam_suite.engine.registry import RULES
@@ -58,7 +58,7 @@ def check_optim_wrapper(cfg: Config) -> None:
             extra={"convert_to_iter_based": BOOL},
         )
     with building(cfg), DefaultScope.overwrite_default_scope(scope):
-        _build(wrapper, schedulers, cfg.get("train_cfg") or {}, scope)
+        _build(wrapper, schedulers, cfg.get("train_cfg"))
 
 
 def _refuse_several(wrappers: Mapping) -> bool:
@@ -178,15 +178,16 @@ def _check_multiplier(value: object, place: str) -> None:
         raise InputError(f"{place}={value!r}: give a number >= 0, such as 0.1")
 
 
-def _build(wrapper: Mapping, schedulers: list, train_cfg: Mapping, scope: str | None) -> None:
+def _build(wrapper: Mapping, schedulers: list, train_cfg: object) -> None:
     """What the constructors refuse comes out here: ranges of values, above all."""
     wrapper = copy.deepcopy({k: v for k, v in wrapper.items() if k not in BUILDER[1:]})
+    epochs = train_cfg if isinstance(train_cfg, Mapping) else {}
     weight = nn.Parameter(torch.zeros(1))
     constructor = DefaultOptimWrapperConstructor(wrapper)
     built = constructor(nn.ParameterList([weight]))
     for scheduler in copy.deepcopy(schedulers):
         counted = "max_epochs" if scheduler.get("by_epoch", True) else "max_iters"
-        scheduler.setdefault("end", train_cfg.get(counted) or 2**31)
+        scheduler.setdefault("end", epochs.get(counted) or 2**31)
         registries.PARAM_SCHEDULERS.build(
             scheduler, default_args=dict(optimizer=built, epoch_length=1)
         )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import FUNCTIONS
 from mmengine.runner import Runner
 
@@ -84,8 +84,25 @@ def with_options(cfg: Config, options: dict) -> Config:
             )
         moved = _move_root(cfg._cfg_dict.to_dict(), old_root, str(new_root))
         cfg = Config(moved, filename=cfg.filename)
-    cfg.merge_from_dict(options)
+    for key, value in options.items():
+        _set(cfg, key, value)
     return cfg
+
+
+def _set(cfg: Config, key: str, value: object) -> None:
+    if isinstance(value, Mapping):
+        cfg.merge_from_dict({key: value})
+        return
+    *path, name = key.split(".")
+    node = cfg
+    for part in path:
+        if isinstance(node, (list, tuple)):
+            node = node[int(part)]
+            continue
+        if node.get(part) is None:
+            node[part] = ConfigDict()
+        node = node[part]
+    node[int(name) if isinstance(node, list) else name] = value
 
 
 def _check_option(cfg: Config, key: str, value: object) -> object:
@@ -101,6 +118,8 @@ def _check_option(cfg: Config, key: str, value: object) -> object:
         if node is None:
             return meaning(value)  # a part that the config does not have yet
     like = _step(cfg, node, place, name, key)
+    if isinstance(node, tuple):
+        raise InputError(f"--cfg-options {key}: {place} is {node!r}: give all of it, (a,b)")
     try:
         return meaning(value, like, _declared(cfg, node, name))
     except InputError as error:

@@ -43,7 +43,8 @@ def find(kind: str | Callable, registry: Registry, scope: str | None) -> Callabl
     if not isinstance(kind, str):
         return kind if callable(kind) else None
     found = registered(registry, scope).get(kind)
-    return registry.get(kind) if found is None and "." in kind else found
+    dotted = "." in kind.strip(".") and not kind.startswith(".")
+    return registry.get(kind) if found is None and dotted else found
 
 
 def find_anywhere(kind: str | Callable, scope: str | None) -> list[Callable]:

@@ -84,6 +84,8 @@ def config(tmp_path):
         "root_seen = cfg_option('data_root', kind=str)\n"
         "people = dict(train=10, names=['a'], flip=True)\n"
         "model = dict(type='PickyOptionsModel', checkpoint=None, data=data_root + '/y', rate=0.1)\n"
+        "betas = (0.9, 0.99)\n"
+        "mean = [1.0, 2.0]\n"
         "hooks = [dict(type='X', every=1)]\n"
     )
     return str(path)
@@ -102,6 +104,8 @@ def test_a_config_is_given_what_its_fields_take(config, monkeypatch):
     assert (cfg.size, cfg.model.rate, cfg.hooks[0].every) == (5, 0.01, 7)
     assert cfg.people.names == ["b", "2"] and cfg.people.flip is False
     assert load(config, data_root="2017").data_root == "2017"
+    assert load(config, **{"mean.1": "5"}).mean == [1.0, 5]
+    assert load(config, **{"model.part.size": "5"}).model.part == dict(size=5)
     assert load(config, load_from="2017").load_from == "2017"  # the Runner takes text there
     assert load(config, resume="True").resume is True
     assert cfg_option("size", 4) == 4
@@ -116,6 +120,7 @@ def test_a_config_is_given_what_its_fields_take(config, monkeypatch):
         ("hooks.1.every", "5", "hooks.1.every|list"),
         ("hooks.x.every", "5", "hooks.x.every|list"),
         ("data_rot", "5", "data_rot|'data_root'"),
+        ("betas.0", "0.8", "betas.0|(0.9, 0.99)"),
         ("model.rate", "[1", "model.rate|'[1'"),
     ],
 )

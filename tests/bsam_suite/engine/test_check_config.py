@@ -150,6 +150,13 @@ param_scheduler.0.convert_to_iter_based=perhaps | convert_to_iter_based 'perhaps
 optim_wrapper.paramwise_cfg.bypass_duplicate=no | bypass_duplicate='no' True
 auto_scale_lr.base_batch_size=big | auto_scale_lr.base_batch_size='big' number
 env_cfg.mp_cfg.opencv_num_thread=1 | env_cfg.mp_cfg.opencv_num_thread 'opencv_num_threads'
+train_cfg=5 | train_cfg=5 dict
+default_hooks=5 | default_hooks=5 dict
+custom_hooks.1=CurvesHook | custom_hooks.1='CurvesHook' dict(type='CurvesHook')
+optim_wrapper.optimizer=None | optim_wrapper.optimizer=None dict
+model.type=.X | model.type='.X'
+model.type=None | model type
+optim_wrapper.optimizer.type=torch.optim.SDG | optim_wrapper.optimizer.type='torch.optim.SDG'
 env_cfg.dist_cfg=nccl | env_cfg.dist_cfg='nccl' dict
 """
 
