@@ -6,9 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from bsam_suite.errors import InputError
+from bsam_suite.options import KeyValues
 from bsam_suite.shell import tool
 
 
@@ -28,7 +27,7 @@ def parse_args() -> argparse.Namespace:
         "--grid",
         nargs="+",
         default={},
-        action=DictAction,
+        action=KeyValues,
         metavar="KEY=A,B",
         help="values to try: of hyperparameters (rho=0.05,0.1), or of fields of the config",
     )
@@ -44,7 +43,7 @@ def parse_args() -> argparse.Namespace:
         "--cfg-options",
         nargs="+",
         default={},
-        action=DictAction,
+        action=KeyValues,
         metavar="KEY=VALUE",
         help="config overrides for all runs",
     )

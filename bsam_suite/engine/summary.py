@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from argparse import Namespace
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def summarize(runner: Runner, args: Namespace) -> None:
     if curves.is_file():
         print(f"Curves: {curves}")
     if checkpoint:
-        options = " ".join(f"{k}={v}" for k, v in (args.cfg_options or {}).items())
+        options = [f"{name}={value}" for name, value in (args.cfg_options or {}).items()]
+        options = ["--cfg-options", *options] if options else []
         print(f"Checkpoint: {checkpoint}")
-        print(f"Next: {tool('test')} {near(args.config)} {near(checkpoint)}", end="")
-        print(f" --cfg-options {options}" if options else "")
+        command = f"{tool('test')} {near(args.config)} {near(checkpoint)}"
+        print(f"Next: {command} {shlex.join(options)}".rstrip())
 
 
 def last_checkpoint(work_dir: str | Path) -> str | None:

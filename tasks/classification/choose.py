@@ -26,7 +26,7 @@ def data(built_in: str = "digits", folder: str = "folder", imagenet: str = "imag
     """
     if is_missing("torchvision"):
         raise package_is_missing("torchvision")
-    root = cfg_option("data_root")
+    root = cfg_option("data_root", kind=str)
     if root is None:
         return f"./_base_/{built_in}.py"
     if folder == "folder":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-
 import torch
 import torchvision
 from mmengine.registry import DATASETS
 from PIL import Image
 
 from bsam_suite.errors import InputError
+from bsam_suite.nearest import did_you_mean
 from bsam_suite.shell import python
 from tasks.classification.decode import decode
 from tasks.classification.images import Images
@@ -30,11 +29,10 @@ class TorchvisionImages(Images):
     """
 
     def __init__(self, name: str, size: int | None = None, **arguments) -> None:
-        known = torchvision.datasets.__all__
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
-            raise InputError(f"name={name!r} of TorchvisionImages is no data set: {hint}")
+        names = torchvision.datasets.__all__
+        if name not in names:
+            hint = did_you_mean(name, names)
+            raise InputError(f"name={name!r} of TorchvisionImages is no data set{hint}")
         try:
             source = getattr(torchvision.datasets, name)(**arguments)
         except (RuntimeError, OSError, TypeError, ValueError) as error:

@@ -18,4 +18,4 @@ def recipe(coco: str, built_in: str) -> str:
     """
     if is_missing("mmpose"):
         raise mmpose_is_missing()
-    return coco if cfg_option("data_root") or Path(COCO_ROOT).exists() else built_in
+    return coco if cfg_option("data_root", kind=str) or Path(COCO_ROOT).exists() else built_in
