@@ -48,7 +48,8 @@ def recorded_config(checkpoint: dict, path: str) -> dict:
     try:
         content = _parse(text)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
-        raise InputError(f"{where} holds more than values ({error}): {REMEDY}") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0][:100]
+        raise InputError(f"{where} holds more than values ({reason}): {REMEDY}") from error
     imports = content.get("custom_imports") or {}
     modules = imports.get("imports") or [] if isinstance(imports, dict) else imports
     modules = modules if isinstance(modules, (list, tuple)) else [modules]
@@ -144,8 +145,8 @@ def building(where: str, weights: int) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        reason = (str(error) or "no reason given").strip().splitlines()[0]
-        raise InputError(f"{where} cannot be used: {type(error).__name__}: {reason}") from error
+        reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        raise InputError(f"{where} cannot be used: {reason[:300]}") from error
     finally:
         handle.remove()
 

@@ -30,7 +30,7 @@ STEPS = {
     "LoadImage": ("to_float32",),  # nothing is loaded, prediction hands over the image
     "GetBBoxCenterScale": ("padding",),
     "TopdownAffine": ("input_size", "use_udp"),
-    "PackPoseInputs": ("meta_keys", "pack_transformed"),
+    "PackPoseInputs": (),
 }
 """The steps of a pipeline, with their arguments."""
 SETTINGS = {
@@ -40,6 +40,8 @@ SETTINGS = {
     "nms_thr": (int, float),
 }
 """What is used of the evaluator: one of these values, or of these types."""
+METAINFO = ("dataset_name", "keypoint_info", "skeleton_info", "joint_weights", "sigmas")
+"""What MMPose's description of keypoints has, at the least."""
 LARGEST_SIDE, LARGEST_BATCH = 4096, 256
 
 
@@ -150,6 +152,9 @@ def _metainfo(metainfo, where: str) -> dict:
     if not isinstance(metainfo, dict):
         raise InputError(f"{where} sets metainfo to {str(metainfo)[:60]!r}: {REMEDY}")
     if "from_file" not in metainfo:
+        lacking = [name for name in METAINFO if name not in metainfo]
+        if lacking:
+            raise InputError(f"{where} sets metainfo without {', '.join(lacking)}: {REMEDY}")
         return metainfo
     named = Path(str(metainfo["from_file"]))
     shipped = Path(mmpose.__file__).parent / ".mim/configs/_base_/datasets"

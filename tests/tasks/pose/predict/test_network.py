@@ -1,14 +1,21 @@
 """Which models can be used for prediction."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from bsam_suite.engine.config import load_config
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.trace import Outputs, trace
 from bsam_suite.onnx.write import write
 from tasks.pose.predict.boxes import Box
 from tasks.pose.predict.network import Network, Person
+from tasks.pose.predict.recorded import recorded_pose_config
+
+ROOT = Path(__file__).parents[4]
+CONFIGS = sorted([*ROOT.glob("configs/pose/*_adam*.py"), *ROOT.glob("configs/*/pose_*_adam.py")])
 
 
 @pytest.fixture
@@ -29,18 +36,45 @@ def changed(random_hrnet, tmp_path):
 @pytest.mark.parametrize(
     "old, new, said",
     [
-        ("test_evaluator", "other", "has no test_evaluator: give one by --config"),
+        (
+            "test_evaluator",
+            "other",
+            "has no test_evaluator: give the config of a pose model by --config",
+        ),
         ("data_mode='topdown'", "data_mode='bottomup'", "is of a bottomup model: give a top-down"),
         ("type='CocoDataset'", "type='AP10KDataset'", "is for 17 keypoints, L_Eye, .*: give a"),
         ("type='CocoDataset'", "type='CocoWholeBodyDataset'", "is for 133 keypoints"),
-        ("type='SmallHRNet'", "type='TinyHRNet'", "cannot be built: .*TinyHRNet"),
+        (
+            "type='SmallHRNet'",
+            "type='TinyHRNet'",
+            "sets model.backbone.type to 'TinyHRNet', which is not",
+        ),
         ("out_channels=17", "out_channels=5", "is of another model"),
-        ("type='SmallHRNet'", "type='os.system'", "names os.system, which could run code"),
+        (
+            "type='SmallHRNet'",
+            "type='os.system'",
+            "sets model.backbone.type to 'os.system', which is not",
+        ),
     ],
 )
 def test_other_models_are_refused(changed, old, new, said):
     with pytest.raises(InputError, match=said):
         Network(changed(old, new))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_models_of_all_our_configs_are_taken(path):
+    cfg = load_config(str(path))
+    taken = recorded_pose_config(dict(meta=dict(cfg=cfg.pretty_text)), "a.pth")
+    found = taken.model.get("model", taken.model).head
+    wanted = dict(cfg.model.get("model", cfg.model).head)
+    wanted.pop("init_cfg", None)
+    assert found == wanted
+    found, dataset = taken.test_dataloader.dataset, cfg.test_dataloader.dataset
+    for step in dataset.pipeline:
+        step.pop("backend_args", None)
+    assert found.pipeline == dataset.pipeline
+    assert found.metainfo.from_file.endswith("mmpose/.mim/configs/_base_/datasets/coco.py")
 
 
 def test_weights_alone_need_a_config(random_hrnet, tmp_path):
