@@ -72,8 +72,8 @@ class Network:
         _check(cfg, where)
         if session and cfg.model.type == "Quantized":  # the file has its own roundings
             cfg.model = cfg.model.model
-        state = None if session else _tensors(weights)
-        count = _count(state) if state else 2 * Path(checkpoint).stat().st_size  # int4
+        state = None if session else _tensors(weights, checkpoint)
+        count = 2 * Path(checkpoint).stat().st_size if session else _count(state)  # int4
         init_default_scope("mmpose")
         try:
             with nullcontext() if config else building(where, count):
@@ -85,7 +85,7 @@ class Network:
             raise InputError(f"{where} cannot be built: {error}") from error
         if not isinstance(self._model, BasePoseEstimator):
             raise InputError(
-                f"{where} is of a {type(self._model).__name__}: give one of a top-down pose model"
+                f"{where} is of class {type(self._model).__name__}: give one of a top-down pose model"
             )
         names = tuple(dataset.metainfo["keypoint_name2id"])
         if names != KEYPOINTS:
@@ -149,14 +149,14 @@ class Network:
         )
 
 
-def _tensors(checkpoint: dict) -> dict[str, Tensor]:
+def _tensors(checkpoint: dict, path: str) -> dict[str, Tensor]:
     state = checkpoint.get("state_dict", checkpoint)
-    state = state if isinstance(state, dict) else {}
-    return {
-        name: value
-        for name, value in state.items()
-        if isinstance(value, Tensor) and value.layout is torch.strided and not value.is_meta
-    }
+    if not isinstance(state, dict):
+        raise InputError(f"checkpoint {path} holds a {type(state).__name__} for state_dict")
+    for name, value in state.items():
+        if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_meta:
+            raise InputError(f"checkpoint {path} holds no plain tensor for {str(name)[:60]!r}")
+    return state
 
 
 def _count(state: dict[str, Tensor]) -> int:
