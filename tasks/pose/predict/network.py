@@ -77,16 +77,17 @@ class Network:
         init_default_scope("mmpose")
         try:
             with nullcontext() if config else building(where, count):
+                self._model = MODELS.build(cfg.model)
+                if not isinstance(self._model, BasePoseEstimator):
+                    raise InputError(
+                        f"{where} is of class {type(self._model).__name__}: give one of a "
+                        "top-down pose model"
+                    )
                 dataset = DATASETS.build(
                     dict(cfg.test_dataloader.dataset, lazy_init=True, bbox_file="")
                 )
-                self._model = MODELS.build(cfg.model)
         except KeyError as error:
             raise InputError(f"{where} cannot be built: {error}") from error
-        if not isinstance(self._model, BasePoseEstimator):
-            raise InputError(
-                f"{where} is of class {type(self._model).__name__}: give one of a top-down pose model"
-            )
         names = tuple(dataset.metainfo["keypoint_name2id"])
         if names != KEYPOINTS:
             raise InputError(
@@ -175,6 +176,8 @@ def _check(cfg: Config, where: str) -> None:
     lacking = [name for name in PARTS if not cfg.get(name)]
     if lacking:
         raise InputError(f"{where} sets no {', '.join(lacking)}: give the config of a pose model")
+    if not isinstance(cfg.test_dataloader.get("dataset"), dict):
+        raise InputError(f"{where} sets no test_dataloader.dataset: give that of a pose model")
     mode = cfg.test_dataloader.dataset.get("data_mode", "topdown")
     if mode != "topdown":
         raise InputError(f"{where} is of a {mode} model: give a top-down one, which takes boxes")

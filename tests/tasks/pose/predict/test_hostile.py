@@ -217,7 +217,7 @@ SAID = (
     "imports .*evil",
     "imports .*__main__",
     "metainfo",
-    "is of a",
+    "is of class",
 )
 SAID += (
     "input_size",

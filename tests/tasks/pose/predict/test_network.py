@@ -179,9 +179,11 @@ def test_a_classifier_is_no_pose_model(random_hrnet, tmp_path):
     cfg = load_config(str(ROOT / "configs/classification/resnet18_sgd.py"))
     content = dict(meta=dict(cfg=cfg.pretty_text), state_dict={})
     torch.save(content, tmp_path / "classifier.pth")
-    with pytest.raises(InputError, match="classifier.pth is of class ImageClassifier: give a top-down"):
+    with pytest.raises(
+        InputError, match="classifier.pth is of class ImageClassifier: give a top-down"
+    ):
         Network(str(tmp_path / "classifier.pth"))
-    with pytest.raises(InputError, match="resnet18_sgd.py sets no test_dataloader"):
+    with pytest.raises(InputError, match="resnet18_sgd.py is of class ImageClassifier: give"):
         Network(str(random_hrnet), cfg.filename)
 
 
