@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,9 +63,6 @@ class Network:
 
     def __init__(self, checkpoint: str, config: str | None = None) -> None:
         import_mmpose()
-        from mmpose.models.pose_estimators.base import BasePoseEstimator
-        from mmpose.registry import DATASETS, MODELS
-
         session = Session(checkpoint) if checkpoint.endswith(".onnx") else None
         weights = dict(meta=dict(cfg=session.config)) if session else read_checkpoint(checkpoint)
         where = config or f"the config in checkpoint {checkpoint}"
@@ -74,20 +72,10 @@ class Network:
             cfg.model = cfg.model.model
         state = None if session else _tensors(weights, checkpoint)
         count = 2 * Path(checkpoint).stat().st_size if session else _count(state)  # int4
+        guard = nullcontext if config else partial(building, where, count)
         init_default_scope("mmpose")
-        try:
-            with nullcontext() if config else building(where, count):
-                self._model = MODELS.build(cfg.model)
-                if not isinstance(self._model, BasePoseEstimator):
-                    raise InputError(
-                        f"{where} is of class {type(self._model).__name__}: give one of a "
-                        "top-down pose model"
-                    )
-                dataset = DATASETS.build(
-                    dict(cfg.test_dataloader.dataset, lazy_init=True, bbox_file="")
-                )
-        except KeyError as error:
-            raise InputError(f"{where} cannot be built: {error}") from error
+        with guard():
+            self._model, dataset = _build(cfg, where)
         names = tuple(dataset.metainfo["keypoint_name2id"])
         if names != KEYPOINTS:
             raise InputError(
@@ -103,7 +91,7 @@ class Network:
             self._model.load_state_dict(state)
         self._model.to(get_device()).eval()
         blank = Person(0, 0, np.zeros((64, 48, 3), np.uint8), Box((0, 0, 48, 64), 1.0))
-        with nullcontext() if config else building(where, count):
+        with guard():
             if session:
                 self._compute_by(session, checkpoint, blank)
             found = self.predict([blank])[0]["pred_instances"]["keypoints"]
@@ -148,6 +136,22 @@ class Network:
             bbox=np.array([person.box.corners], np.float32),
             bbox_score=np.array([person.box.score], np.float32),
         )
+
+
+def _build(cfg: Config, where: str) -> tuple:
+    """The model, and its data set without data."""
+    from mmpose.models.pose_estimators.base import BasePoseEstimator
+    from mmpose.registry import DATASETS, MODELS
+
+    try:
+        model = MODELS.build(cfg.model)
+        if not isinstance(model, BasePoseEstimator):
+            kind = type(model).__name__
+            raise InputError(f"{where} is of class {kind}: give one of a top-down pose model")
+        dataset = dict(cfg.test_dataloader.dataset, lazy_init=True, bbox_file="")
+        return model, DATASETS.build(dataset)
+    except KeyError as error:
+        raise InputError(f"{where} cannot be built: {error}") from error
 
 
 def _tensors(checkpoint: dict, path: str) -> dict[str, Tensor]:

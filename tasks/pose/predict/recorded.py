@@ -68,7 +68,8 @@ def recorded_pose_config(checkpoint: dict, path: str) -> Config:
     kind = registered(named.get("type"), MODELS) if isinstance(named, dict) else None
     if isinstance(kind, type) and not issubclass(kind, TopdownPoseEstimator):
         raise InputError(
-            f"{where} is of class {kind.__name__}: give a top-down pose model, a TopdownPoseEstimator"
+            f"{where} is of class {kind.__name__}: give a top-down pose model, such as "
+            "TopdownPoseEstimator"
         )
     types = _without(model, ("init_cfg", "_scope_", "metainfo"))
     check_types(types, (MODELS, KEYPOINT_CODECS), PACKAGES, where, "model")
