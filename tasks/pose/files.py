@@ -23,7 +23,7 @@ def read_json(path: str | Path):
         raise InputError(f"{path} does not exist")
     try:
         return json.loads(Path(path).read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}") from error
 
 
@@ -68,12 +68,12 @@ def _read_parts(path: str | Path, *parts: str) -> dict:
     return content
 
 
-def read_results(path: str | Path, images: Iterable[int], kind: str) -> list[dict]:
+def read_results(path: str | Path, images: Iterable[int] | None, kind: str) -> list[dict]:
     """COCO's list of results, each a person with ``image_id``, ``category_id`` and ``score``.
 
     Args:
         path: the file.
-        images: ids of the images that there are.
+        images: ids of the images that there are; None for any.
         kind: what else each person must have: ``"keypoints"`` (17 times x, y, score) or ``"bbox"``
             (x, y, width, height).
 
@@ -83,14 +83,17 @@ def read_results(path: str | Path, images: Iterable[int], kind: str) -> list[dic
     found = read_json(path)
     if not isinstance(found, list):
         raise InputError(f"{path} holds a {type(found).__name__}: give a list of results")
-    images = set(images)
+    images = None if images is None else set(images)
     for number, entry in enumerate(found):
         where = f"entry {number} of {path}"
         if not isinstance(entry, dict) or not {"image_id", "category_id", "score"} <= entry.keys():
             raise InputError(f"{where} lacks image_id, category_id or score: give COCO results")
         _check_numbers(entry, kind, where)
         _check_numbers(entry, "score", where)
-        _check_image(entry, images, where)
+        if images is None:
+            _check_numbers(entry, "image_id", where)
+        else:
+            _check_image(entry, images, where)
     return found
 
 

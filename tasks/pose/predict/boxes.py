@@ -45,7 +45,7 @@ def given_boxes(path: Path, ids: Iterable[int]) -> Boxes:
     """
     ids, boxes = set(ids), defaultdict(list)
     if isinstance(read_json(path), list):
-        for result in read_results(path, ids, "bbox"):
+        for result in read_results(path, None, "bbox"):
             if result["category_id"] == 1:
                 boxes[result["image_id"]].append(_box(result, None))
     else:

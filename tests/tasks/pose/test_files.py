@@ -47,6 +47,7 @@ def test_annotations(write, annotation, said):
     "content, said",
     [
         ("[", "is not JSON"),
+        ("[" * 10**6, "file.json is not JSON"),
         ({"a": 1}, "holds a dict: give a list of results"),
         ([RESULT, without(RESULT, "score")], "entry 1 of .* lacks image_id, category_id or score"),
         ([dict(RESULT, score="high")], "entry 0 of .* has 'high' in 'score'"),
