@@ -94,11 +94,11 @@ def attack(honest, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Config, "fromfile", fromfile)
 
-    def attack(text, meta=None):
+    def attack(text, meta=None, state=honest[0]):
         global EVENTS
         path = str(tmp_path / "a.pth")
         meta = dict(cfg=text) if meta is None else meta
-        torch.save(dict(meta=meta, state_dict=honest[0]), path)
+        torch.save(dict(meta=meta, state_dict=state), path)
         modules, error = set(sys.modules), None
         EVENTS = []
         try:
@@ -315,3 +315,23 @@ def test_text_that_is_more_than_values_is_refused(attack, source):
 )
 def test_a_place_of_the_config_that_holds_none(attack, meta):
     assert "holds no config" in attack(None, meta)
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (lambda state: 7, "holds a int for state_dict"),
+        (lambda state: [*state.values()], "holds a list for state_dict"),
+        (lambda state: {}, "larger model than the 0 weights"),
+        (lambda state: {**state, "head.final_layer.bias": "evil"}, "tensor for 'head.final_layer"),
+        (lambda state: {**state, 7: torch.ones(1)}, "of another model: 7 is not in the model"),
+        (lambda state: {k: v.to_sparse() for k, v in state.items()}, "holds no plain tensor for"),
+        (lambda state: {k: v.to("meta") for k, v in state.items()}, "holds no plain tensor for"),
+        (
+            lambda state: {k: torch.zeros(()).expand(v.shape) for k, v in state.items()},
+            "larger model than the [0-9]{1,3} weights",
+        ),
+    ],
+)
+def test_weights_that_are_none(honest, attack, change, said):
+    assert re.search(said, attack(text(honest[1]), state=change(dict(honest[0]))))
