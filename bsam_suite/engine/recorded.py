@@ -23,7 +23,7 @@ from bsam_suite.errors import InputError
 
 MODULES = ("tasks.pose.parts", "tasks.classification.parts", "tasks.quantization.parts")
 """The modules of this project that a recorded config may import."""
-SLACK = 4
+LONGEST, SLACK = 10**6, 4
 REMEDY = "if you trust the model, give its config by --config FILE"
 
 
@@ -152,6 +152,8 @@ def building(where: str, weights: int) -> Iterator[None]:
 
 
 def _parse(text: str) -> dict:
+    if len(text) > LONGEST:
+        raise ValueError(f"{len(text)} characters")
     content = {}
     for line in ast.parse(text).body:
         if not (isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name)):

@@ -126,7 +126,7 @@ def _check_size(path: Path) -> None:
             Image.open(path).close()
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} is too large ({error}): scale it down, or cut it") from error
-    except OSError:  # of a kind that OpenCV may read
+    except Exception:  # broken files make Pillow raise almost anything; OpenCV tells of them
         pass
 
 
