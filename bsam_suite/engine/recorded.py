@@ -11,10 +11,9 @@ import ast
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from unittest.mock import patch
 
-import mmengine.registry.registry
 from mmengine.registry import Registry
+from mmengine.registry import registry as lookup
 from mmengine.utils import import_modules_from_strings
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
@@ -54,11 +53,12 @@ def recorded_config(checkpoint: dict, path: str) -> dict:
     modules = imports.get("imports") or [] if isinstance(imports, dict) else imports
     modules = modules if isinstance(modules, (list, tuple)) else [modules]
     taken = {*MODULES, *allowed_by_user(), *sys.modules}
-    foreign = [str(m)[:60] for m in modules if not isinstance(m, str) or m not in taken]
+    foreign = [str(m).split() for m in modules if not isinstance(m, str) or m not in taken]
     if foreign:
-        allow = ",".join([*allowed_by_user(), foreign[0]])
+        name = " ".join(foreign[0])[:60]
+        allow = ",".join([*allowed_by_user(), name])
         raise InputError(
-            f"{where} imports {foreign[0]}, which could run code: if you trust that module, set "
+            f"{where} imports {name}, which could run code: if you trust that module, set "
             f"the environment variable {BY_USER}={allow}, or give the config by --config FILE"
         )
     try:
@@ -96,8 +96,8 @@ def check_types(
         found = [f for f in (registered(kind, r) for r in registries) if f is not None]
         if not found or any(not _is_of(part, known) for part in found):
             raise InputError(
-                f"{where} sets {name}.type to {str(kind)[:60]!r}, which is not among the parts "
-                f"that a checkpoint may name: {REMEDY}"
+                f"{where} sets {name + '.type'!r} to {str(kind)[:60]!r}, which is not among the "
+                f"parts that a checkpoint may name: {REMEDY}"
             )
 
 
@@ -139,16 +139,21 @@ def building(where: str, weights: int) -> Iterator[None]:
             raise InputError(f"{where} is of a larger model than the {weights} weights of the file")
 
     handle = register_module_parameter_registration_hook(count)
+    imported, lookup.get_object_from_string = lookup.get_object_from_string, _no_object
     try:
-        with patch.object(mmengine.registry.registry, "get_object_from_string", lambda name: None):
-            yield
+        yield
     except InputError:
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         raise InputError(f"{where} cannot be used: {reason[:300]}") from error
     finally:
+        lookup.get_object_from_string = imported
         handle.remove()
+
+
+def _no_object(name: str) -> None:
+    return None
 
 
 def _parse(text: str) -> dict:

@@ -26,6 +26,7 @@ PACKAGES = (
 )
 """Where the parts of a model are defined. Built from plain values, none of them reads or writes
 files, but for what :func:`_model` replaces."""
+DATA_PACKAGES = ("mmpose.datasets", "tasks.pose")
 STEPS = {
     "LoadImage": ("to_float32",),  # nothing is loaded, prediction hands over the image
     "GetBBoxCenterScale": ("padding",),
@@ -134,9 +135,7 @@ def _dataset(dataset: dict, where: str) -> dict:
 
     metainfo = dataset.get("metainfo")
     if not metainfo:
-        check_types(
-            dict(type=dataset.get("type")), [DATASETS], ["mmpose.datasets"], where, "dataset"
-        )
+        check_types(dict(type=dataset.get("type")), [DATASETS], DATA_PACKAGES, where, "dataset")
         metainfo = registered(dataset["type"], DATASETS).METAINFO
     return dict(
         type="BaseCocoStyleDataset",
@@ -159,10 +158,11 @@ def _metainfo(metainfo, where: str) -> dict:
         return metainfo
     named = Path(str(metainfo["from_file"]))
     shipped = Path(mmpose.__file__).parent / ".mim/configs/_base_/datasets"
-    if named.parts[-3:-1] != ("_base_", "datasets") or not (shipped / named.name).is_file():
+    theirs = {path.name for path in shipped.glob("*.py")}
+    if named.parts[-3:-1] != ("_base_", "datasets") or named.name not in theirs:
         raise InputError(
-            f"{where} takes its metainfo from {named}, which is run as a program and is none of "
-            f"MMPose's files: {REMEDY}"
+            f"{where} takes its metainfo from {str(named)[:60]!r}, which is run as a program and "
+            f"is none of MMPose's files: {REMEDY}"
         )
     return dict(from_file=str(shipped / named.name))
 
@@ -185,5 +185,5 @@ def _pipeline(steps, where: str) -> list[dict]:
 
 def _whole(value, largest: int, where: str, name: str) -> int:
     if type(value) is not int or not 1 <= value <= largest:
-        raise InputError(f"{where} sets {name} to {str(value)[:60]}: at most {largest} is taken")
+        raise InputError(f"{where} sets {name} to {str(value)[:60]!r}: at most {largest} is taken")
     return value

@@ -71,7 +71,7 @@ def test_a_module_that_the_user_allows_is_imported(tmp_path, monkeypatch):
     model = recorded_config(content, "a.pth")["model"]
     check_types(model, [MODELS], ["torch.nn"], "the config", "model")
     monkeypatch.delenv(name)
-    with pytest.raises(InputError, match="the config sets model.type to 'MyNet'"):
+    with pytest.raises(InputError, match="the config sets 'model.type' to 'MyNet'"):
         check_types(model, [MODELS], ["torch.nn"], "the config", "model")
     MODELS.module_dict.pop("MyNet")
     sys.modules.pop("my_parts")

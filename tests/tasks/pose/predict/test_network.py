@@ -53,13 +53,13 @@ def changed(random_hrnet, tmp_path):
         (
             "type='SmallHRNet'",
             "type='TinyHRNet'",
-            "sets model.backbone.type to 'TinyHRNet', which is not",
+            "sets 'model.backbone.type' to 'TinyHRNet', which is not",
         ),
         ("out_channels=17", "out_channels=5", "is of another model"),
         (
             "type='SmallHRNet'",
             "type='os.system'",
-            "sets model.backbone.type to 'os.system', which is not",
+            "sets 'model.backbone.type' to 'os.system', which is not",
         ),
     ],
 )
@@ -143,7 +143,7 @@ def onnx_file(path, text, inputs=(("x", 1, [None, 3, None, None]),), outputs=((1
             dict(inputs=[("a", 1, [1]), ("b", 1, [1])]),
             r"takes .*'a'.*'b'.*: give .* one float input",
         ),
-        (dict(text="model = dict(type='ImageClassifier')"), "model.type to 'ImageClassifier'"),
+        (dict(text="model = dict(type='ImageClassifier')"), "'model.type' to 'ImageClassifier'"),
         (dict(text="5"), "holds more than values"),
     ],
 )
