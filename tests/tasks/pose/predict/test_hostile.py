@@ -272,6 +272,10 @@ TAKEN = dict(
     loop=(("test_cfg",), dict(type="this_is_evil")),
     their_file=((*DATASET, "metainfo"), dict(from_file="configs/_base_/datasets/coco.py")),
     their_file_elsewhere=((*DATASET, "metainfo"), dict(from_file="../x/_base_/datasets/coco.py")),
+    keypoints_as_values=(
+        (*DATASET, "metainfo"),
+        Config.fromfile(str(SHIPPED / "coco.py")).dataset_info.to_dict(),
+    ),
     imported_already=(("custom_imports",), dict(imports=["os"])),
 )
 

@@ -1,5 +1,6 @@
 """Which models can be used for prediction."""
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,22 @@ def test_the_models_of_all_our_configs_are_taken(path):
         step.pop("backend_args", None)
     assert found.pipeline == dataset.pipeline
     assert found.metainfo.from_file.endswith("mmpose/.mim/configs/_base_/datasets/coco.py")
+
+
+def test_pictures_are_let_go_once_persons_are_cut_out(random_hrnet):
+    alive = []
+
+    def persons():
+        for number in range(6):
+            image = np.zeros((64, 48, 3), np.uint8)
+            alive.append(weakref.ref(image))
+            yield Person(number, 1, image, Box((0, 0, 48, 64), 1.0))
+            del image
+            assert sum(picture() is not None for picture in alive) <= 1
+
+    network = Network(str(random_hrnet))
+    assert [found["id"] for found in network.predict(persons())] == list(range(6))
+    assert network.predict(iter([])) == []
 
 
 def test_a_quantized_checkpoint(random_hrnet, tmp_path):
