@@ -45,7 +45,13 @@ def average_precision(truth: dict, found: list[dict], backend: str) -> dict[str,
     Returns:
         The numbers by :data:`NAMES`.
     """
-    found = [dict(result) for result in found if any(s > 0 for s in result["keypoints"][2::3])]
+    # pycocotools takes a result for another kind by the fields that it has beside these.
+    fields = ("image_id", "category_id", "keypoints", "score", "bbox")
+    found = [
+        {name: result[name] for name in fields if result.get(name, []) != []}
+        for result in found
+        if any(s > 0 for s in result["keypoints"][2::3])
+    ]
     # What a set may leave out, filled in alike for both. An id of 0 would mean "no match".
     annotations = [
         dict(a, id=i, iscrowd=a.get("iscrowd", 0), num_keypoints=_labelled(a))

@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from bsam_suite.errors import InputError
-from tasks.pose.files import read_images, read_json, read_results
+from bsam_suite.json_file import read_json
+from tasks.pose.files import read_images, read_results
 from tasks.pose.predict.sources import Images, Video
 
 
@@ -69,7 +70,7 @@ def _ids_of_images(source: Images, annotations: Path) -> dict[Path, int]:
     """
     named = defaultdict(list)
     for image in read_images(annotations):
-        file = Path(str(image["file_name"]))
+        file = Path(image["file_name"])
         named[file.name].append((file.parts, image["id"]))
     count = Counter(path.name for path in source.paths)
     ids = {}

@@ -128,6 +128,7 @@ class Network:
         model.head.forward = session
 
     def _info(self, person: Person) -> dict:
+        category = {} if person.box.category is None else dict(category_id=person.box.category)
         return dict(
             self.metainfo,
             id=person.id,
@@ -135,6 +136,7 @@ class Network:
             img=person.image,
             bbox=np.array([person.box.corners], np.float32),
             bbox_score=np.array([person.box.score], np.float32),
+            **category,
         )
 
 

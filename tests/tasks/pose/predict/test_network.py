@@ -49,8 +49,12 @@ def changed(random_hrnet, tmp_path):
             "has no test_evaluator: give the config of a pose model by --config",
         ),
         ("data_mode='topdown'", "data_mode='bottomup'", "is of a bottomup model: give a top-down"),
-        ("type='CocoDataset'", "type='AP10KDataset'", "is for 17 keypoints, L_Eye, .*: give a"),
-        ("type='CocoDataset'", "type='CocoWholeBodyDataset'", "is for 133 keypoints"),
+        (
+            "type='AnyCategoryCocoDataset'",
+            "type='AP10KDataset'",
+            "is for 17 keypoints, L_Eye, .*: give a",
+        ),
+        ("type='AnyCategoryCocoDataset'", "type='CocoWholeBodyDataset'", "is for 133 keypoints"),
         (
             "type='SmallHRNet'",
             "type='TinyHRNet'",
