@@ -14,6 +14,7 @@ from bsam_suite.compat import mend
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.divergence import stop_when_diverged
 from bsam_suite.engine.keep_memory import keep_memory
 from bsam_suite.engine.processes import join_processes
 from bsam_suite.engine.reproduce import make_reproducible
@@ -52,6 +53,7 @@ def train(args: Namespace) -> None:
     checkpoint = read_checkpoint(cfg.load_from) if cfg.get("load_from") else None
     check_optim_wrapper(cfg)
     make_reproducible(cfg, _seed(args, cfg, checkpoint))
+    stop_when_diverged(cfg)
     preflight(cfg)
     print(f"Results: {cfg.work_dir}", flush=True)
     runner = Runner.from_cfg(cfg)
@@ -109,7 +111,7 @@ def _use_amp(cfg: Config) -> None:
         cfg.optim_wrapper.type = "AmpOptimWrapper"
         cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
         return
-    cfg.optim_wrapper.amp_dtype = "float16" if torch.cuda.is_available() else "bfloat16"
+    cfg.optim_wrapper.dtype = "float16" if torch.cuda.is_available() else "bfloat16"
 
 
 def _seed(args: Namespace, cfg: Config, checkpoint: dict | None) -> int:

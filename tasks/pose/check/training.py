@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 
 from bsam_suite.errors import InputError
+from bsam_suite.shell import near, tool
 from tasks.pose.check.findings import Finding, Findings
 from tasks.pose.check.kinds import KINDS
 from tasks.pose.check.layout import Split, require_root
@@ -45,7 +46,7 @@ def check_splits(cfg: Config) -> None:
                     f"{finding.count} x {finding.kind} in {split.annotations} ({meaning})"
                 )
     roots = dict.fromkeys(s.root for s in splits if s == Split.named(s.root, s.name))
-    report = "".join(f"; python tools/check_dataset.py {root} tells all" for root in roots)
+    report = "".join(f"; {tool('check_dataset')} {near(root)} tells all" for root in roots)
     if stopping:
         raise InputError("; ".join(stopping) + report)
     _check_evaluators(cfg)

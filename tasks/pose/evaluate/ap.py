@@ -8,6 +8,7 @@ import numpy as np
 
 from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
+from bsam_suite.shell import add_extra
 from tasks.pose.coco import SIGMAS
 
 BACKENDS = ("pycocotools", "faster-coco-eval")
@@ -28,7 +29,7 @@ def check_backend(name: str) -> None:
         raise InputError(f"--backend {name}: give one of {', '.join(BACKENDS)}")
     if is_missing(name.replace("-", "_")):
         extra = "pose" if name == "pycocotools" else name
-        raise InputError(f"--backend {name}: {name} is missing: pip install -e '.[{extra}]'")
+        raise InputError(f"--backend {name}: {name} is missing: {add_extra(extra)}")
 
 
 def average_precision(truth: dict, found: list[dict], backend: str) -> dict[str, float]:

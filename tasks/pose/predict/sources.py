@@ -144,7 +144,8 @@ def _read(path: Path, flags: int) -> np.ndarray:
 
 
 def _images_in(folder: Path) -> list[Path]:
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGES and p.is_file())
+    files = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    found = sorted(p for p in files if p.suffix.lower() in IMAGES)
     if not found:
         raise InputError(f"{folder} holds no images: give a folder with {', '.join(IMAGES)} files")
     return found
