@@ -1,6 +1,7 @@
 """tools/predict.py, run as a user runs it, against tools/test.py."""
 
 import json
+import shutil
 from argparse import Namespace
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def test_a_picture_is_one_person(people, random_hrnet, tmp_path, monkeypatch, ca
     (result,) = read(folder / "results.keypoints.json")
     assert result["image_id"] == 1 and result["bbox"] == [0, 0, width, height]
     assert f"Contact sheet: {folder}/contact_sheet.jpg\n" in capsys.readouterr().out
+
+    clips = [Path("clips/a"), Path("clips/b")]
+    for clip in clips:
+        clip.mkdir(parents=True)
+        shutil.copy(picture, clip / "0001.jpg")
+    predict(Namespace(**dict(vars(args), inputs=clips, out=Path("two"))))
+    names = ["a/0001.jpg", "b/0001.jpg"]
+    assert [i["file_name"] for i in read("two/images.json")["images"]] == names
+    assert [r["image_id"] for r in read("two/results.keypoints.json")] == [1, 2]
+    assert all(cv2.imread(f"two/pictures/{name}").shape[:2] == (height, width) for name in names)
 
     with pytest.raises(InputError, match="--out .* is not empty: name another folder"):
         predict(Namespace(**dict(vars(args), out=folder)))

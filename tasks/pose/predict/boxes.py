@@ -53,7 +53,7 @@ def given_boxes(path: Path, ids: Iterable[int], categories: set[int] | None = No
     """
     ids, boxes = set(ids), defaultdict(list)
     if isinstance(read_json(path), list):
-        found, sizes = read_results(path, ids, "bbox"), {}
+        found, sizes = read_results(path, None, "bbox"), {}
         categories = categories or {1}
     else:
         content = read_annotations(path, "bbox")

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
+from bsam_suite.json_file import read_json
 from bsam_suite.progress import progress_bar
 from tasks.pose.category_ids import keypoint_categories
 from tasks.pose.coco import category
-from tasks.pose.files import read_images, read_json
 from tasks.pose.predict.boxes import Boxes, given_boxes, whole_picture
 from tasks.pose.predict.drawing import Drawing
+from tasks.pose.predict.ids import identify
 from tasks.pose.predict.network import Network, Person
-from tasks.pose.predict.sources import Images, Picture, Video, open_source
+from tasks.pose.predict.sources import Picture, open_source
 
 
 def predict(args: Namespace) -> None:
@@ -42,8 +43,8 @@ def predict(args: Namespace) -> None:
     with progress_bar() as bar:
         found = bar.track(source, total=len(source), description="finding keypoints")
         persons = _persons(found, ids, boxes, min(categories), images)
-        while batch := list(islice(persons, network.batch_size)):
-            results.add(network.predict(batch))
+        while batch := network.predict(islice(persons, network.batch_size)):
+            results.add(batch)
         by_image = defaultdict(list)
         for result in results.write():
             by_image[result["image_id"]].append(result)
@@ -59,45 +60,6 @@ def predict(args: Namespace) -> None:
     print(f"Results: {results.path}, of the images in {folder / 'images.json'}")
     print(f"Pictures: {drawing.path}")
     print(f"Contact sheet: {', '.join(map(str, drawing.sheets))}")
-
-
-def identify(
-    source: Images | Video, annotations: Path | None, boxes: Path | None
-) -> tuple[Images | Video, list[int]]:
-    """Which pictures are looked at and their ids: as a COCO file names them, or all by 1, 2, 3, ...
-
-    Args:
-        source: the pictures.
-        annotations: a COCO file with ``images``; pictures that it does not name are left out.
-        boxes: used for that where it is such a file, and ``annotations`` is None.
-
-    Raises:
-        InputError: the file cannot be read, or names none of the pictures or one of them twice.
-    """
-    if annotations is None and boxes is not None and isinstance(read_json(boxes), dict):
-        annotations = boxes
-    if annotations is None:
-        return source, list(range(1, len(source) + 1))
-    if isinstance(source, Video):
-        raise InputError(
-            f"{annotations} names images, and {source.path} is a video: give its boxes as COCO "
-            "results, with the number of the frame (from 1) as image_id"
-        )
-    known = defaultdict(list)
-    for image in read_images(annotations):
-        known[Path(image["file_name"]).name].append(image["id"])
-    kept = [path for path in source.paths if known[path.name]]
-    for path in kept:
-        if len(known[path.name]) > 1:
-            raise InputError(f"{annotations} has {len(known[path.name])} images named {path.name}")
-    if not kept:
-        raise InputError(
-            f"{annotations} names none of the {len(source)} images, such as {source.names[0]}: "
-            "give the annotations of these images"
-        )
-    if len(kept) < len(source):
-        print(f"{len(source) - len(kept)} images are left out: {annotations} does not name them")
-    return Images(kept), [known[path.name][0] for path in kept]
 
 
 def _categories(args: Namespace) -> set[int]:
