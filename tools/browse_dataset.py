@@ -4,9 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from bsam_suite.errors import InputError
+from bsam_suite.options import KeyValues
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,7 +20,7 @@ def parse_args() -> argparse.Namespace:
         help="picture, .png or .jpg (work_dirs/browse/CONFIG_SPLIT.png)",
     )
     parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="config overrides"
+        "--cfg-options", nargs="+", action=KeyValues, metavar="KEY=VALUE", help="config overrides"
     )
     return parser.parse_args()
 

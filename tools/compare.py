@@ -6,9 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from bsam_suite.errors import InputError
+from bsam_suite.options import KeyValues
+from bsam_suite.shell import tool
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
         "--grid",
         nargs="+",
         default={},
-        action=DictAction,
+        action=KeyValues,
         metavar="KEY=A,B",
         help="values to try: of hyperparameters (rho=0.05,0.1), or of fields of the config",
     )
@@ -43,7 +43,7 @@ def parse_args() -> argparse.Namespace:
         "--cfg-options",
         nargs="+",
         default={},
-        action=DictAction,
+        action=KeyValues,
         metavar="KEY=VALUE",
         help="config overrides for all runs",
     )
@@ -55,7 +55,7 @@ def main() -> None:
     from bsam_suite.compare.command import compare
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the runs as Ctrl-C does
-    command = shlex.join(["python", "tools/compare.py", *sys.argv[1:]])
+    command = f"{tool('compare')} {shlex.join(sys.argv[1:])}"
     failed = compare(args, command)
     if failed:
         sys.exit(f"{failed} runs failed: mend the cause and repeat the command")

@@ -3,9 +3,8 @@
 import argparse
 import sys
 
-from mmengine.config import DictAction
-
 from bsam_suite.errors import InputError
+from bsam_suite.options import KeyValues
 
 
 def parse_args() -> argparse.Namespace:
@@ -27,7 +26,7 @@ def parse_args() -> argparse.Namespace:
         "--skip", nargs="+", metavar="PATTERN", help="layers that stay float, such as 'head.*'"
     )
     parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="config overrides"
+        "--cfg-options", nargs="+", action=KeyValues, metavar="KEY=VALUE", help="config overrides"
     )
     return parser.parse_args()
 

@@ -3,9 +3,8 @@
 import argparse
 import sys
 
-from mmengine.config import DictAction
-
 from bsam_suite.errors import InputError
+from bsam_suite.options import KeyValues
 
 
 def parse_args() -> argparse.Namespace:
@@ -17,7 +16,7 @@ def parse_args() -> argparse.Namespace:
         "--batches", type=int, default=1, metavar="N", help="validation batches to check (1)"
     )
     parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="config overrides"
+        "--cfg-options", nargs="+", action=KeyValues, metavar="KEY=VALUE", help="config overrides"
     )
     return parser.parse_args()
 

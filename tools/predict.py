@@ -32,7 +32,8 @@ def parse_args() -> argparse.Namespace:
         "--annotations",
         type=Path,
         metavar="FILE",
-        help="COCO file that tells the ids of images, for --boxes with results (1, 2, 3, ...)",
+        help="COCO file that tells the ids of images, for --boxes with results "
+        "(1, 2, 3, ... or the numbers of the file names)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="new folder (work_dirs/predict/INPUT)"

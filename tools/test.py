@@ -4,9 +4,8 @@ import argparse
 import os
 import sys
 
-from mmengine.config import DictAction
-
 from bsam_suite.errors import InputError
+from bsam_suite.options import KeyValues
 
 
 def parse_args() -> argparse.Namespace:
@@ -17,7 +16,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--dump", metavar="FILE.pkl", help="write all predictions to this file")
     parser.add_argument("--show-dir", help="folder for the pictures of predictions")
     parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="config overrides"
+        "--cfg-options", nargs="+", action=KeyValues, metavar="KEY=VALUE", help="config overrides"
     )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)

@@ -4,9 +4,8 @@ import argparse
 import os
 import sys
 
-from mmengine.config import DictAction
-
 from bsam_suite.errors import InputError
+from bsam_suite.options import KeyValues
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,7 +27,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--show-dir", help="folder for the pictures of predictions")
     parser.add_argument("--seed", type=int, help="seed of all chance (0, or the resumed run's)")
     parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="config overrides"
+        "--cfg-options", nargs="+", action=KeyValues, metavar="KEY=VALUE", help="config overrides"
     )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm"], default="none")
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)

@@ -11,6 +11,7 @@ from bsam_suite.compare.results import collect
 from bsam_suite.compare.run import run_all
 from bsam_suite.compat import mend
 from bsam_suite.errors import InputError
+from bsam_suite.options import Typed, items, meaning
 
 
 def compare(args: Namespace, command: str) -> int:
@@ -30,7 +31,7 @@ def compare(args: Namespace, command: str) -> int:
     if args.jobs < 1:
         raise InputError(f"--jobs {args.jobs}: give a number from 1")
     out = args.out or Path("work_dirs/compare") / Path(args.config).stem
-    grid = {k: v if isinstance(v, list) else [v] for k, v in args.grid.items()}
+    grid = {name: _values(name, text) for name, text in args.grid.items()}
     runs = plan(
         args.config, args.rules, args.seeds, grid, args.equal_compute, args.cfg_options, out
     )
@@ -40,3 +41,9 @@ def compare(args: Namespace, command: str) -> int:
     report(records, metric, command, out)
     print(f"Results: {out}/results.md, .csv, .json, .png")
     return len(failed)
+
+
+def _values(name: str, text: str) -> list:
+    """The values of ``NAME=A,B``; a field of the config says itself what is typed there."""
+    typed = [Typed(part) for part in items(text)]
+    return typed if "." in name else [meaning(value) for value in typed]

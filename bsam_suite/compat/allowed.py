@@ -1,4 +1,4 @@
-"""The classes that a checkpoint may hold."""
+"""The classes that a checkpoint may hold, and what more the user allows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from functools import reduce
 from importlib import import_module
 
+from bsam_suite.compat.placeholders import is_missing
 from bsam_suite.errors import InputError
 
 BY_USER = "BSAM_SUITE_ALLOW"
@@ -17,7 +18,8 @@ def allow_checkpoint_classes() -> bool:
     Since PyTorch 2.6 ``torch.load`` takes tensors and plain containers only. MMEngine's
     checkpoints hold besides the log's history (``HistoryBuffer``) with NumPy arrays and numbers,
     under the module names of NumPy 1 or 2, and the function by which ``OneCycleLR`` anneals. The
-    environment variable ``BSAM_SUITE_ALLOW=module.Class,module.Class`` allows more.
+    environment variable ``BSAM_SUITE_ALLOW=module.Class,module.Class`` allows more. Modules in it
+    are for :func:`bsam_suite.engine.recorded.recorded_config`.
     """
     import numpy as np
     import torch
@@ -36,7 +38,8 @@ def allow_checkpoint_classes() -> bool:
         [HistoryBuffer, OneCycleParamScheduler, (_method, "builtins.getattr")]
     )
     torch.serialization.add_safe_globals([(_no_bytes, "builtins.bytes")])
-    torch.serialization.add_safe_globals([(_find(name), name) for name in allowed_by_user()])
+    classes = [name for name in allowed_by_user() if is_missing(name)]  # the others are modules
+    torch.serialization.add_safe_globals([(_find(name), name) for name in classes])
     return True
 
 
@@ -53,7 +56,7 @@ def _find(name: str):
             return reduce(getattr, rest[count - 1 :], found)
         except (ImportError, AttributeError):
             continue
-    raise InputError(f"{name} in {BY_USER} cannot be imported: give module.Class")
+    raise InputError(f"{name} in {BY_USER} cannot be imported: give module.Class or a module")
 
 
 def _no_bytes(*content) -> bytes:

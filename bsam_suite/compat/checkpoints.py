@@ -47,7 +47,7 @@ def read(file, map_location=None):
     import torch
 
     try:
-        return torch.load(file, map_location=map_location, weights_only=True)
+        return _as_data(torch.load(file, map_location=map_location, weights_only=True))
     except Exception as error:  # a damaged file fails in many ways
         raise _refusal(file, error) from error
 
@@ -63,8 +63,10 @@ def load_url(url: str, model_dir: str | None = None, map_location=None, progress
 
     folder = model_dir or os.path.join(torch.hub.get_dir(), "checkpoints")
     try:
-        return torch.hub.load_state_dict_from_url(
-            url, folder, map_location=map_location, progress=progress, weights_only=True
+        return _as_data(
+            torch.hub.load_state_dict_from_url(
+                url, folder, map_location=map_location, progress=progress, weights_only=True
+            )
         )
     except HTTPException as error:
         raise OSError(f"{url}: {error!r}") from error
@@ -73,6 +75,17 @@ def load_url(url: str, model_dir: str | None = None, map_location=None, progress
     except Exception as error:
         file = os.path.join(folder, os.path.basename(urlparse(url).path))
         raise _refusal(file, error, "delete it, so that it is downloaded again") from error
+
+
+def _as_data(checkpoint):
+    """Without ``meta["config"]``, a text that MMEngine's ``Runner.resume`` would run.
+
+    MMEngine itself writes ``meta["cfg"]``.
+    """
+    meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
+    if isinstance(meta, dict):
+        meta.pop("config", None)
+    return checkpoint
 
 
 def _refusal(file, error: Exception, again: str = "copy or save it again") -> InputError:

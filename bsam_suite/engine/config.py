@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import FUNCTIONS
 from mmengine.runner import Runner
 
+from bsam_suite.engine.check_config import check_config
+from bsam_suite.engine.imports import import_parts, inherited_imports
+from bsam_suite.engine.registered import find_anywhere
+from bsam_suite.engine.signatures import fields_of
 from bsam_suite.errors import InputError
+from bsam_suite.nearest import did_you_mean, nearest
+from bsam_suite.options import meaning
 
 _OPTIONS: ContextVar[dict | None] = ContextVar("options", default=None)
 
 
-def cfg_option(name: str, default=None):
-    """What ``--cfg-options NAME=...`` says, for configs that decide by it while they are read."""
-    return (_OPTIONS.get() or {}).get(name, default)
+def cfg_option(name: str, default=None, kind: type | None = None):
+    """What ``--cfg-options NAME=...`` says, for configs that decide by it while they are read.
+
+    Args:
+        name: the option.
+        default: what it is where it is not given.
+        kind: ``str`` for text, such as a path, that has no default.
+    """
+    return meaning((_OPTIONS.get() or {}).get(name, default), default, kind and [kind])
 
 
 @contextmanager
@@ -39,46 +50,131 @@ def load_config(path: str, options: dict | None = None) -> Config:
     ``data_root``.
 
     Raises:
-        InputError: no such config, a config that cannot be read, or an unknown option.
+        InputError: no such config, a config that cannot be read, or an option that is unknown or
+            does not fit.
     """
     options = dict(options or {})
     if not Path(path).is_file():
         raise InputError(f"config {path!r} does not exist{_near(path)}")
-    with _options(options):
+    with _options(options), inherited_imports():
         try:
-            cfg = Config.fromfile(path)
+            cfg = Config.fromfile(path, import_custom_modules=False)
         except InputError:
             raise
         except Exception as error:
             raise InputError(
                 f"config {path!r} cannot be read: {type(error).__name__}: {error}"
             ) from error
-    known = set(cfg) | set(inspect.signature(Runner.__init__).parameters)
-    for key in options:
-        if key.split(".")[0] not in known:
-            close = difflib.get_close_matches(key.split(".")[0], known, n=1)
-            hint = f": did you mean {close[0]!r}?" if close else f"; it has {sorted(cfg)}"
-            raise InputError(
-                f"--cfg-options {key}: {path} has no field {key.split('.')[0]!r}{hint}"
-            )
-    old_root, new_root = cfg.get("data_root"), options.pop("data_root", None)
-    if new_root is not None:
-        if not isinstance(old_root, str):
-            raise InputError(f"--cfg-options data_root={new_root}: {path} sets no data_root")
-        moved = _move_root(cfg._cfg_dict.to_dict(), old_root, new_root)
-        cfg = Config(moved, filename=cfg.filename)
-    cfg.merge_from_dict(options)
+    import_parts(cfg, path)
+    cfg = with_options(cfg, options)
     _call(cfg, "resolve")
     return cfg
 
 
+def with_options(cfg: Config, options: dict) -> Config:
+    """``cfg`` with ``options`` merged into it, as :func:`load_config` does.
+
+    It does not follow its data again.
+
+    Raises:
+        InputError: an option that is unknown or does not fit.
+    """
+    options = {key: _check_option(cfg, key, value) for key, value in options.items()}
+    old_root, new_root = cfg.get("data_root"), options.pop("data_root", None)
+    if new_root is not None:
+        if not isinstance(old_root, str):
+            raise InputError(
+                f"--cfg-options data_root={new_root}: {cfg.filename} sets no data_root"
+            )
+        moved = _move_root(cfg._cfg_dict.to_dict(), old_root, str(new_root))
+        cfg = Config(moved, filename=cfg.filename)
+    for key, value in options.items():
+        _set(cfg, key, value)
+    return cfg
+
+
+def _set(cfg: Config, key: str, value: object) -> None:
+    if isinstance(value, Mapping):
+        cfg.merge_from_dict({key: value})
+        return
+    *path, name = key.split(".")
+    node = cfg
+    for part in path:
+        if isinstance(node, (list, tuple)):
+            node = node[int(part)]
+            continue
+        if node.get(part) is None:
+            node[part] = ConfigDict()
+        node = node[part]
+    node[int(name) if isinstance(node, list) else name] = value
+
+
+def _check_option(cfg: Config, key: str, value: object) -> object:
+    """What ``value`` means at ``key``.
+
+    Raises:
+        InputError: there is no such place, or the value does not belong there.
+    """
+    *path, name = key.split(".")
+    node, place = cfg, ""
+    for part in path:
+        node, place = _step(cfg, node, place, part, key), f"{place}.{part}".lstrip(".")
+        if node is None:
+            return meaning(value)  # a part that the config does not have yet
+    like = _step(cfg, node, place, name, key)
+    if isinstance(node, tuple):
+        raise InputError(f"--cfg-options {key}: {place} is {node!r}: give all of it, (a,b)")
+    try:
+        return meaning(value, like, _declared(cfg, node, name))
+    except InputError as error:
+        raise InputError(f"--cfg-options {key}: {error}") from error
+
+
+def _step(cfg: Config, node: object, place: str, name: str, key: str) -> object:
+    """What stands under ``name`` in ``node``; None for what can be added there."""
+    if isinstance(node, (list, tuple)):
+        if not (name.isdecimal() and int(name) < len(node)):
+            raise InputError(f"--cfg-options {key}: {place} is a list, give 0 to {len(node) - 1}")
+        return node[int(name)]
+    if not isinstance(node, Mapping | Config):
+        raise InputError(f"--cfg-options {key}: {place} is {node!r}, it has no field {name!r}")
+    if name in node:
+        return node[name]
+    known = set(node)
+    if node is cfg:
+        known |= set(inspect.signature(Runner.__init__).parameters) - {"self"}
+        wrong = name not in known
+    else:  # what parts take is checked later, all over the config
+        wrong = "type" not in node and nearest(name, map(str, known), 0.8) is not None
+    if wrong:
+        owner = place or cfg.filename
+        raise InputError(f"--cfg-options {key}: {owner} has no {name!r}{did_you_mean(name, known)}")
+    return None
+
+
+def _declared(cfg: Config, node: object, name: str) -> frozenset[type] | None:
+    """The types that the constructor which reads ``name`` is annotated with."""
+    if node is cfg:
+        return frozenset({str}) if name == "data_root" else fields_of(Runner).kinds.get(name)
+    kind = node.get("type") if isinstance(node, Mapping) else None
+    scope = cfg.get("default_scope")
+    for found in find_anywhere(kind, scope) if kind is not None else ():
+        return fields_of(found).kinds.get(name)
+    return None
+
+
 def preflight(cfg: Config) -> None:
-    """Run the config's ``preflight`` functions: checks and preparations before any long work.
+    """Check the config and run its ``preflight`` functions, before any long work.
 
     Each entry is a config of a function in MMEngine's ``FUNCTIONS`` registry, called with ``cfg``
     as first argument. So are those of ``resolve``, by which a config that was loaded follows what
     it is about, such as its data: quickly, and without a word on data that is not there.
+
+    Raises:
+        InputError: what :func:`bsam_suite.engine.check_config.check_config` refuses, or one of the
+            functions.
     """
+    check_config(cfg)
     _call(cfg, "preflight")
 
 
@@ -88,7 +184,8 @@ def _call(cfg: Config, field: str) -> None:
         name = arguments.pop("type")
         function = FUNCTIONS.get(name)
         if function is None:
-            raise InputError(f"{field} {name!r} in {cfg.filename} is not in registry FUNCTIONS")
+            hint = did_you_mean(str(name), FUNCTIONS.module_dict)
+            raise InputError(f"{field} {name!r} in {cfg.filename} does not exist{hint}")
         function(cfg, **arguments)
 
 
@@ -109,6 +206,8 @@ def _near(path: str) -> str:
     folder = Path(path).parent
     if not folder.is_dir():
         return f": there is no folder {str(folder)!r}"
-    names = sorted(p.name for p in folder.glob("*.py"))
-    close = difflib.get_close_matches(Path(path).name, names, n=1)
-    return f": did you mean {str(folder / close[0])!r}?" if close else f"; {folder} has {names}"
+    beside = {str(path): path.name for path in folder.glob("*.py")}
+    close = nearest(Path(path).name, beside.values())
+    if close:
+        return f": did you mean {str(folder / close)!r}?"
+    return f"; {folder} has {sorted(beside.values())}"

@@ -11,10 +11,14 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from bsam_suite.compat import mend
+from bsam_suite.engine.amp import use_amp
+from bsam_suite.engine.building import building
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.divergence import stop_when_diverged
 from bsam_suite.engine.keep_memory import keep_memory
+from bsam_suite.engine.metric_names import MetricNamesHook
 from bsam_suite.engine.processes import join_processes
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.summary import summarize, table
@@ -35,9 +39,9 @@ def train(args: Namespace) -> None:
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
-        _use_amp(cfg)
+        use_amp(cfg)
     if args.auto_scale_lr:
-        if "base_batch_size" not in cfg.get("auto_scale_lr", {}):
+        if "base_batch_size" not in (cfg.get("auto_scale_lr") or {}):
             raise InputError(
                 f"--auto-scale-lr: {args.config} sets no auto_scale_lr.base_batch_size"
             )
@@ -52,14 +56,18 @@ def train(args: Namespace) -> None:
     checkpoint = read_checkpoint(cfg.load_from) if cfg.get("load_from") else None
     check_optim_wrapper(cfg)
     make_reproducible(cfg, _seed(args, cfg, checkpoint))
+    stop_when_diverged(cfg)
     preflight(cfg)
     print(f"Results: {cfg.work_dir}", flush=True)
-    runner = Runner.from_cfg(cfg)
+    with building(cfg):
+        runner = Runner.from_cfg(cfg)
+    runner.register_hook(MetricNamesHook())
     if checkpoint is not None and cfg.resume:
         check_weights(runner.model, checkpoint, cfg.load_from)
     start = checkpoint["meta"]["iter"] if checkpoint is not None and cfg.resume else None
     del checkpoint
-    runner.train()
+    with building(cfg):
+        runner.train()
     if runner.iter == start and runner.val_loop is not None:
         runner.val_loop.run()  # the run had been stopped before its last validation
     if is_main_process():
@@ -83,10 +91,11 @@ def test(args: Namespace) -> None:
         evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
         cfg.test_evaluator = [*evaluators, dict(type="DumpResults", out_file_path=args.dump)]
     preflight(cfg)
-    runner = Runner.from_cfg(cfg)
-    check_weights(runner.model, checkpoint, args.checkpoint)
-    del checkpoint
-    metrics = runner.test()
+    with building(cfg):
+        runner = Runner.from_cfg(cfg)
+        check_weights(runner.model, checkpoint, args.checkpoint)
+        del checkpoint
+        metrics = runner.test()
     if is_main_process():
         print("\n" + table(metrics))
 
@@ -103,15 +112,6 @@ def _prepare(args: Namespace) -> Config:
     return cfg
 
 
-def _use_amp(cfg: Config) -> None:
-    kind = cfg.optim_wrapper.get("type", "OptimWrapper")
-    if kind in ("OptimWrapper", "AmpOptimWrapper"):
-        cfg.optim_wrapper.type = "AmpOptimWrapper"
-        cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
-        return
-    cfg.optim_wrapper.amp_dtype = "float16" if torch.cuda.is_available() else "bfloat16"
-
-
 def _seed(args: Namespace, cfg: Config, checkpoint: dict | None) -> int:
     resumed = (checkpoint or {}).get("meta", {}).get("seed") if cfg.get("resume") else None
     if args.seed is not None:
@@ -124,4 +124,7 @@ def _seed(args: Namespace, cfg: Config, checkpoint: dict | None) -> int:
         return args.seed
     if resumed is not None:
         return resumed
-    return cfg.get("randomness", {}).get("seed") or 0
+    seed = cfg.get("randomness", {}).get("seed") or 0
+    if not (isinstance(seed, int) and 0 <= seed < 2**31):
+        raise InputError(f"randomness.seed={seed!r}: give a number from 0 to {2**31 - 1}")
+    return seed

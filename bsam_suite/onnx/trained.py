@@ -10,6 +10,8 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from bsam_suite.compat import mend
+from bsam_suite.engine.building import building
+from bsam_suite.engine.check_config import check_config
 from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
@@ -23,10 +25,12 @@ def load_trained(config: str, checkpoint: str, options: dict | None) -> tuple[Co
     """
     mend()
     cfg = load_config(config, options)
+    check_config(cfg)
     cfg.load_from = checkpoint  # so that no other weights are asked for
     init_default_scope(cfg.get("default_scope") or "mmengine")
     content = read_checkpoint(checkpoint)
-    model = MODELS.build(cfg.model)
+    with building(cfg):
+        model = MODELS.build(cfg.model)
     check_weights(model, content, checkpoint)
     model.load_state_dict(content.get("state_dict", content))
     return cfg, model.eval()
@@ -44,5 +48,6 @@ def validation_inputs(cfg: Config, model: nn.Module, batches: int) -> list[Tenso
     if not cfg.get("val_dataloader"):
         raise InputError(f"{cfg.filename} has no val_dataloader to check the file on")
     preflight(cfg)
-    loader = Runner.build_dataloader(cfg.val_dataloader)
+    with building(cfg):
+        loader = Runner.build_dataloader(cfg.val_dataloader)
     return [model.data_preprocessor(b, False)["inputs"] for b in islice(loader, batches)]

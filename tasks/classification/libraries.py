@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-
 import torchvision
 from mmengine.registry import MODELS
 from torch import nn
 
 from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
+from bsam_suite.nearest import did_you_mean
+from bsam_suite.shell import add_extra
 
 
 @MODELS.register_module(name="TorchvisionModel")
@@ -27,7 +27,9 @@ def torchvision_model(name: str, num_classes: int, **arguments) -> nn.Module:
     models = torchvision.models
     names = models.list_models(models)
     if name not in names:
-        raise InputError(f"name={name!r} of TorchvisionModel{_hint(name, names)}")
+        raise InputError(
+            f"name={name!r} of TorchvisionModel is no model{did_you_mean(name, names)}"
+        )
     # Those with auxiliary heads give several outputs while training, as no loss here expects.
     if name in ("googlenet", "inception_v3"):
         arguments = dict(aux_logits=False, init_weights=True) | arguments
@@ -50,18 +52,14 @@ def timm_model(name: str, num_classes: int, **arguments) -> nn.Module:
         InputError: timm is not installed, no such model, or an argument that it does not take.
     """
     if is_missing("timm"):
-        raise InputError(f"TimmModel {name}: timm is missing: pip install -e '.[timm]'")
+        raise InputError(f"TimmModel {name}: timm is missing: {add_extra('timm')}")
     import timm
 
     if not timm.is_model(name):
-        raise InputError(f"name={name!r} of TimmModel{_hint(name, timm.list_models())}")
+        raise InputError(
+            f"name={name!r} of TimmModel is no model{did_you_mean(name, timm.list_models())}"
+        )
     try:
         return timm.create_model(name, num_classes=num_classes, **arguments)
     except TypeError as error:
         raise InputError(f"TimmModel {name}: {error}") from error
-
-
-def _hint(name: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names[:8])}, ..."
-    return f" is no model: {hint}"

@@ -11,6 +11,8 @@ from mmengine.registry import METRICS
 class TopAccuracy(BaseMetric):
     """``accuracy`` and, with more than five classes, ``accuracy_top5``: fractions, 0 to 1."""
 
+    names = ("accuracy", "accuracy_top5")
+
     def process(self, data_batch, data_samples) -> None:
         """Take ``scores`` (num_classes,) and ``label`` of each image."""
         for sample in data_samples:

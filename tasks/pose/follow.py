@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from mmengine.config import Config
 from mmengine.registry import FUNCTIONS
 
 from bsam_suite.errors import InputError
+from bsam_suite.json_file import read_json
 from tasks.pose.category import check_same, from_category, keypoint_category
 from tasks.pose.coco import KEYPOINTS
-from tasks.pose.files import read_json
 from tasks.pose.metainfo import describe, from_description
 from tasks.pose.skeleton import PERSON, Skeleton
 
@@ -88,6 +88,10 @@ def _annotated(dataset: dict) -> Skeleton | None:
         categories = _categories(str(file), state.st_mtime_ns, state.st_size)
     except (InputError, OSError):
         return None
+    return _named(categories, file)
+
+
+def _named(categories: list, file: Path) -> Skeleton | None:
     category = keypoint_category(categories, str(file))
     return None if category is None else from_category(category, str(file))
 
@@ -114,8 +118,12 @@ def skeleton_of(dataset: dict, where: str) -> Skeleton:
     return from_description(dataset.get("metainfo") or _class_metainfo(dataset), where)
 
 
-def check_keypoints(cfg: Config) -> None:
+def check_keypoints(cfg: Config, categories: Mapping[Path, list]) -> None:
     """Make sure that each data set describes the keypoints of its file, and say which these are.
+
+    Args:
+        cfg: the config.
+        categories: of each annotation file.
 
     Raises:
         InputError: a file names others, or the same in another order.
@@ -123,9 +131,10 @@ def check_keypoints(cfg: Config) -> None:
     skeleton = PERSON
     for place, dataset in _datasets(cfg):
         skeleton = skeleton_of(dataset, f"{place}.metainfo")
-        annotated = _annotated(dataset) if _takes_any(dataset) else None
+        file = _file(dataset)
+        annotated = _named(categories.get(file, []), file) if _takes_any(dataset) else None
         if annotated is not None:
-            check_same(annotated, str(_file(dataset)), skeleton, "the config's metainfo")
+            check_same(annotated, str(file), skeleton, "the config's metainfo")
     if skeleton != PERSON:
         print(
             f"Data has {skeleton}. {skeleton.say_mirrored()}. AP takes {skeleton.say_sigmas()} "

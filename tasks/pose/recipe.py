@@ -16,9 +16,6 @@ preflight = [dict(type="check_coco"), dict(type="pretrained_backbone")]
 metainfo = dict()
 resolve = [dict(type="follow_keypoints")]
 
-#: Boxes of the ground truth; those of a detector by ``val_dataloader.dataset.bbox_file=FILE``.
-val_dataloader = test_dataloader = dict(dataset=dict(bbox_file=""))
-
 custom_hooks = [
     dict(type="SyncBuffersHook"),
     dict(type="ContactSheetHook"),
@@ -33,6 +30,11 @@ def workers() -> int:
 
 
 in_workers = dict(num_workers=workers(), collate_fn=dict(type="person_batch"))
+
+#: Boxes of the ground truth; those of a detector by ``val_dataloader.dataset.bbox_file=FILE``.
+val_dataloader = test_dataloader = dict(
+    num_workers=workers(), dataset=dict(type="AnyCategoryCocoDataset", bbox_file="")
+)
 
 QUICK = {"RandomFlip": "QuickRandomFlip", "RandomBBoxTransform": "QuickRandomBBoxTransform"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from bsam_suite.errors import InputError
+from bsam_suite.nearest import nearest
 from tasks.quantization import layers
 from tasks.quantization.attention import MultiheadAttention
 from tasks.quantization.folding import fold_batch_norms
@@ -196,10 +196,10 @@ def _check_patterns(argument: str, patterns: Sequence[str], found: dict[str, nn.
         raise InputError(f"{argument}={patterns!r}: give a list of patterns, [{patterns!r}]")
     for pattern in patterns:
         if not any(_matches(name, [pattern]) for name in found):
-            close = difflib.get_close_matches(pattern, found, n=1, cutoff=0)
+            close = nearest(pattern, found, cutoff=0)
             raise InputError(
                 f"{argument}: pattern {pattern!r} matches no layer; a layer is called, e.g., "
-                f"{close[0]!r}"
+                f"{close!r}"
                 if close
                 else f"{argument}: pattern {pattern!r}: the model has no layers"
             )

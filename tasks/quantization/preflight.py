@@ -11,8 +11,10 @@ from mmengine.runner import Runner
 
 from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.divergence import stop_when_diverged
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.errors import InputError
+from bsam_suite.shell import near, tool
 
 
 @FUNCTIONS.register_module()
@@ -31,7 +33,7 @@ def prepare_float(cfg: Config, config: str) -> None:
         cfg.model.checkpoint = None
         return
     file = cfg.model.get("checkpoint")
-    how = f"python tools/train.py {config}"
+    how = f"{tool('train')} {near(ROOT / config)}"
     if file is None:
         raise InputError(
             f"model.checkpoint is not set: train the float model by {how} with the same "
@@ -45,7 +47,7 @@ def prepare_float(cfg: Config, config: str) -> None:
     if get_world_size() > 1:
         raise InputError(
             f"model.checkpoint={file} does not exist, and one process makes it: run {how} "
-            f"--work-dir {Path(file).parent} first"
+            f"--work-dir {near(Path(file).parent)} first"
         )
     _train(config, Path(file))
 
@@ -60,6 +62,7 @@ def _train(config: str, file: Path) -> None:
     cfg = load_config(str(ROOT / config))
     cfg.work_dir, cfg.launcher = str(file.parent), "none"
     make_reproducible(cfg, cfg.get("randomness", {}).get("seed") or 0)
+    stop_when_diverged(cfg)
     preflight(cfg)
     Runner.from_cfg(cfg).train()
     if not file.is_file():

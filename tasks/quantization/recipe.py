@@ -51,7 +51,7 @@ def low_bit_classifier(
         ``custom_imports``, ``preflight``, ``model``, ``custom_hooks``, ``train_cfg``,
         ``param_scheduler`` and ``optim_wrapper``.
     """
-    checkpoint = embedded if cfg_option("data_root") is None else None
+    checkpoint = embedded if cfg_option("data_root", kind=str) is None else None
     epochs, lr = _schedule(base)
     epochs = cfg_option("train_cfg.max_epochs", epochs)
     return (
@@ -74,7 +74,8 @@ def float_config(default: str) -> str:
     Raises:
         InputError: no such file.
     """
-    file = Path(cfg_option("float_config", Path(__file__).parents[2] / default)).resolve()
+    given = cfg_option("float_config", kind=str)
+    file = Path(given or Path(__file__).parents[2] / default).resolve()
     if not file.is_file():
         raise InputError(f"float_config={file} does not exist: give a config of the float model")
     return str(file)

@@ -45,6 +45,10 @@ def quantized(model: dict, quantization: dict, checkpoint: str | None = None) ->
     return built
 
 
+#: Which fields are the arguments of which function, for the check of configs.
+quantized.arguments_of = {"quantization": quantize}
+
+
 @torch.no_grad()
 def _start(built: nn.Module, model: dict, quantization: dict, checkpoint: str | None) -> None:
     """Give ``built`` the weights that training starts from."""

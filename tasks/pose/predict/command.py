@@ -11,12 +11,14 @@ from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
+from bsam_suite.json_file import read_json
 from bsam_suite.progress import progress_bar
-from tasks.pose.files import read_images, read_json
+from tasks.pose.category_ids import keypoint_categories
 from tasks.pose.predict.boxes import Boxes, given_boxes, whole_picture
 from tasks.pose.predict.drawing import Drawing
+from tasks.pose.predict.ids import identify
 from tasks.pose.predict.network import Network, Person
-from tasks.pose.predict.sources import Images, Picture, Video, open_source
+from tasks.pose.predict.sources import Picture, open_source
 
 
 def predict(args: Namespace) -> None:
@@ -29,7 +31,8 @@ def predict(args: Namespace) -> None:
     source, ids = identify(source, args.annotations, args.boxes)
     name = args.inputs[0].resolve().stem if len(args.inputs) == 1 else "images"
     folder = choose_out_dir(args.out, Path("work_dirs/predict") / name)
-    boxes = _boxes(args, ids)
+    categories = _categories(args)
+    boxes = _boxes(args, ids, categories)
     network = Network(args.checkpoint, args.config)
     from tasks.pose.predict.results import Results
 
@@ -38,9 +41,9 @@ def predict(args: Namespace) -> None:
     images: list[dict] = []
     with progress_bar() as bar:
         found = bar.track(source, total=len(source), description="finding keypoints")
-        persons = _persons(found, ids, boxes, images)
-        while batch := list(islice(persons, network.batch_size)):
-            results.add(network.predict(batch))
+        persons = _persons(found, ids, boxes, min(categories), images)
+        while batch := network.predict(islice(persons, network.batch_size)):
+            results.add(batch)
         by_image = defaultdict(list)
         for result in results.write():
             by_image[result["image_id"]].append(result)
@@ -48,7 +51,9 @@ def predict(args: Namespace) -> None:
         for picture, image in zip(bar.track(source, len(images), description="drawing"), images):
             drawing.add(picture, by_image[image["id"]], boxes is not whole_picture)
         drawing.close()
-    listed = dict(images=images, annotations=[], categories=[network.skeleton.category()])
+    kind = network.skeleton.category()
+    listed = [dict(kind, id=number) for number in sorted(categories)]
+    listed = dict(images=images, annotations=[], categories=listed)
     (folder / "images.json").write_text(json.dumps(listed, indent=1) + "\n")
     count = sum(map(len, by_image.values()))
     print(f"{count} persons in {len(images)} pictures")
@@ -57,48 +62,21 @@ def predict(args: Namespace) -> None:
     print(f"Contact sheet: {', '.join(map(str, drawing.sheets))}")
 
 
-def identify(
-    source: Images | Video, annotations: Path | None, boxes: Path | None
-) -> tuple[Images | Video, list[int]]:
-    """Which pictures are looked at and their ids: as a COCO file names them, or all by 1, 2, 3, ...
-
-    Args:
-        source: the pictures.
-        annotations: a COCO file with ``images``; pictures that it does not name are left out.
-        boxes: used for that where it is such a file, and ``annotations`` is None.
-
-    Raises:
-        InputError: the file cannot be read, or names none of the pictures or one of them twice.
-    """
-    if annotations is None and boxes is not None and isinstance(read_json(boxes), dict):
-        annotations = boxes
-    if annotations is None:
-        return source, list(range(1, len(source) + 1))
-    if isinstance(source, Video):
-        raise InputError(
-            f"{annotations} names images, and {source.path} is a video: give its boxes as COCO "
-            "results, with the number of the frame (from 1) as image_id"
-        )
-    known = defaultdict(list)
-    for image in read_images(annotations):
-        known[Path(image["file_name"]).name].append(image["id"])
-    kept = [path for path in source.paths if known[path.name]]
-    for path in kept:
-        if len(known[path.name]) > 1:
-            raise InputError(f"{annotations} has {len(known[path.name])} images named {path.name}")
-    if not kept:
-        raise InputError(
-            f"{annotations} names none of the {len(source)} images, such as {source.names[0]}: "
-            "give the annotations of these images"
-        )
-    if len(kept) < len(source):
-        print(f"{len(source) - len(kept)} images are left out: {annotations} does not name them")
-    return Images(kept), [known[path.name][0] for path in kept]
+def _categories(args: Namespace) -> set[int]:
+    """Ids of the categories of persons: as the annotations tell, or COCO's 1."""
+    file = args.annotations or args.boxes
+    content = read_json(file) if file else None
+    return keypoint_categories(content, file) if isinstance(content, dict) else {1}
 
 
-def _boxes(args: Namespace, ids: list[int]) -> Boxes:
+def _boxes(args: Namespace, ids: list[int], categories: set[int]) -> Boxes:
     if args.boxes:
-        return given_boxes(args.boxes, ids)
+        return given_boxes(args.boxes, ids, categories)
+    if len(categories) > 1:
+        raise InputError(
+            f"--annotations {args.annotations} has several categories with keypoints, {categories}:"
+            " give --boxes FILE, which tells them apart"
+        )
     if args.detector:
         from tasks.pose.predict.detector import Detector
 
@@ -107,14 +85,19 @@ def _boxes(args: Namespace, ids: list[int]) -> Boxes:
 
 
 def _persons(
-    source: Iterator[Picture], ids: list[int], boxes: Boxes, images: list[dict]
+    source: Iterator[Picture], ids: list[int], boxes: Boxes, category: int, images: list[dict]
 ) -> Iterator[Person]:
-    """All persons of all pictures; ``images`` gets an entry for each picture on the way."""
+    """All persons of all pictures; ``images`` gets an entry for each picture on the way.
+
+    They are of ``category`` where their box does not tell.
+    """
     number = 0
     for index, (name, image) in enumerate(source):
         image_id = ids[index] if index < len(ids) else index + 1
         height, width = image.shape[:2]
         images.append(dict(id=image_id, file_name=name, width=width, height=height))
         for box in boxes(image_id, image):
+            if box.category is None:
+                box = box._replace(category=category)
             yield Person(number, image_id, image, box)
             number += 1

@@ -53,8 +53,9 @@ class Drawing:
         if isinstance(self._source, Video):
             self._write_frame(drawn)
         else:
-            self.path.mkdir(exist_ok=True)
-            cv2.imwrite(str(self.path / picture.name), drawn)
+            file = self.path / picture.name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(file), drawn)
         if self._count % self._every == 0:
             scale = min(TILE[0] / image.shape[1], TILE[1] / image.shape[0])
             self._tiles.append(draw_results(image, results, boxes, scale, self._skeleton))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from bsam_suite.errors import InputError
 
@@ -17,7 +19,7 @@ VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 
 
 class Picture(NamedTuple):
-    """An image, (H, W, 3) uint8 BGR, and its name: of the file, or ``frame N`` from 1."""
+    """An image, (H, W, 3) uint8 BGR, and its name: see ``Images.names``, or ``frame N`` from 1."""
 
     name: str
     image: np.ndarray
@@ -30,34 +32,28 @@ class Images:
         paths: the files.
 
     Attributes:
-        names: their names in order.
+        names: of the files in order, no two alike: their own names, or, where two share a name,
+            their paths from the folder that all are in.
 
     Raises:
-        InputError: two of one name, or one that is no image.
+        InputError: one that is no image, or a huge one.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = paths
-        self.names = [path.name for path in paths]
-        name, count = Counter(self.names).most_common(1)[0]
-        if count > 1:
-            raise InputError(f"{count} images have the name {name}: predict them one folder a time")
-        for path in paths:
+        self.paths = list({os.path.abspath(path): path for path in paths}.values())
+        self.names = _names(self.paths)
+        for path in self.paths:
             if not path.is_file():
                 raise InputError(f"{path} does not exist")
-            # Reduced by 8 a JPEG is read quickly.
-            if cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_8) is None:
-                raise InputError(
-                    f"{path} is no image that OpenCV reads: convert it to JPEG or PNG, or leave it "
-                    "out"
-                )
+            _check_size(path)
+            _read(path, cv2.IMREAD_REDUCED_GRAYSCALE_8)  # a JPEG is read quickly
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __iter__(self) -> Iterator[Picture]:
-        for path in self.paths:
-            yield Picture(path.name, cv2.imread(str(path)))
+        for path, name in zip(self.paths, self.names):
+            yield Picture(name, _read(path, cv2.IMREAD_COLOR))
 
 
 class Video:
@@ -113,8 +109,43 @@ def open_source(given: Sequence[Path]) -> Images | Video:
     return Images(paths)
 
 
+def _names(paths: Sequence[Path]) -> list[str]:
+    names = [path.name for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    full = [os.path.abspath(path) for path in paths]
+    root = os.path.commonpath(map(os.path.dirname, full))
+    return [os.path.relpath(path, root) for path in full]
+
+
+def _check_size(path: Path) -> None:
+    """Refuse what Pillow takes for a decompression bomb, by the file's header alone."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            Image.open(path).close()
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path} is too large ({error}): scale it down, or cut it") from error
+    except Exception:  # broken files make Pillow raise almost anything; OpenCV tells of them
+        pass
+
+
+def _read(path: Path, flags: int) -> np.ndarray:
+    try:
+        image, reason = cv2.imread(str(path), flags), ""
+    except cv2.error as error:
+        image, reason = None, f" ({str(error).strip().splitlines()[0]})"
+    if image is None:
+        raise InputError(
+            f"{path} is no image that OpenCV reads{reason}: convert it to JPEG or PNG, or leave it "
+            "out"
+        )
+    return image
+
+
 def _images_in(folder: Path) -> list[Path]:
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGES and p.is_file())
+    files = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    found = sorted(p for p in files if p.suffix.lower() in IMAGES)
     if not found:
         raise InputError(f"{folder} holds no images: give a folder with {', '.join(IMAGES)} files")
     return found

@@ -15,6 +15,7 @@ from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.extra import need
 from tasks.quantization.export.bits import pack, unpack
+from tasks.quantization.export.described import check_tensors, read_described
 from tasks.quantization.export.rounded import RoundedWeight, quantized_layers, weight_name
 from tasks.quantization.quantizers import Codes
 from tasks.quantization.support import weight_of
@@ -107,10 +108,11 @@ def load_packed(model: nn.Module, file: str | Path) -> None:
         entry, bits = described[name], getattr(layer.weight_quantizer, "bit_width", None)
         if bits != entry["bits"]:
             raise InputError(
-                f"{name} has {entry['bits']} bits in {file} and {bits} in the config: give the "
+                f"{name} has {entry['bits']!r} bits in {file} and {bits} in the config: give the "
                 "bits that it was trained with"
             )
         weight = weight_name(name, layer)
+        check_tensors(entry, weight_of(layer).shape, state, weight, str(file))
         codes = _unpack(state, weight, entry)
         state[weight] = codes.dequantize()
         quantizer = RoundedWeight(codes)
@@ -144,7 +146,7 @@ def _read(file: Path) -> tuple[dict, dict[str, Tensor]]:
             f"{file} is no packed checkpoint: its metadata has no {FORMAT!r}. "
             "tools/export_quantized.py writes one"
         )
-    return json.loads(metadata[FORMAT]), state
+    return read_described(metadata[FORMAT], str(file)), state
 
 
 def _pack(codes: Codes, name: str) -> dict[str, Tensor]:

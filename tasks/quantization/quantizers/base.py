@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +59,8 @@ class FakeQuantizer(nn.Module):
 
     kinds: tuple[str, ...] = ("weight", "activation")
     fewest_bits = {"weight": 2, "activation": 2}
+    #: Of a quantizer's config, what ``quantize`` reads itself.
+    builder_fields: ClassVar[dict] = {"per_channel": frozenset({bool})}
     formula: StraightThrough
 
     def __init__(

@@ -133,3 +133,14 @@ def test_the_loss_scale_resumes(train, tmp_path, monkeypatch):
     resumed = train("resumed", resume=tmp_path / "whole" / "epoch_8.pth", **wrapper)
     assert resumed.optim_wrapper.loss_scaler.get_scale() == 8 * 2**10
     assert same(resumed.model.state_dict(), whole.model.state_dict())
+
+
+def test_a_resumed_checkpoint_runs_no_config(train, tmp_path):
+    mend()
+    train("first")
+    path = tmp_path / "first" / "epoch_5.pth"
+    content = torch.load(path, weights_only=False)
+    content["meta"]["config"] = f"open({str(tmp_path / 'sprung')!r}, 'w')\n"
+    torch.save(content, path)
+    assert train("second", resume=str(path)).epoch == 10
+    assert not (tmp_path / "sprung").exists()

@@ -1,17 +1,22 @@
 """What is a fault, what a warning and what neither."""
 
+from pathlib import Path
+
 import cv2
 from PIL import Image
 
 from tasks.pose.check.command import check_set
 from tasks.pose.check.entries import Person
 from tasks.pose.check.findings import Example, Findings
+from tasks.pose.check.layout import Split
 from tasks.pose.check.persons import check_persons
+
+SPLIT = Split.named(Path("set"), "train2017")
 
 
 def look(persons):
     findings, image = Findings(), dict(id=1, file_name="1.jpg", width=160, height=120)
-    counts = check_persons("train2017", [Person(p, image) for p in persons], findings)
+    counts = check_persons(SPLIT, [Person(p, image) for p in persons], findings)
     return counts, {f.kind: (f.count, f.is_fault) for f in findings.all()}
 
 
@@ -73,9 +78,10 @@ def test_other_skeletons_are_looked_at_too(small_set, person):
     small_set.write()
     report = check_set(small_set.root)
     found = {finding.kind: finding.examples[0] for finding in report.findings}
-    assert found.keys() == {"other_keypoints", "keypoint_outside_image"}
+    assert found.keys() == {"other_keypoints", "mixed_keypoints", "keypoint_outside_image"}
     assert found["keypoint_outside_image"].says == "thumb at 300, 30"
     assert "2 keypoints (wrist, thumb)" in found["other_keypoints"].says
+    assert "1 of 'hand' with 2 keypoints" in found["mixed_keypoints"].says
     assert report.counts["train2017"]["visible"] == 24 + 2
 
 
@@ -133,6 +139,6 @@ def test_without_decoding_no_file_is_opened(small_set):
 def test_only_the_first_examples_are_kept_and_all_are_counted(person):
     broken = [person(n, 1) | dict(num_keypoints=3) for n in range(250)]
     findings, image = Findings(), dict(id=1, file_name="1.jpg", width=160, height=120)
-    check_persons("train2017", [Person(p, image) for p in broken], findings)
+    check_persons(SPLIT, [Person(p, image) for p in broken], findings)
     [finding] = findings.all()
     assert finding.count == 250 and [e.annotation for e in finding.examples] == list(range(100))

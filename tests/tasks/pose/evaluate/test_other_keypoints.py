@@ -76,7 +76,7 @@ def test_a_description_file(run, tmp_path):
         (dict(sigmas=[0.1, 0.1]), r"--sigmas: sigmas is \[0.1, 0.1\].* 3"),
         (dict(metainfo="none.py"), "none.py"),
         (dict(metainfo="coco.py"), "truth.json has 3 keypoints .*17 keypoints"),
-        (dict(count=2), "truth.json has 6 numbers in 'keypoints': give 9"),
+        (dict(count=2), "truth.json: 6 numbers in 'keypoints': give 9"),
         (dict(category=dict(keypoints=["a", "a", "b"])), "'a' twice"),
     ],
 )
@@ -92,5 +92,5 @@ def test_results_of_other_keypoints(run, tmp_path):
     (tmp_path / "found.json").write_text(json.dumps(found))
     args = dict(annotations=tmp_path / "truth.json", results=tmp_path / "found.json")
     usual = dict(oks_nms=None, backend="pycocotools", metainfo=None, sigmas=None, out=None)
-    with pytest.raises(InputError, match="found.json has 6 numbers in 'keypoints': give 9"):
+    with pytest.raises(InputError, match="found.json: 6 numbers in 'keypoints': give 9"):
         evaluate(Namespace(**args, **usual))

@@ -9,7 +9,7 @@ import pytest
 from bsam_suite.compat import import_mmpose
 from bsam_suite.errors import InputError
 from tasks.pose.predict.boxes import given_boxes, whole_picture
-from tasks.pose.predict.command import identify
+from tasks.pose.predict.ids import identify
 from tasks.pose.predict.sources import open_source
 
 IMAGE = np.zeros((48, 64, 3), np.uint8)
@@ -59,24 +59,29 @@ def test_annotations(write):
         entry(5, [0, 0, 9, 9]),
     )
     boxes = given_boxes(write(content), [3])
-    assert boxes(3, IMAGE) == [((0, 10, 15, 47), 1.0)]
+    assert boxes(3, IMAGE) == [((0, 10, 15, 47), 1.0, 1)]
     assert boxes(5, IMAGE) == []
 
 
 def test_results_of_a_detector(write):
     content = [entry(3, [-5, 10, 20, 100], score=0.75), entry(3, [0, 0, 9, 9], 18, score=0.5)]
     boxes = given_boxes(write(content), [3, 5])
-    assert boxes(3, IMAGE) == [((-5, 10, 15, 110), 0.75)] and boxes(5, IMAGE) == []
+    assert boxes(3, IMAGE) == [((-5, 10, 15, 110), 0.75, 1)] and boxes(5, IMAGE) == []
 
 
 @pytest.mark.parametrize(
     "content, said",
     [
-        ([entry(7, [0, 0, 9, 9], score=1)], "entry 0 of .* is of image 7, .* the 1 images, such"),
-        ([entry(3, [0, 0, 9], score=1)], "3 numbers in 'bbox': give 4"),
-        ([], "--boxes .* has no person .* in these 1 pictures"),
-        (coco(entry(5, [0, 0, 9, 9])), "--boxes .* has no person .* in these 1 pictures"),
-        (coco(dict(image_id=3, category_id=1)), "annotation 0 of .* has no 'bbox'"),
+        (
+            [entry(7, [0, 0, 9, 9], score=1)],
+            "--boxes .* has no box .* in these 1 pictures",
+        ),
+        ([entry(3, [0, 0, 9], score=1)], r"bbox is \[0, 0, 9\]: give 4 numbers"),
+        ([entry(3, [0, 0, 9, 9], 18, score=1)], "of category_id 18, none of 1, which"),
+        (dict(coco(entry(3, [0, 0, 9, 9])), images=[dict(id=3)]), "lacks 'width'"),
+        ([], "--boxes .* has no box .* in these 1 pictures"),
+        (coco(entry(5, [0, 0, 9, 9])), "--boxes .* has no box .* in these 1 pictures"),
+        (coco(dict(image_id=3, category_id=1)), r"annotations\[0\] of .*: it lacks 'bbox'"),
     ],
 )
 def test_unusable_boxes(write, content, said):
@@ -85,7 +90,7 @@ def test_unusable_boxes(write, content, said):
 
 
 def test_the_whole_picture():
-    assert whole_picture(1, IMAGE) == [((0, 0, 64, 48), 1.0)]
+    assert whole_picture(1, IMAGE) == [((0, 0, 64, 48), 1.0, None)]
 
 
 def test_ids(write, tmp_path):
@@ -93,8 +98,12 @@ def test_ids(write, tmp_path):
         cv2.imwrite(str(tmp_path / name), IMAGE)
     source = open_source([tmp_path])
     assert identify(source, None, None) == (source, [1, 2, 3])
-    detections = write([entry(5, [0, 0, 9, 9], score=1)])
-    assert identify(source, None, detections) == (source, [1, 2, 3])
+    box = dict(bbox=[0, 0, 9, 9], score=1)
+    for ids, expected in (([1, 3], [1, 2, 3]), ([5, 8], [3, 5, 8]), ([1, 3, 7, 8], [3, 5, 8])):
+        detections = write([entry(i, **box) for i in ids])
+        assert identify(source, None, detections) == (source, expected)
+    with pytest.raises(InputError, match="of image 9, .* among 1 to 3, .* as 3.jpg: .*--annotati"):
+        identify(source, None, write([entry(9, **box)]))
     annotations = write(coco(entry(5, [0, 0, 9, 9])))
     for options in ((annotations, None), (None, annotations)):
         kept, ids = identify(source, *options)
@@ -102,9 +111,26 @@ def test_ids(write, tmp_path):
     with pytest.raises(InputError, match="names none of the 1 images, such as 8.jpg"):
         identify(open_source([tmp_path / "8.jpg"]), annotations, None)
     double = coco(entry(5, [0, 0, 9, 9]))
-    double["images"].append(dict(id=9, file_name="3.jpg"))
+    double["images"].append(dict(id=9, file_name="more/3.jpg"))
     with pytest.raises(InputError, match="has 2 images named 3.jpg"):
         identify(source, write(double), None)
+
+
+def test_ids_of_frames_of_two_clips(write, tmp_path):
+    for clip in ("a", "b", "c"):
+        (tmp_path / clip).mkdir()
+        cv2.imwrite(str(tmp_path / clip / "0001.jpg"), IMAGE)
+    source = open_source([tmp_path / clip for clip in ("c", "a", "b")])
+    content = coco(entry(3, [0, 0, 9, 9]))
+    content["images"] = [dict(id=i, file_name=f"{c}/0001.jpg") for i, c in ((3, "b"), (5, "c"))]
+    kept, ids = identify(source, write(content), None)
+    assert kept.names == ["c/0001.jpg", "b/0001.jpg"] and ids == [5, 3]
+    content["images"][1]["file_name"] = "b/0001.jpg"
+    with pytest.raises(InputError, match="has 2 images named 0001.jpg"):
+        identify(source, write(content), None)
+    content["images"] = [dict(id=3, file_name="0001.jpg")]
+    with pytest.raises(InputError, match="has one image 3 for several"):
+        identify(source, write(content), None)
 
 
 def test_a_video_has_no_annotations(write, tmp_path):

@@ -1,9 +1,12 @@
 """Packed checkpoints: bit-exact for every width and quantizer, and as small as the bits say."""
 
 import copy
+import json
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import resnet18
 
@@ -11,7 +14,7 @@ from bsam_suite.errors import InputError
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
 from tasks.quantization.export.bits import pack, unpack
-from tasks.quantization.export.packed import load_packed, save_packed
+from tasks.quantization.export.packed import FORMAT, load_packed, save_packed
 
 LSQ4 = dict(type="LSQ", bits=4)
 
@@ -135,3 +138,45 @@ def test_float_weights_do_not_slip_in(tmp_path):
     load_packed(model, file)
     with pytest.raises(InputError, match="rounded weights: build it anew"):
         model.load_state_dict(Net().state_dict(), strict=False)
+
+
+@pytest.mark.parametrize(
+    "described, tensors, said",
+    [
+        ("[" * 10**5, {}, "metadata of .* is not JSON"),
+        ("[]", {}, "metadata of .* is not bits, bounds and shapes"),
+        (dict(conv=5), {}, "metadata of .* is not bits, bounds and shapes"),
+        (dict(conv=dict(bits=None)), {}, "metadata of .* is not bits, bounds and shapes"),
+        (dict(conv=dict(bits="4")), {}, "conv has '4' bits in .* and 4 in the config"),
+        (dict(conv=dict(shape=[10**9, 10**9])), {}, r"conv.weight is \[1000000000, 1000000000\]"),
+        (dict(conv=dict(shape="7")), {}, "conv.weight is 7 there"),
+        (dict(conv=dict(bounds=[-8])), {}, r"conv.weight has bounds \[-8\]"),
+        (dict(conv=dict(bounds=[0, 10**9])), {}, r"conv.weight has bounds \[0, 1000000000\]"),
+        ({}, {"conv.weight.packed": None}, "conv.weight has no 95 bytes of codes"),
+        ({}, {"conv.weight.packed": torch.zeros(4, dtype=torch.uint8)}, "has no 95 bytes"),
+        ({}, {"conv.weight.packed": torch.zeros(95)}, "has no 95 bytes"),
+        ({}, {"conv.weight.scale": None}, "conv.weight has no scale that fits"),
+        ({}, {"conv.weight.scale": torch.zeros(5)}, "conv.weight has no scale that fits"),
+        ({}, {"conv.weight.offset": torch.zeros(9, 9)}, "conv.weight has an offset that does"),
+    ],
+)
+def test_damaged_descriptions(tmp_path, described, tensors, said):
+    model, file = converted(Net(), images(2, 3, 6, 6), **LSQ4), tmp_path / "a.safetensors"
+    save_packed(model, file)
+    with safe_open(file, "pt") as content:
+        text = content.metadata()[FORMAT]
+        state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+    if isinstance(described, dict):
+        entries = json.loads(text)
+        for name, entry in described.items():
+            entries[name] = entries[name] | entry if isinstance(entry, dict) else entry
+            if isinstance(entry, dict) and None in entry.values():
+                del entries[name]["bits"]
+        described = json.dumps(entries)
+    state = {k: v for k, v in (state | tensors).items() if v is not None}
+    save_file(state, file, metadata={FORMAT: described})
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(InputError, match=f"a.safetensors.*{said}|{said}") as refused:
+        load_packed(model, file)
+    assert str(file) in str(refused.value)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())

@@ -1,0 +1,121 @@
+"""The modules that a config names in ``custom_imports``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmengine.config import Config
+
+from bsam_suite.errors import InputError
+from bsam_suite.nearest import did_you_mean
+
+FIELDS = ("imports", "allow_failed_imports")
+
+
+@contextmanager
+def inherited_imports() -> Iterator[None]:
+    """While configs are read inside, ``custom_imports`` add to those of ``_base_``.
+
+    MMEngine puts one list in the place of the other, and what the base registers is missing then.
+    """
+    merge = Config._merge_a_into_b
+
+    def adding(a: dict, b: dict, *args, **kwargs) -> dict:
+        own, base = a.get("custom_imports"), b.get("custom_imports")
+        if isinstance(own, Mapping) and isinstance(base, Mapping) and "_delete_" not in own:
+            names = dict.fromkeys([*_names(base), *_names(own)])
+            a = {**a, "custom_imports": {**own, "imports": list(names)}}
+        return merge(a, b, *args, **kwargs)
+
+    Config._merge_a_into_b = staticmethod(adding)
+    try:
+        yield
+    finally:
+        Config._merge_a_into_b = staticmethod(merge)
+
+
+def import_parts(cfg: Config, path: str) -> None:
+    """Import ``cfg.custom_imports``: what is installed, and modules beside the config.
+
+    Args:
+        cfg: a config that the user gave, never one out of a checkpoint.
+        path: its file.
+
+    Raises:
+        InputError: a module is missing or cannot be imported.
+    """
+    given = cfg.get("custom_imports") or {}
+    if not isinstance(given, Mapping):
+        raise InputError(f"custom_imports={given!r}: give dict(imports=['module'])")
+    for field in given:
+        if field not in FIELDS:
+            hint = did_you_mean(field, FIELDS)
+            raise InputError(f"custom_imports.{field}: there is no such field{hint}")
+    for name in _names(given):
+        try:
+            _import(name, Path(path).resolve().parent)
+        except InputError as error:
+            if not given.get("allow_failed_imports"):
+                raise
+            warnings.warn(f"{error}; it is left out", stacklevel=2)
+
+
+def _names(given: Mapping) -> list:
+    names = given.get("imports") or []
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _import(name: object, folder: Path) -> None:
+    if not isinstance(name, str):
+        raise InputError(f"custom_imports.imports: {name!r} is no name of a module: give text")
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if not _is_part(error.name, name):
+            raise _refused(name, error) from error
+        _import_beside(name, folder)
+    except InputError:
+        raise
+    except Exception as error:  # whatever the module's own code raises
+        raise _refused(name, error) from error
+
+
+def _import_beside(name: str, folder: Path) -> None:
+    """Import from ``folder``, which comes last: nothing that is installed is hidden by it."""
+    modules = {p.stem for p in folder.glob("*.py")} | {p.parent.name for p in folder.glob("*/*.py")}
+    top = name.partition(".")[0]
+    if top not in modules:
+        raise InputError(
+            f"custom_imports: module {name!r} is neither installed nor in {folder}"
+            f"{did_you_mean(top, modules)}"
+        )
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    importlib.invalidate_caches()
+    try:
+        importlib.import_module(name)
+    except InputError:
+        raise
+    except Exception as error:  # whatever the module's own code raises
+        raise _refused(name, error) from error
+
+
+def _is_part(missing: str | None, name: str) -> bool:
+    return missing is not None and f"{name}.".startswith(f"{missing}.")
+
+
+def _refused(name: str, error: Exception) -> InputError:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place, said = f"{frame.filename}:{frame.lineno}", " ".join(str(error).split())
+    if isinstance(error, SyntaxError):
+        place, said = f"{error.filename}:{error.lineno}", error.msg
+    return InputError(
+        f"custom_imports: module {name!r} cannot be imported: {type(error).__name__}: {said} "
+        f"({place})"
+    )
