@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from tasks.quantization.export.graph import Graph
+from tasks.quantization.folding import scale_and_shift
 
 
 def fold_batch_norms(model) -> int:
     """Fold batch norms into the scales of the convolutions before them; integers keep their value.
 
-    A channel with a negative factor gets its integers negated. Where one of them is -128, whose
+    Where the convolution's output or its weight's scale goes elsewhere, too, or the batch norm
+    takes the batch's own statistics, it stays. A channel with a negative factor gets its integers negated. Where one of them is -128, whose
     negative int8 does not have, the batch norm stays.
 
     Args:
@@ -29,7 +31,7 @@ def fold_batch_norms(model) -> int:
         constants = list(norm.input[1:5]) + list(conv.input[2:3])
         if dequantize is None or dequantize.op_type != "DequantizeLinear":
             continue
-        if graph.uses[dequantize.output[0]] != 1:
+        if graph.uses[dequantize.output[0]] != 1 or len(norm.output) > 1:  # of a batch's statistics
             continue
         constants += dequantize.input[:2]
         if not all(name in graph.initializer for name in constants):
@@ -40,21 +42,21 @@ def fold_batch_norms(model) -> int:
 
 
 def _fold(graph: Graph, norm, conv, dequantize) -> bool:
-    gamma, beta, mean, variance = (graph.array(name) for name in norm.input[1:5])
     epsilon = next((a.f for a in norm.attribute if a.name == "epsilon"), 1e-5)
-    factor = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
+    constants = (graph.array(name).astype(np.float64) for name in norm.input[1:5])
+    factor, shift = scale_and_shift(*constants, epsilon)
     integers = graph.array(dequantize.input[0])
     rows = integers.reshape(len(integers), -1)
     negative = factor < 0
     if negative.any() and (integers.dtype != np.int8 or (rows[negative] == -128).any()):
         return False
     if negative.any() or (factor == 0).any():
-        sign = np.sign(factor).astype(np.int8).reshape(-1, *[1] * (integers.ndim - 1))
+        sign = np.sign(factor).astype(integers.dtype).reshape(-1, *[1] * (integers.ndim - 1))
         dequantize.input[0] = graph.add(conv.name + ".weight", integers * sign)
     scale = graph.array(dequantize.input[1]).astype(np.float64)
     size = np.where(factor == 0, 1, np.abs(factor))
     bias = graph.array(conv.input[2]) if len(conv.input) > 2 else 0
-    bias = (bias - mean.astype(np.float64)) * factor + beta
+    bias = bias * factor + shift
     dequantize.input[1] = graph.add(conv.name + ".scale", (scale * size).astype(np.float32))
     zero = np.zeros(len(factor), integers.dtype)
     if len(dequantize.input) > 2:
