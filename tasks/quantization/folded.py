@@ -63,16 +63,33 @@ class FoldedBatchNorm(nn.Module):
         self.names = names
         # A batch norm's channels are in dimension 1, a linear layer's features in the last.
         self.ndim = 2 if isinstance(layer, nn.Linear) else 4
-        self.unseen_modes = {True, False}
+        self._unseen_modes = {True, False}
+        self._weight: Reserved | None = None  # as the rest of the model sees it in a forward
         layer.register_forward_pre_hook(self._before_layer)
         layer.register_forward_hook(self._after_layer)
 
-    def _before_layer(self, layer: nn.Module, args: tuple) -> None:
+    def reserve_weight(self, layer: nn.Module, training: bool) -> None:
+        """Let nothing but the layer take its weight, in the first forward of each mode."""
         weight = layer._parameters["weight"]
-        if isinstance(weight, Reserved):
-            layer._parameters["weight"] = weight.original
+        if training in self._unseen_modes and type(weight) is nn.Parameter:
+            self._weight = Reserved.of(weight, self.names, "weight")
+            layer._parameters["weight"] = self._weight
+
+    def return_weight(self, layer: nn.Module, training: bool, whole: bool) -> None:
+        """Undo :meth:`reserve_weight`; ``whole`` says that the forward came to its end."""
+        if self._weight is not None:
+            layer._parameters["weight"] = self._weight.original
+            self._weight = None
+        if whole:
+            self._unseen_modes.discard(training)
+
+    def _before_layer(self, layer: nn.Module, args: tuple) -> None:
+        if self._weight is not None:
+            layer._parameters["weight"] = self._weight.original
 
     def _after_layer(self, layer: nn.Module, args: tuple, output: Tensor) -> Tensor | None:
+        if self._weight is not None:
+            layer._parameters["weight"] = self._weight
         plain = type(output) is Tensor and _can_watch()
         return Reserved.of(output, self.names, "output") if plain else None
 
@@ -111,28 +128,22 @@ def watch(model: nn.Module) -> None:
 
 
 def _reserve_weights(model: nn.Module, args: tuple) -> None:
-    if not _can_watch() or getattr(model, "_is_replica", False):
-        return
-    for norm in _folded(model):
-        layer = model.get_submodule(norm.names[0])
-        weight = layer._parameters["weight"]
-        if model.training in norm.unseen_modes and type(weight) is nn.Parameter:
-            layer._parameters["weight"] = Reserved.of(weight, norm.names, "weight")
+    if _can_watch() and not getattr(model, "_is_replica", False):
+        for norm, layer in _folded(model):
+            norm.reserve_weight(layer, model.training)
 
 
 def _check_outputs(model: nn.Module, args: tuple, output) -> None:
-    for norm in _folded(model):
-        layer = model.get_submodule(norm.names[0])
-        norm._before_layer(layer, ())
-        if output is not None:
-            norm.unseen_modes.discard(model.training)
+    for norm, layer in _folded(model):
+        norm.return_weight(layer, model.training, whole=output is not None)
     for x in _tensors(output):
         if isinstance(x, Reserved):
             raise x.refused()
 
 
-def _folded(model: nn.Module) -> list[FoldedBatchNorm]:
-    return [module for module in model.modules() if isinstance(module, FoldedBatchNorm)]
+def _folded(model: nn.Module) -> list[tuple[FoldedBatchNorm, nn.Module]]:
+    found = [module for module in model.modules() if isinstance(module, FoldedBatchNorm)]
+    return [(norm, model.get_submodule(norm.names[0])) for norm in found]
 
 
 def _tensors(tree) -> list[Tensor]:

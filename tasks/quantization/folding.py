@@ -11,7 +11,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bsam_suite.errors import InputError
 from tasks.quantization.folded import FoldedBatchNorm, watch
 from tasks.quantization.support import kind_of
 
@@ -55,7 +54,7 @@ def fold_batch_norms(
             continue
         reason = _reason(pair, owners)
         if reason:
-            warnings.warn(f"{pair.names[1]} is not folded: {reason}", stacklevel=2)
+            warnings.warn(f"{pair.names[1]} is not folded: {reason}", stacklevel=3)
             continue
         _fold(pair.layer, pair.norm)
         pair.layer.folded = True
@@ -134,8 +133,10 @@ def _fold(layer: nn.Module, norm: nn.Module) -> None:
         weight = (groups * factor.view(layer.groups, 1, -1, 1, 1)).flatten(0, 1)
     else:
         weight = weight * factor.view(-1, *[1] * (weight.ndim - 1))
-    if layer.bias is None:
-        layer.bias = nn.Parameter(shift.to(layer.weight.dtype))
-    else:
-        layer.bias.copy_(layer.bias.double() * factor + shift)
-    layer.weight.copy_(weight)
+    bias = shift if layer.bias is None else layer.bias.double() * factor + shift
+    layer.bias = _like(layer.weight if layer.bias is None else layer.bias, bias)
+    layer.weight = _like(layer.weight, weight)  # others may look at the old one's memory
+
+
+def _like(parameter: nn.Parameter, values: Tensor) -> nn.Parameter:
+    return nn.Parameter(values.to(parameter.dtype), parameter.requires_grad)

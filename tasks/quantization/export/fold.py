@@ -11,9 +11,9 @@ from tasks.quantization.folding import scale_and_shift
 def fold_batch_norms(model) -> int:
     """Fold batch norms into the scales of the convolutions before them; integers keep their value.
 
-    Where the convolution's output or its weight's scale goes elsewhere, too, or the batch norm
-    takes the batch's own statistics, it stays. A channel with a negative factor gets its integers negated. Where one of them is -128, whose
-    negative int8 does not have, the batch norm stays.
+    A batch norm stays where it takes the batch's own statistics, or where the convolution's output
+    or its weight's scale goes elsewhere, too. A channel with a negative factor gets its integers
+    negated. Where one of them is -128, whose negative int8 does not have, the batch norm stays.
 
     Args:
         model: ``onnx.ModelProto``, changed in place.
