@@ -35,6 +35,10 @@ class Graph:
         self.model.graph.initializer.append(tensor)
         self.initializer[tensor.name] = tensor
 
+    def axis(self, node) -> int:
+        """The dimension of a QuantizeLinear's or DequantizeLinear's channels."""
+        return next((a.i for a in node.attribute if a.name == "axis"), 1)
+
     def set_axis(self, node, axis: int) -> None:
         from onnx import helper
 
@@ -42,13 +46,14 @@ class Graph:
         del node.attribute[:]
         node.attribute.extend([*kept, helper.make_attribute("axis", axis)])
 
-    def node(self, op: str, inputs: list[str], **attributes) -> str:
+    def node(self, op: str, inputs: list[str], output: str = "", **attributes) -> str:
         """A new node, right behind the one that makes its first input. Returns its output."""
         from onnx import helper
 
-        output = f"{inputs[0]}.{op}"
-        while output in self.producer:
-            output += "_"
+        if not output:
+            output = f"{inputs[0]}.{op}"
+            while output in self.producer:
+                output += "_"
         nodes = self.model.graph.node
         place = next((i + 1 for i, node in enumerate(nodes) if inputs[0] in node.output), 0)
         nodes.insert(place, helper.make_node(op, inputs, [output], **attributes))
