@@ -39,8 +39,9 @@ class Session:
                 file if in_memory else str(file), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its exceptions have no base of their own
-            reason = " ".join(str(error).split())
-            raise InputError(f"{self._file} cannot be read by ONNX Runtime: {reason}") from error
+            raise InputError(
+                f"{self._file} cannot be read by ONNX Runtime: {_line(error)}"
+            ) from error
         found = self._session.get_inputs()
         kinds = ", ".join(f"{x.name} {x.type} {x.shape}" for x in found)
         if [x.type for x in found] != ["tensor(float)"]:
@@ -56,7 +57,7 @@ class Session:
         """The output, or all outputs if there are several, of a batch (N, ...).
 
         Raises:
-            InputError: the file is of a network with inputs of another shape.
+            InputError: the file is of a network with inputs of another shape, or cannot be run.
         """
         given = list(inputs.shape)
         fixed = [a == b or not isinstance(b, int) for a, b in zip(given, self._shape)]
@@ -65,6 +66,16 @@ class Session:
                 f"{self._file} takes inputs of the shape {self._shape}, not {given}: it is of "
                 "another network, or the config sets another input size"
             )
-        found = self._session.run(None, {self._input: inputs.detach().float().cpu().numpy()})
+        array = inputs.detach().float().cpu().numpy()
+        try:
+            found = self._session.run(None, {self._input: array})
+        except Exception as error:  # as above
+            raise InputError(
+                f"{self._file} cannot be run on inputs of the shape {given}: {_line(error)}"
+            ) from error
         outputs = tuple(torch.from_numpy(array) for array in found)
         return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

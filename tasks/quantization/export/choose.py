@@ -123,14 +123,16 @@ def fastest(
 def worst_first(graph, seen: dict[str, Seen]) -> list[str]:
     """Outputs of the layers that integer kernels can compute, by the relative error they add.
 
-    That of the int32 bias, and of rounding the output where the model does not.
+    That of the int32 bias, and of rounding the output where the model does not, in mean square and
+    as a part of the channel's; the mean over channels, each counting 1 at most.
     """
     graph, errors = Graph(graph), {}
     for layer in layers(graph):
         name = layer.output[0]
         if name in seen:
-            error = float(np.square(bias_error(graph, layer)).mean())
+            error = bias_error(graph, layer) ** 2
             if rounding_of(graph, layer) is None:
-                error += seen[name].step ** 2 / 12
-            errors[name] = error / (seen[name].power or 1)
+                error = error + seen[name].step ** 2 / 12
+            power = np.maximum(seen[name].power, error)
+            errors[name] = float(np.mean(error / np.where(power > 0, power, 1)))
     return sorted(errors, key=errors.__getitem__, reverse=True)

@@ -72,11 +72,12 @@ class Graph:
         return any(output.name == name for output in self.model.graph.output)
 
     def drop_unused(self) -> None:
-        outputs = {output.name for output in self.model.graph.output}
-        used = {name for node in self.model.graph.node for name in node.input} | outputs
-        for node in [n for n in self.model.graph.node if used.isdisjoint(n.output)]:
-            self.model.graph.node.remove(node)
-        used = {name for node in self.model.graph.node for name in node.input} | outputs
+        used = {output.name for output in self.model.graph.output}
+        for node in reversed(list(self.model.graph.node)):  # each stands behind what it takes
+            if used.isdisjoint(node.output):
+                self.model.graph.node.remove(node)
+            else:
+                used.update(node.input)
         kept = [t for t in self.model.graph.initializer if t.name in used]
         del self.model.graph.initializer[:]
         self.model.graph.initializer.extend(kept)

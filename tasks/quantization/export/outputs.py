@@ -16,11 +16,11 @@ MARGIN = 1.1
 
 
 class Seen(NamedTuple):
-    """Lowest and highest number of a value, 0 among them, and the mean of its square."""
+    """Lowest and highest number of a value, 0 among them; mean square of each channel, (C,)."""
 
     low: float
     high: float
-    power: float
+    power: np.ndarray
 
     @property
     def step(self) -> float:
@@ -103,17 +103,20 @@ def _seen(graph: Graph, names: list[str], inputs: np.ndarray) -> list[Seen]:
     session = runtime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    seen = [Seen(0.0, 0.0, 0.0) for _ in names]
+    parts: list[list[Seen]] = []
     # All these values of a whole batch at once may be more than the memory holds.
     for i in range(0, len(inputs), 4):
         part = inputs[i : i + 4]
         outputs = session.run(names, {session.get_inputs()[0].name: part})
-        seen = [
-            Seen(
-                min(low, float(values.min())),
-                max(high, float(values.max())),
-                power + float(np.square(values, dtype=np.float64).mean()) * len(part) / len(inputs),
-            )
-            for (low, high, power), values in zip(seen, outputs)
-        ]
-    return seen
+        parts.append([_part(values, len(part) / len(inputs)) for values in outputs])
+    found = []
+    for seen in zip(*parts):
+        lows, highs, powers = zip(*seen)
+        found.append(Seen(min(lows), max(highs), np.sum(powers, 0)))
+    return found
+
+
+def _part(values: np.ndarray, share: float) -> Seen:
+    others = tuple(i for i in range(values.ndim) if i != 1)
+    power = np.square(values, dtype=np.float64).mean(others) * share
+    return Seen(float(values.min(initial=0)), float(values.max(initial=0)), power)

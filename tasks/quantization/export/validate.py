@@ -73,12 +73,13 @@ def export_checked(model: nn.Module, cfg, file: Path, batches: int, form: str = 
             f"{needed:.1%} are needed{other}. Train on at more bits, or write the packed "
             "checkpoint, --out FILE.safetensors, which is exact"
         )
+    cost = _cost(graph, chosen, data[0][:1])
     about = describe(cfg, model, data[0], wanted[0], metainfo(loader))
     write(chosen.graph, file, cfg.pretty_text, about)
     lines = [f"{file}: {chosen.form}, {file.stat().st_size:,} bytes; {chosen.agreement}"]
     if chosen.exact:
         lines.append(_why(tried, seen, needed))
-    return "\n".join([*lines, _cost(graph, file, data[0][:1])])
+    return "\n".join([*lines, cost])
 
 
 def _why(tried: list[Candidate], seen: dict[str, Seen], needed: float) -> str:
@@ -90,9 +91,9 @@ def _why(tried: list[Candidate], seen: dict[str, Seen], needed: float) -> str:
     )
 
 
-def _cost(graph, file: Path, inputs: Tensor) -> str:
-    float_network = Session(without_rounding(graph).SerializeToString())
-    ours, theirs = milliseconds([Session(file), float_network], inputs)
+def _cost(graph, chosen: Candidate, inputs: Tensor) -> str:
+    graphs = chosen.graph, without_rounding(graph)
+    ours, theirs = milliseconds([Session(g.SerializeToString()) for g in graphs], inputs)
     return (
         f"one input takes {ours:.3g} ms here, the same network in float {theirs:.3g} ms: "
         f"{ours / theirs:.2f} of its time"
