@@ -1,9 +1,13 @@
 """Packed checkpoints: bit-exact for every width and quantizer, and as small as the bits say."""
 
+import contextlib
 import copy
+import json
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import resnet18
 
@@ -11,7 +15,7 @@ from bsam_suite.errors import InputError
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
 from tasks.quantization.export.bits import pack, unpack
-from tasks.quantization.export.packed import load_packed, save_packed
+from tasks.quantization.export.packed import FORMAT, load_packed, save_packed
 
 LSQ4 = dict(type="LSQ", bits=4)
 
@@ -126,6 +130,117 @@ def test_refusals(tmp_path):
     after = wider.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(after[k], before[k]) for k in before)
     load_packed(converted(Net(), **LSQ4), file)
+
+
+def changed(file, metadata=None, **tensors):
+    """A copy of ``file`` with other metadata, or other tensors; None leaves one out."""
+    with safe_open(file, "pt") as content:
+        kept = content.metadata()[FORMAT]
+        state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+    state = {k: v for k, v in {**state, **tensors}.items() if v is not None}
+    text = kept if metadata is None else metadata(json.loads(kept))
+    other = file.parent / "other.safetensors"
+    save_file(state, other, {FORMAT: text if isinstance(text, str) else json.dumps(text)})
+    return other
+
+
+def entry(**values):
+    """Metadata with other values for ``conv``; "gone" leaves one out."""
+
+    def change(described):
+        new = {k: v for k, v in {**described["conv"], **values}.items() if v != "gone"}
+        return {**described, "conv": new}
+
+    return change
+
+
+DAMAGED = {
+    "no JSON": (lambda d: "{", "its metadata is no JSON"),
+    "deep JSON": (lambda d: "[" * 100_000, "its metadata is no JSON"),
+    "a list": (lambda d: [1], r"its metadata is \[1\] and not a dict"),
+    "null": (lambda d: None, "its metadata is None and not a dict"),
+    "a number for a layer": (lambda d: {**d, "conv": 3}, "of conv is 3 and not a dict of bits"),
+    "no bits": (entry(bits="gone"), "of conv is .* and not a dict of bits, bounds, shape"),
+    "another key": (entry(more=1), "of conv is .* and not a dict of bits, bounds, shape"),
+    "text": (entry(bits="4"), "of conv has bits='4'"),
+    "true": (entry(bits=True), "of conv has bits=True"),
+    "too many bits": (entry(bits=9), "of conv has bits=9"),
+    "no width": (entry(bits=0), "of conv has bits=0"),
+    "negative width": (entry(bits=-4), "of conv has bits=-4"),
+    "huge": (entry(bits=10**30), "of conv has bits=1000"),
+    "other bits": (entry(bits=5), "conv has 5 bits in .* and 4 in the config"),
+    "bounds": (entry(bounds=[-8, 8]), r"of conv has bounds=\[-8, 8\], no codes of 4 bits"),
+    "far bounds": (entry(bounds=[-(2**30), 7 - 2**30]), "of conv has bounds="),
+    "one bound": (entry(bounds=[1]), r"of conv has bounds=\[1\]"),
+    "bounds of floats": (entry(bounds=[-8.0, 7.0]), "of conv has bounds="),
+    "narrow bounds": (entry(bounds=[-8, -8]), "conv.weight.packed has codes beyond -8"),
+    "shape": (entry(shape=[7, 3, 3, 4]), r"conv.weight is \(7, 3, 3, 4\) there, \(7, 3, 3, 3\)"),
+    "turned shape": (entry(shape=[3, 7, 3, 3]), r"conv.weight is \(3, 7, 3, 3\) there"),
+    "negative": (entry(shape=[-7, -3, 3, 3]), r"of conv has shape=\[-7, -3, 3, 3\]"),
+    "no shape": (entry(shape=None), "of conv has shape=None"),
+    "huge shape": (entry(shape=[2**62] * 3), "of conv has shape="),
+    "fewer layers": (lambda d: {"conv": d["conv"]}, "is quantized in only one of the two"),
+}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """A packed net, and a net to load into."""
+    file = tmp_path_factory.mktemp("packed") / "a.safetensors"
+    save_packed(converted(Net(), images(2, 3, 6, 6), **LSQ4), file)
+    return file, converted(Net(), images(2, 3, 6, 6), **LSQ4)
+
+
+def refused(file, model, message):
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(InputError, match=message) as raised:
+        load_packed(model, file)
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
+    after = model.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(after[k], before[k]) for k in before)
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_metadata(packed, case):
+    change, message = DAMAGED[case]
+    file, model = packed
+    refused(changed(file, change), model, message)
+
+
+@pytest.mark.parametrize(
+    "tensors, message",
+    [
+        ({"conv.weight.packed": None}, "conv.weight.packed is not 95 bytes"),  # 189 of 4 bits
+        ({"conv.weight.packed": torch.zeros(94, dtype=torch.uint8)}, "packed is not 95 bytes"),
+        ({"conv.weight.packed": torch.zeros(95)}, "conv.weight.packed is not 95 bytes"),
+        ({"conv.weight.scale": None}, "conv.weight.scale is not finite floats"),
+        ({"conv.weight.scale": torch.ones(2, 2)}, "conv.weight.scale is not finite floats"),
+        ({"conv.weight.scale": torch.ones(1, 1, 1, 1, 1)}, "scale is not finite floats"),
+        ({"conv.weight.scale": torch.tensor(float("nan"))}, "scale is not finite floats"),
+        ({"conv.weight.scale": torch.tensor(1)}, "conv.weight.scale is not finite floats"),
+        ({"conv.weight.offset": torch.ones(3)}, "conv.weight.offset is not finite floats"),
+        ({"conv.bias": None}, "conv.bias is missing there"),
+        ({"conv.bias": torch.zeros(3)}, r"conv.bias is \(3,\) there"),
+        ({"more": torch.zeros(3)}, "more is not in the model"),
+        ({"head.input_quantizer.bits": torch.tensor(3)}, "head.input_quantizer has 3 bits"),
+    ],
+)
+def test_damaged_tensors(packed, tensors, message):
+    file, model = packed
+    refused(changed(file, **tensors), model, message)
+
+
+def test_any_cut_or_changed_byte_is_loaded_or_refused(packed, tmp_path):
+    """Never a traceback; and the head of the file, in JSON, is refused wherever it is cut."""
+    file, model = packed
+    content = file.read_bytes()
+    other = tmp_path / "b.safetensors"
+    for place in range(0, len(content), len(content) // 40):
+        other.write_bytes(content[:place])
+        refused(other, model, "no whole safetensors file")
+        other.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
+        with contextlib.suppress(InputError):
+            load_packed(copy.deepcopy(model), other)
 
 
 def test_float_weights_do_not_slip_in(tmp_path):
