@@ -31,7 +31,9 @@ def fold_batch_norms(model) -> int:
         constants = list(norm.input[1:5]) + list(conv.input[2:3])
         if dequantize is None or dequantize.op_type != "DequantizeLinear":
             continue
-        if graph.uses[dequantize.output[0]] != 1 or len(norm.output) > 1:  # of a batch's statistics
+        if graph.uses[dequantize.output[0]] != 1:
+            continue
+        if any(a.name == "training_mode" and a.i for a in norm.attribute):
             continue
         constants += dequantize.input[:2]
         if not all(name in graph.initializer for name in constants):
