@@ -43,8 +43,10 @@ def export(
         raise InputError(f"--int4 with --out {out}: packed weights have their bits anyway; omit it")
     if form not in ("auto", "fast", "exact"):
         raise InputError(f"--form {form}: give auto, fast or exact")
-    if form != "auto" and (int4 or not out.endswith(".onnx")):
-        raise InputError(f"--form {form} is for ONNX without --int4, which is exact: omit one")
+    if form != "auto" and not out.endswith(".onnx"):
+        raise InputError(f"--form {form} with --out {out}: forms are ONNX's, omit it")
+    if form != "auto" and int4:
+        raise InputError(f"--form {form} with --int4, which is a form of its own: omit one")
     check_new(out)
     cfg, model = load_trained(config, checkpoint, options)
     quantized_layers(model)  # or there are none
