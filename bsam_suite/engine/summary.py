@@ -9,6 +9,8 @@ from pathlib import Path
 
 from mmengine.runner import Runner
 
+from bsam_suite.files import write_text
+
 METRICS = "metrics.json"
 
 
@@ -36,7 +38,7 @@ def _write_metrics(runner: Runner, metrics: dict[str, float]) -> None:
     seconds = runner.message_hub.get_scalar("train/time").data[0]
     content = dict(metrics=metrics, iterations=runner.iter, seconds=float(seconds.sum()))
     file = Path(runner.work_dir) / METRICS
-    file.write_text(json.dumps(content, indent=2) + "\n")
+    write_text(file, json.dumps(content, indent=2) + "\n")
 
 
 def _shorter(path: str) -> str:

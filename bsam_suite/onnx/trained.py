@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from bsam_suite.compat import mend
-from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
+from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
 
@@ -27,8 +27,7 @@ def load_trained(config: str, checkpoint: str, options: dict | None) -> tuple[Co
     init_default_scope(cfg.get("default_scope") or "mmengine")
     content = read_checkpoint(checkpoint)
     model = MODELS.build(cfg.model)
-    check_weights(model, content, checkpoint)
-    model.load_state_dict(content.get("state_dict", content))
+    load_weights(model, content, checkpoint)
     return cfg, model.eval()
 
 

@@ -13,7 +13,7 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 
 from bsam_suite.compat import import_mmpose
-from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
+from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
 from bsam_suite.engine.config import load_config
 from bsam_suite.engine.recorded import recorded_config
 from bsam_suite.errors import InputError
@@ -82,8 +82,7 @@ class Network:
         if session:
             _compute_by(self._model, session)
         else:
-            check_weights(self._model, weights, checkpoint)
-            self._model.load_state_dict(weights.get("state_dict", weights))
+            load_weights(self._model, weights, checkpoint)
         self._model.to(get_device()).eval()
         self._pipeline, self.metainfo = dataset.pipeline, dataset.metainfo
         self.batch_size = cfg.test_dataloader.get("batch_size", 1)

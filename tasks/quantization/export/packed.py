@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from bsam_suite.engine.checkpoint import check_weights
+from bsam_suite.engine.checkpoint import load_weights
 from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
+from bsam_suite.files import replacing
 from bsam_suite.onnx.extra import need
 from tasks.quantization.export.bits import pack, unpack
 from tasks.quantization.export.rounded import RoundedWeight, quantized_layers, weight_name
 from tasks.quantization.quantizers import Codes
 from tasks.quantization.support import weight_of
 
-FORMAT = "bsam-suite packed 1"  # the only key of the metadata: of several the order is random
+FORMAT = "bsam-suite packed 2"  # the only key of the metadata: of several the order is random
 
 
 @dataclass
@@ -50,7 +52,7 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
     ``W.scale`` and, where codes do not stand for multiples of the scale, ``W.offset``, which
     broadcast over the weight; without it a single bit stands for -scale / 2 and scale / 2.
     Everything else of the state dict is there as it is. The metadata has one entry, named by
-    ``FORMAT``: JSON with bits, bounds and shape by the layers' names.
+    ``FORMAT``: JSON with a checksum, and bits, bounds and shape by the layers' names.
 
     Args:
         model: calibrated, on any device.
@@ -74,7 +76,9 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
         size.weight_bytes += _bytes(tensors)
         size.ideal_bytes += codes.values.numel() * codes.bits / 8
         state.update(tensors)
-    save_file(state, file, metadata={FORMAT: json.dumps(described)})
+    content = dict(layers=described, crc32=_checksum(described, state))
+    with replacing(file) as part:
+        save_file(state, part, metadata={FORMAT: json.dumps(content)})
     size.other_bytes = _bytes(state) - size.weight_bytes
     size.file_bytes = file.stat().st_size
     return size
@@ -121,8 +125,7 @@ def load_packed(model: nn.Module, file: str | Path) -> None:
     try:
         for name, layer in layers.items():
             layer.weight_quantizer = rounded[name]
-        check_weights(model, state, str(file))
-        model.load_state_dict(state)
+        load_weights(model, state, str(file))
     except Exception:
         for name, layer in layers.items():
             layer.weight_quantizer = before[name]
@@ -144,7 +147,19 @@ def _read(file: Path) -> tuple[dict, dict[str, Tensor]]:
             f"{file} is no packed checkpoint: its metadata has no {FORMAT!r}. "
             "tools/export_quantized.py writes one"
         )
-    return json.loads(metadata[FORMAT]), state
+    content = json.loads(metadata[FORMAT])
+    if content["crc32"] != _checksum(content["layers"], state):
+        raise InputError(f"{file} is damaged, its checksum differs: copy or export it again")
+    return content["layers"], state
+
+
+def _checksum(described: dict, state: dict[str, Tensor]) -> int:
+    """CRC-32 of all that the file holds: the format has none of its own."""
+    total = zlib.crc32(json.dumps(described, sort_keys=True).encode())
+    for name in sorted(state):
+        total = zlib.crc32(name.encode(), total)
+        total = zlib.crc32(state[name].reshape(-1).view(torch.uint8).numpy(), total)
+    return total
 
 
 def _pack(codes: Codes, name: str) -> dict[str, Tensor]:
