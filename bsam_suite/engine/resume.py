@@ -32,12 +32,12 @@ def find_checkpoint(folder: str | Path) -> str | None:
             print(f"WARNING: --resume auto passes over a checkpoint: {reason}", flush=True)
         print(f"Going on from {file}", flush=True)
         return str(file)
-    reasons += [f"{file} is none to go on from" for file in sorted(folder.glob("*.pth"))]
+    reasons += [f"{file} holds no whole run" for file in sorted(folder.glob("*.pth"))]
     if not reasons:
         return None
     raise InputError(
-        f"--resume auto: no checkpoint in {folder} can be gone on from. {reasons[0]}. Name another "
-        "folder by --work-dir to train anew"
+        f"--resume auto: no checkpoint in {folder} can be gone on from: {reasons[0]}. To train "
+        "anew, name another folder by --work-dir or delete this one"
     )
 
 
