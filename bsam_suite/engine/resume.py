@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -21,8 +22,11 @@ def find_checkpoint(folder: str | Path) -> str | None:
     Raises:
         InputError: there are checkpoints, but none that a run can go on from.
     """
-    folder, reasons = Path(folder), []
-    for file in _candidates(folder):
+    folder = Path(folder)
+    if not any(folder.glob("*.pth")) and _pointed(folder)[1] is None:
+        return None
+    files, reasons = _candidates(folder)
+    for file in files:
         try:
             check_complete(read_checkpoint(str(file)), str(file))
         except InputError as error:
@@ -33,23 +37,29 @@ def find_checkpoint(folder: str | Path) -> str | None:
         print(f"Going on from {file}", flush=True)
         return str(file)
     reasons += [f"{file} holds no whole run" for file in sorted(folder.glob("*.pth"))]
-    if not reasons:
-        return None
     raise InputError(
         f"--resume auto: no checkpoint in {folder} can be gone on from: {reasons[0]}. To train "
         "anew, name another folder by --work-dir or delete this one"
     )
 
 
-def _candidates(folder: Path) -> list[Path]:
+def _candidates(folder: Path) -> tuple[list[Path], list[str]]:
+    """The files to try, the best first, and what is wrong with the pointer."""
+    named, pointed = _pointed(folder)
+    found = [(PERIODIC.fullmatch(file.name), file) for file in folder.glob("*.pth")]
+    kept = [f for _, f in sorted(((int(n[2]), f) for n, f in found if n), reverse=True)]
+    if pointed is None:
+        return kept, [f"{folder / POINTER} names {named!r}, which is not there"]
+    return [pointed, *(file for file in kept if file != pointed)], []
+
+
+def _pointed(folder: Path) -> tuple[str, Path | None]:
+    """What ``last_checkpoint`` says, and the file that it means."""
     pointer = folder / POINTER
     named = pointer.read_text(errors="replace").strip() if pointer.is_file() else ""
     # The folder may have been moved or copied since.
-    pointed = [folder / Path(named).name, Path(named)] if named else []
-    pointed = [file for file in pointed if file.is_file()][:1]
-    found = [(PERIODIC.fullmatch(file.name), file) for file in folder.glob("*.pth")]
-    kept = sorted(((int(name[2]), file) for name, file in found if name), reverse=True)
-    return pointed + [file for _, file in kept if file not in pointed]
+    files = [folder / Path(named).name, Path(named)] if named else []
+    return named, next((file for file in files if os.path.isfile(file)), None)
 
 
 def check_complete(checkpoint: dict, path: str) -> None:
