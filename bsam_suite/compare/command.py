@@ -10,7 +10,7 @@ from bsam_suite.compare.report import report
 from bsam_suite.compare.results import collect
 from bsam_suite.compare.run import run_all
 from bsam_suite.compat import mend
-from bsam_suite.engine.claim import writing_to
+from bsam_suite.engine.disk import writing_to
 from bsam_suite.errors import InputError
 
 

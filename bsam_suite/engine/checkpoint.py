@@ -23,6 +23,10 @@ def read_checkpoint(path: str) -> dict:
     except OSError as error:
         remedy = "fetch it by hand and give the file" if "://" in path else "make it readable"
         raise InputError(f"checkpoint {path} cannot be read ({error}): {remedy}") from error
+    except (KeyError, ImportError) as error:
+        raise InputError(
+            f"checkpoint {path} is not to be had here ({error}): give a file"
+        ) from error
     if not isinstance(checkpoint, dict):
         raise InputError(f"checkpoint {path} holds a {type(checkpoint).__name__}, not weights")
     return checkpoint

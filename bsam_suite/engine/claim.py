@@ -6,16 +6,13 @@ import atexit
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from bsam_suite.errors import InputError
+from bsam_suite.engine.disk import cannot_write
 
 LOCK = ".lock"
 """The file in a claimed folder. What is locked is its content, not its being there."""
-
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 _claims: dict[Path, int] = {}
 _made: list[Path] = []
@@ -44,31 +41,6 @@ def claim(folder: str | Path) -> bool:
         return False
     _claims[folder] = opened
     return True
-
-
-def cannot_write(folder: str | Path, error: OSError) -> InputError:
-    """What to tell of an ``error`` in writing to ``folder``."""
-    where = f" ({error.filename})" if error.filename else ""
-    return InputError(
-        f"cannot write to {folder}: {error.strerror or error}{where}. Make room or name another "
-        "folder"
-    )
-
-
-@contextmanager
-def writing_to(folder: str | Path) -> Iterator[None]:
-    """Tell in one line of a disk that is full or a folder that can no longer be written to.
-
-    Raises:
-        InputError: for such an error; all others stay what they are.
-    """
-    try:
-        yield
-    except OSError as error:
-        inside = isinstance(error.filename, str) and Path(folder) in Path(error.filename).parents
-        if not (inside or error.errno in DISK):
-            raise
-        raise cannot_write(folder, error) from error
 
 
 def _make(folder: Path) -> None:

@@ -13,8 +13,8 @@ from mmengine.runner import Runner
 from bsam_suite.compat import mend
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.checkpoint import check_some_weights, load_weights, read_checkpoint
-from bsam_suite.engine.claim import writing_to
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.disk import writing_to
 from bsam_suite.engine.keep_memory import keep_memory
 from bsam_suite.engine.processes import join_processes
 from bsam_suite.engine.reproduce import make_reproducible
@@ -76,6 +76,7 @@ def test(args: Namespace) -> None:
         evaluators = cfg.test_evaluator
         evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
         cfg.test_evaluator = [*evaluators, dict(type="DumpResults", out_file_path=args.dump)]
+    cfg.custom_hooks = [*cfg.get("custom_hooks", []), dict(type="PlainWeightsHook")]
     preflight(cfg)
     runner = Runner.from_cfg(cfg)
     load_weights(runner.model, checkpoint, args.checkpoint)

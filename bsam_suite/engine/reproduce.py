@@ -48,8 +48,8 @@ def make_reproducible(cfg: Config, seed: int) -> None:
     cfg.randomness = {**cfg.get("randomness", {}), "seed": seed}
     cfg.train_dataloader.persistent_workers = False
     cfg.train_dataloader.setdefault("worker_init_fn", dict(type="seed_worker"))
-    own = [dict(type="EpochSeedHook"), dict(type="ResumeHook")]
-    cfg.custom_hooks = [*cfg.get("custom_hooks", []), *own]
+    own = ("EpochSeedHook", "PlainWeightsHook", "ResumeHook")
+    cfg.custom_hooks = [*cfg.get("custom_hooks", []), *(dict(type=name) for name in own)]
     hooks = cfg.setdefault("default_hooks", {})
     hooks.setdefault("checkpoint", dict(type="CheckpointHook"))
     for hook in (hooks.checkpoint, *cfg.custom_hooks):

@@ -23,7 +23,7 @@ def find_checkpoint(folder: str | Path) -> str | None:
         InputError: there are checkpoints, but none that a run can go on from.
     """
     folder = Path(folder)
-    if not any(folder.glob("*.pth")) and _pointed(folder)[1] is None:
+    if not any(folder.glob("*.pth")) and _pointed(folder) is None:
         return None
     files, reasons = _candidates(folder)
     for file in files:
@@ -45,21 +45,22 @@ def find_checkpoint(folder: str | Path) -> str | None:
 
 def _candidates(folder: Path) -> tuple[list[Path], list[str]]:
     """The files to try, the best first, and what is wrong with the pointer."""
-    named, pointed = _pointed(folder)
+    pointed = _pointed(folder)
     found = [(PERIODIC.fullmatch(file.name), file) for file in folder.glob("*.pth")]
     kept = [f for _, f in sorted(((int(n[2]), f) for n, f in found if n), reverse=True)]
     if pointed is None:
-        return kept, [f"{folder / POINTER} names {named!r}, which is not there"]
+        return kept, [f"{folder / POINTER} names no file that is there"]
     return [pointed, *(file for file in kept if file != pointed)], []
 
 
-def _pointed(folder: Path) -> tuple[str, Path | None]:
-    """What ``last_checkpoint`` says, and the file that it means."""
+def _pointed(folder: Path) -> Path | None:
+    """The file that ``last_checkpoint`` names."""
     pointer = folder / POINTER
-    named = pointer.read_text(errors="replace").strip() if pointer.is_file() else ""
-    # The folder may have been moved or copied since.
-    files = [folder / Path(named).name, Path(named)] if named else []
-    return named, next((file for file in files if os.path.isfile(file)), None)
+    named = Path(pointer.read_text(errors="replace").strip() if pointer.is_file() else "")
+    files = [folder / named.name]  # the folder may have been moved or copied since
+    if named.parent.name == folder.resolve().name:  # as in an out_dir of the checkpoint hook
+        files.append(named)
+    return next((file for file in files if os.path.isfile(file)), None)
 
 
 def check_complete(checkpoint: dict, path: str) -> None:

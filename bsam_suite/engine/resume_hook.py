@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
@@ -14,6 +15,26 @@ from bsam_suite.errors import InputError
 VALIDATED = "validated"
 # How PyTorch computes, not what; older and newer versions have more or fewer of them.
 MODES = {"foreach", "fused", "capturable", "differentiable", "maximize", "decoupled_weight_decay"}
+
+
+@HOOKS.register_module()
+class PlainWeightsHook(Hook):
+    """Give other hooks the weights of a checkpoint as MMEngine's model gets them.
+
+    ``EMAHook`` takes them under ``state_dict`` only, and would leave its average at random weights
+    where their names begin with the ``module.`` of several processes.
+    """
+
+    priority = "VERY_HIGH"
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        if "state_dict" not in checkpoint:
+            weights = copy(checkpoint)
+            checkpoint.clear()
+            checkpoint["state_dict"] = weights
+        weights = checkpoint["state_dict"]
+        for name in [name for name in weights if name.startswith("module.")]:
+            weights[name.removeprefix("module.")] = weights.pop(name)
 
 
 @HOOKS.register_module()

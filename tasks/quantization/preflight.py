@@ -10,8 +10,8 @@ from mmengine.registry import FUNCTIONS
 from mmengine.runner import Runner
 
 from bsam_suite.engine.checkpoint import read_checkpoint
-from bsam_suite.engine.claim import writing_to
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.disk import writing_to
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.resume import find_checkpoint
 from bsam_suite.engine.work_dir import choose_work_dir

@@ -31,7 +31,7 @@ from tests.reliability.small import CONFIG, SmallData, SmallError, SmallNet  # n
 EPOCHS = 8
 SAVING = ("checkpoint half written", "checkpoint not synced", "checkpoint not renamed")
 SAVING += ("pointer half written", "pointer not renamed", "old file not deleted")
-KINDS = (*SAVING, "validation", "training", "any time")
+KINDS = (*SAVING, "validation", "training", "any time", "validation")
 
 
 class Moments:
