@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 
 from mmengine.dist import is_main_process
@@ -35,7 +36,7 @@ class AtomicCheckpointHook(CheckpointHook):
             # The checkpoint still lists what is deleted once it is written, so that a run that is
             # killed in between deletes it when it goes on.
             runner.message_hub.update_info("keep_ckpt_ids", kept)
-            self.keep_ckpt_ids.extend(kept)  # as many as fit; those before fall out
+            self.keep_ckpt_ids = deque(kept, self.max_keep_ckpts)
             for number in kept[: -self.max_keep_ckpts]:
                 self.file_backend.remove(self._path(number))
         runner.save_checkpoint(

@@ -58,8 +58,8 @@ def _pointed(folder: Path) -> Path | None:
     pointer = folder / POINTER
     named = Path(pointer.read_text(errors="replace").strip() if pointer.is_file() else "")
     files = [folder / named.name]  # the folder may have been moved or copied since
-    if named.parent.name == folder.resolve().name:  # as in an out_dir of the checkpoint hook
-        files.append(named)
+    if named.parent.name == folder.resolve().name and not any(folder.glob("*.pth")):
+        files.append(named)  # in the out_dir of the checkpoint hook
     return next((file for file in files if os.path.isfile(file)), None)
 
 

@@ -19,14 +19,13 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parent))
 
 import torch  # noqa: E402
-from mmengine.logging import HistoryBuffer  # noqa: E402
+from small_run import CONFIG, SmallNet, content, differences  # noqa: E402
 
 import bsam_suite.engine.launch  # noqa: E402, F401
 from bsam_suite.compat import mend  # noqa: E402
-from tests.reliability.small import CONFIG, SmallData, SmallError, SmallNet  # noqa: E402, F401
 
 EPOCHS = 8
 SAVING = ("checkpoint half written", "checkpoint not synced", "checkpoint not renamed")
@@ -129,38 +128,6 @@ def _train(config: Path, folder: Path, log: Path, moments: Moments) -> None:
     finally:
         sys.stdout.flush()
         os._exit(code)
-
-
-def content(folder: Path) -> dict:
-    """All that a run has kept, but for times and places."""
-    found = {}
-    for file in sorted(folder.glob("*.pth*")):
-        kept = torch.load(file, weights_only=True)
-        hub = kept["message_hub"]
-        info = {
-            k: Path(v).name if "ckpt" in k and isinstance(v, str) else v
-            for k, v in hub["runtime_info"].items()
-            if k not in ("experiment_name", "cfg", "eta")
-        }
-        logged = {k: v for k, v in hub["log_scalars"].items() if "time" not in k}
-        meta = {name: kept["meta"][name] for name in ("epoch", "iter", "seed")}
-        found[file.name] = dict(kept, meta=meta, message_hub=dict(info=info, logged=logged))
-    return found
-
-
-def differences(one, other, place="") -> list[str]:
-    """Where two nested values are not equal bit for bit."""
-    if isinstance(one, HistoryBuffer):
-        one, other = one.data[0].tolist(), other.data[0].tolist()
-    if isinstance(one, torch.Tensor):
-        same = one.dtype == other.dtype and torch.equal(one, other)
-    elif isinstance(one, dict) and one.keys() == other.keys():
-        return [d for k in one for d in differences(one[k], other[k], f"{place}/{k}")]
-    elif isinstance(one, (list, tuple)) and len(one) == len(other):
-        return [d for i, p in enumerate(zip(one, other)) for d in differences(*p, f"{place}/{i}")]
-    else:
-        same = one == other
-    return [] if same else [f"{place}: {str(one)[:200]} and {str(other)[:200]}"]
 
 
 def main(kills: int, home: Path, seed: int = 0) -> Counter:

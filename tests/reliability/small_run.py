@@ -1,8 +1,11 @@
 """A network and data as small as they can be where everything that a resumed run needs is used."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS
 from torch import nn
@@ -53,7 +56,7 @@ class SmallError(BaseMetric):
 
 CONFIG = """
 default_scope = "mmengine"
-custom_imports = dict(imports=["bsam_suite.engine", "tests.reliability.small"])
+custom_imports = dict(imports=["bsam_suite.engine", "small_run"])
 model = dict(type="SmallNet")
 
 
@@ -88,3 +91,35 @@ default_hooks = dict(
 )
 del loader
 """
+
+
+def content(folder: Path) -> dict:
+    """All that a run has kept, but for times and places."""
+    found = {}
+    for file in sorted(folder.glob("*.pth*")):
+        kept = torch.load(file, weights_only=True)
+        hub = kept["message_hub"]
+        info = {
+            k: Path(v).name if "ckpt" in k and isinstance(v, str) else v
+            for k, v in hub["runtime_info"].items()
+            if k not in ("experiment_name", "cfg", "eta")
+        }
+        logged = {k: v for k, v in hub["log_scalars"].items() if "time" not in k}
+        meta = {name: kept["meta"][name] for name in ("epoch", "iter", "seed")}
+        found[file.name] = dict(kept, meta=meta, message_hub=dict(info=info, logged=logged))
+    return found
+
+
+def differences(one, other, place="") -> list[str]:
+    """Where two nested values are not equal bit for bit."""
+    if isinstance(one, HistoryBuffer):
+        one, other = one.data[0].tolist(), other.data[0].tolist()
+    if isinstance(one, torch.Tensor):
+        same = one.dtype == other.dtype and torch.equal(one, other)
+    elif isinstance(one, dict) and one.keys() == other.keys():
+        return [d for k in one for d in differences(one[k], other[k], f"{place}/{k}")]
+    elif isinstance(one, (list, tuple)) and len(one) == len(other):
+        return [d for i, p in enumerate(zip(one, other)) for d in differences(*p, f"{place}/{i}")]
+    else:
+        same = one == other
+    return [] if same else [f"{place}: {str(one)[:200]} and {str(other)[:200]}"]
