@@ -99,8 +99,9 @@ def plan(
             variant.configure(cfg)
             check_optim_wrapper(cfg)
             stretch(cfg, variant.stretch)
-            hooks = cfg.setdefault("default_hooks", {})
-            hooks.setdefault("checkpoint", dict(type="CheckpointHook"))["max_keep_ckpts"] = 2
+            hooks = cfg.get("default_hooks") or {}
+            saving = hooks.get("checkpoint") or dict(type="CheckpointHook")
+            cfg.default_hooks = {**hooks, "checkpoint": {**saving, "max_keep_ckpts": 2}}
             configs[label, variant] = cfg
     runs = [
         _run(label, variant, seed, cfg, out)

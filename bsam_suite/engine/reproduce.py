@@ -50,8 +50,7 @@ def make_reproducible(cfg: Config, seed: int) -> None:
     cfg.train_dataloader.setdefault("worker_init_fn", dict(type="seed_worker"))
     own = ("EpochSeedHook", "PlainWeightsHook", "ResumeHook")
     cfg.custom_hooks = [*cfg.get("custom_hooks", []), *(dict(type=name) for name in own)]
-    hooks = cfg.setdefault("default_hooks", {})
-    hooks.setdefault("checkpoint", dict(type="CheckpointHook"))
-    for hook in (hooks.checkpoint, *cfg.custom_hooks):
+    cfg.default_hooks = {"checkpoint": dict(type="CheckpointHook"), **cfg.get("default_hooks", {})}
+    for hook in (cfg.default_hooks.checkpoint, *cfg.custom_hooks):
         if hook is not None and hook.get("type") in ("CheckpointHook", CheckpointHook):
             hook["type"] = "AtomicCheckpointHook"

@@ -93,6 +93,10 @@ del loader
 """
 
 
+AT_START = ("epoch", "iter", "keep_ckpt_ids")
+"""What MMEngine sets anew when a run begins or goes on."""
+
+
 def content(folder: Path) -> dict:
     """All that a run has kept, but for times and places."""
     found = {}
@@ -102,7 +106,7 @@ def content(folder: Path) -> dict:
         info = {
             k: Path(v).name if "ckpt" in k and isinstance(v, str) else v
             for k, v in hub["runtime_info"].items()
-            if k not in ("experiment_name", "cfg", "eta")
+            if k not in ("experiment_name", "cfg", "eta", *AT_START)
         }
         logged = {k: v for k, v in hub["log_scalars"].items() if "time" not in k}
         meta = {name: kept["meta"][name] for name in ("epoch", "iter", "seed")}

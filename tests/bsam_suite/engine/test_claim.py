@@ -121,6 +121,20 @@ def test_a_place_where_nothing_can_be_written(tmp_path, place):
         claim(tmp_path / place)
 
 
+def test_a_lock_file_that_its_owner_has_just_removed_is_nobodys(tmp_path, monkeypatch):
+    file, flock, opened = tmp_path / "a/.lock", module.fcntl.flock, []
+
+    def removed_meanwhile(descriptor, how):
+        flock(descriptor, how)
+        opened.append(descriptor)
+        if len(opened) == 1:
+            file.unlink()
+
+    monkeypatch.setattr(module.fcntl, "flock", removed_meanwhile)
+    assert claim(tmp_path / "a")
+    assert len(opened) == 2 and os.path.samestat(os.fstat(opened[1]), file.stat())
+
+
 def test_one_of_many_gets_it(tmp_path):
     for number in range(5):
         processes = [Forked(lambda number=number: claim(tmp_path / f"{number}")) for _ in range(4)]

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from bsam_suite.compat import mend
+from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.resume import find_checkpoint
 from bsam_suite.errors import InputError
 
@@ -36,8 +38,9 @@ def test_every_epoch_goes_on_to_the_same_end(small, best):
 
 def test_the_best_file_of_another_run_stays(small):
     small(work_dir="whole", **KEEP)
+    known = torch.load("whole/epoch_1.pth", weights_only=True)["message_hub"]["runtime_info"]
+    Path(known["best_ckpt"]).touch()  # as it was when that checkpoint was the last one
     before = sorted(os.listdir("whole"))
-    assert any(name.startswith("best_") for name in before)
     small(work_dir="new", resume="whole/epoch_1.pth", **KEEP)
     assert sorted(os.listdir("whole")) == before
 
@@ -206,3 +209,13 @@ def test_what_is_no_whole_run_is_refused(small, trained, kind):
     with pytest.raises(InputError, match=f"{file}.*load_from={file}"):
         small(work_dir="new", resume=file)
     assert not list(Path("new").glob("*.pth"))
+
+
+@pytest.mark.parametrize("hooks", [{}, dict(logger=dict(type="LoggerHook"))])
+def test_every_config_saves_so(hooks):
+    cfg = Config(dict(train_dataloader={}, **(dict(default_hooks=hooks) if hooks else {})))
+    cfg.custom_hooks = [dict(type="CheckpointHook", by_epoch=False, interval=5)]
+    make_reproducible(cfg, 0)
+    found = [cfg.default_hooks.checkpoint, cfg.custom_hooks[0]]
+    assert [hook.type for hook in found] == ["AtomicCheckpointHook"] * 2
+    assert found[1].interval == 5 and cfg.default_hooks.keys() == {"checkpoint", *hooks}

@@ -1,6 +1,7 @@
 """Packed checkpoints: bit-exact for every width and quantizer, and as small as the bits say."""
 
 import copy
+import os
 
 import pytest
 import torch
@@ -125,6 +126,22 @@ def test_refusals(tmp_path):
         load_packed(wider, file)
     after = wider.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(after[k], before[k]) for k in before)
+    load_packed(converted(Net(), **LSQ4), file)
+
+
+def test_every_byte_counts(tmp_path):
+    """The format itself has no checksum."""
+    file = tmp_path / "a.safetensors"
+    save_packed(converted(Net(), images(2, 3, 6, 6), **LSQ4), file)
+    assert os.listdir(tmp_path) == ["a.safetensors"]
+    whole = file.read_bytes()
+    data = 8 + int.from_bytes(whole[:8], "little")
+    bounds = whole.index(b"bounds") + len(b'bounds\\": [-')
+    for place in (data, (data + len(whole)) // 2, len(whole) - 1, bounds):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(InputError, match="a.safetensors is (damaged|no whole)"):
+            load_packed(converted(Net(), **LSQ4), file)
+    file.write_bytes(whole)
     load_packed(converted(Net(), **LSQ4), file)
 
 
