@@ -93,7 +93,7 @@ del loader
 """
 
 
-AT_START = ("epoch", "iter", "keep_ckpt_ids")
+AT_START = ("epoch", "iter", "keep_ckpt_ids", "experiment_name", "cfg", "eta", "mmengine_version")
 """What MMEngine sets anew when a run begins or goes on."""
 
 
@@ -106,7 +106,7 @@ def content(folder: Path) -> dict:
         info = {
             k: Path(v).name if "ckpt" in k and isinstance(v, str) else v
             for k, v in hub["runtime_info"].items()
-            if k not in ("experiment_name", "cfg", "eta", *AT_START)
+            if k not in AT_START
         }
         logged = {k: v for k, v in hub["log_scalars"].items() if "time" not in k}
         meta = {name: kept["meta"][name] for name in ("epoch", "iter", "seed")}
