@@ -163,6 +163,11 @@ class SharpnessOptimWrapper(OptimWrapper):
         return total
 
     @property
+    def rule(self) -> Rule:
+        """The rule that it trains with."""
+        return self._rule_step.rule
+
+    @property
     def skipped(self) -> int:
         """Steps skipped so far because of a gradient that was not finite."""
         return self._rule_step.skipped

@@ -13,6 +13,7 @@ from mmengine.runner import IterBasedTrainLoop
 from bsam_suite.errors import InputError
 
 VALIDATED = "validated"
+KINDS = "optimizers"
 # How PyTorch computes, not what; older and newer versions have more or fewer of them.
 MODES = {"foreach", "fused", "capturable", "differentiable", "maximize", "decoupled_weight_decay"}
 
@@ -58,7 +59,9 @@ class ResumeHook(Hook):
         if not runner._resume:
             return
         place = runner._load_from
+        meta, loop, kinds = checkpoint["meta"], runner.train_loop, _kinds(runner.optim_wrapper)
         found = [
+            *_differences(meta.get(KINDS, kinds), kinds, "optim_wrapper: "),
             *_optimizer_differences(runner.optim_wrapper, checkpoint["optimizer"]),
             *_schedule_differences(
                 runner.param_schedulers or [], checkpoint.get("param_schedulers", [])
@@ -72,6 +75,17 @@ class ResumeHook(Hook):
                 "options. To start a new run from its weights, leave out --resume and add "
                 f"--cfg-options load_from={place}"
             )
+
+        length = meta["epoch"] * len(loop.dataloader)
+        if not isinstance(loop, IterBasedTrainLoop) and meta["iter"] != length:
+            print(
+                f"WARNING: {place} was saved after {meta['iter']} iterations, and {meta['epoch']} "
+                f"epochs are {length} here: epoch {meta['epoch'] + 1} begins anew",
+                flush=True,
+            )
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        checkpoint["meta"][KINDS] = _kinds(runner.optim_wrapper)
 
     def before_val_epoch(self, runner) -> None:
         runner.message_hub.update_info(VALIDATED, runner.iter)
@@ -91,6 +105,15 @@ def _validates_now(loop) -> bool:
     by_iter = isinstance(loop, IterBasedTrainLoop)
     now, end = (loop.iter, loop.max_iters) if by_iter else (loop.epoch, loop.max_epochs)
     return now >= loop.val_begin and (now % loop.val_interval == 0 or now == end)
+
+
+def _kinds(wrapper) -> dict[str, str]:
+    """The names of the base optimizers and rules, as a checkpoint keeps them."""
+    inner = getattr(wrapper, "optim_wrappers", None)
+    if inner is not None:  # an OptimWrapperDict
+        return {f"{n}.{kind}": v for n, one in inner.items() for kind, v in _kinds(one).items()}
+    rule = type(wrapper.rule).__name__ if hasattr(wrapper, "rule") else "none"
+    return dict(optimizer=type(wrapper.optimizer).__name__, rule=rule)
 
 
 def _optimizer_differences(wrapper, saved: dict) -> Iterator[str]:

@@ -12,6 +12,8 @@ WRAPPERS = {
     "SAM": f"type='SharpnessOptimWrapper', rule=dict(type='SAM', rho=0.1), {SGD}",
     "BSAM": f"type='BSAMOptimWrapper', rho=0.1, {SGD}",
     "Adam": "type='OptimWrapper', optimizer=dict(type='Adam', lr=0.2)",
+    "GCSAM": f"type='SharpnessOptimWrapper', rule=dict(type='GCSAM', rho=0.1), {SGD}",
+    "AdamW": "type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.2, weight_decay=0)",
     "groups": f"type='OptimWrapper', {SGD}, paramwise_cfg=dict(custom_keys=dict(net=dict()))",
     "other lr": "type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1, momentum=0.9)",
     "clipped": f"type='OptimWrapper', {SGD}, clip_grad=dict(max_norm=1), accumulative_counts=2",
@@ -41,6 +43,8 @@ def config(name, wrapper, schedules=NONE, epochs=2):
         (dict(wrapper="BSAM"), dict(wrapper="SAM"), r"rho_min is 0.05 there and not in the config"),
         (dict(wrapper="BSAM"), dict(wrapper="SGD"), r"rho is 0.1 there and not in the config"),
         (dict(wrapper="Adam"), dict(wrapper="SGD"), r"betas is \(0.9, 0.999\) there and not"),
+        (dict(wrapper="Adam"), dict(wrapper="AdamW"), r"optimizer is Adam there, AdamW in"),
+        (dict(wrapper="SAM"), dict(wrapper="GCSAM"), r"rule is SAM there, GCSAM in the config"),
         (dict(wrapper="SGD"), dict(wrapper="groups"), r"1 groups of 6 param.* config 6 of 6"),
         (dict(wrapper="SGD"), dict(wrapper="other lr"), r"lr is 0.2 there, 0.1 in the config"),
         (dict(schedules=NONE), dict(schedules=STEPS), r"it has 0 schedules, the config 1"),
@@ -83,3 +87,11 @@ def test_what_no_checkpoint_holds_may_change(small):
     small(config="begun.py", work_dir="run")
     small(config="given.py", work_dir="run", resume="auto")
     assert Path("run/epoch_3.pth").exists()
+
+
+def test_another_length_of_an_epoch_is_told(small, capsys):
+    config("begun.py", "SGD", epochs=2)
+    config("given.py", "SGD", epochs=3)
+    small(config="begun.py", work_dir="run")
+    small(config="given.py", work_dir="run", resume="auto", train_dataloader__batch_size=16)
+    assert "saved after 8 iterations, and 2 epochs are 4 here" in capsys.readouterr().out
