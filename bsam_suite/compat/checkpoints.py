@@ -113,7 +113,8 @@ def _refusal(file, error: Exception, again: str = "copy or save it again") -> In
     where = str(file) if isinstance(file, (str, os.PathLike)) else "the checkpoint"
     if isinstance(error, InputError):
         return InputError(f"{where} holds {error}, which is not allowed: save it again without")
-    names = _foreign_names(file, error)
+    damaged = isinstance(error, zipfile.BadZipFile)  # what it then names is not to be allowed
+    names = [] if damaged else _foreign_names(file, error)
     blocked = [name for name in names if name.rpartition(".")[0] in BLOCKED]
     if blocked:
         return InputError(

@@ -3,6 +3,7 @@
 import io
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 from mmengine.runner import CheckpointLoader
@@ -53,6 +54,14 @@ def test_every_bit_counts(saved):
     assert read_checkpoint(str(saved))["state_dict"]["a"][39] == 39
     opened = io.BytesIO(whole)
     assert read(opened)["meta"] == dict(epoch=1)
+
+
+def test_a_damaged_name_is_no_class_to_allow(saved):
+    torch.save(dict(a=np.float64(1)), saved)
+    flip(saved, saved.read_bytes().index(b"multiarray"))
+    with pytest.raises(InputError, match="data.pkl in it is damaged") as refused:
+        read_checkpoint(str(saved))
+    assert "BSAM_SUITE_ALLOW" not in str(refused.value)
 
 
 def test_a_damaged_download_is_refused(saved, monkeypatch):

@@ -48,7 +48,7 @@ def test_unknown_config_option_and_preflight(config):
 def test_work_dirs_with_results_are_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert choose_work_dir("configs/a.py", None, resume=None) == "work_dirs/a"
-    Path("work_dirs/a").mkdir(parents=True)
+    assert Path("work_dirs/a").is_dir()
     assert choose_work_dir("configs/a.py", None, resume=None) == "work_dirs/a"
     Path("work_dirs/a/epoch_1.pth").touch()
     assert choose_work_dir("configs/a.py", None, resume=None) == "work_dirs/a-2"
