@@ -8,7 +8,7 @@ from copy import copy
 
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from bsam_suite.errors import InputError
 
@@ -75,14 +75,15 @@ class ResumeHook(Hook):
                 "options. To start a new run from its weights, leave out --resume and add "
                 f"--cfg-options load_from={place}"
             )
-
-        length = meta["epoch"] * len(loop.dataloader)
-        if not isinstance(loop, IterBasedTrainLoop) and meta["iter"] != length:
-            print(
-                f"WARNING: {place} was saved after {meta['iter']} iterations, and {meta['epoch']} "
-                f"epochs are {length} here: epoch {meta['epoch'] + 1} begins anew",
-                flush=True,
-            )
+        if isinstance(loop, EpochBasedTrainLoop):
+            length = meta["epoch"] * len(loop.dataloader)
+            if meta["iter"] != length:
+                print(
+                    f"WARNING: {place} was saved after {meta['iter']} iterations, and "
+                    f"{meta['epoch']} epochs are {length} here: epoch {meta['epoch'] + 1} begins "
+                    "anew",
+                    flush=True,
+                )
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         checkpoint["meta"][KINDS] = _kinds(runner.optim_wrapper)
@@ -101,6 +102,8 @@ class ResumeHook(Hook):
 
 def _validates_now(loop) -> bool:
     """Whether ``loop`` validates at the place where it is, as MMEngine's loops decide it."""
+    if not isinstance(loop, (EpochBasedTrainLoop, IterBasedTrainLoop)):
+        return False  # a user's own, which decides by itself
     loop._decide_current_val_interval()
     by_iter = isinstance(loop, IterBasedTrainLoop)
     now, end = (loop.iter, loop.max_iters) if by_iter else (loop.epoch, loop.max_epochs)
