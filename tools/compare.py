@@ -9,6 +9,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from bsam_suite.errors import InputError
+from bsam_suite.shell import tool
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,7 +56,7 @@ def main() -> None:
     from bsam_suite.compare.command import compare
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the runs as Ctrl-C does
-    command = shlex.join(["python", "tools/compare.py", *sys.argv[1:]])
+    command = f"{tool('compare')} {shlex.join(sys.argv[1:])}"
     failed = compare(args, command)
     if failed:
         sys.exit(f"{failed} runs failed: mend the cause and repeat the command")

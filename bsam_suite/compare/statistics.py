@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bsam_suite.errors import InputError
+from bsam_suite.shell import pip_install
 
 
 class Spread(NamedTuple):
@@ -54,6 +55,7 @@ def _t_quantile(freedom: int) -> float:
         from scipy.stats import t
     except ImportError as error:
         raise InputError(
-            f"SciPy cannot be imported ({error}): confidence intervals need it, pip install scipy"
+            f"SciPy cannot be imported ({error}): confidence intervals need it, "
+            f"{pip_install('scipy')}"
         ) from error
     return float(t.ppf(0.975, freedom))

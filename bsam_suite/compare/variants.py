@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -12,7 +11,7 @@ from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper
 
 from bsam_suite.engine import BSAMOptimWrapper
-from bsam_suite.engine.registry import RULES
+from bsam_suite.engine.registry import RULES, hyperparameters
 from bsam_suite.errors import InputError
 from bsam_suite.optim import SharpnessOptimizer
 
@@ -40,13 +39,12 @@ class Variant:
         """Make ``cfg`` train with this variant."""
         old = cfg.optim_wrapper
         new = {name: old[name] for name in KEPT if name in old}
-        amp = _amp_dtype(old)
+        precision = _precision(old)
         if self.rule is not None:
             new.update({name: old[name] for name in KEPT_BY_RULES if name in old})
-            new.update(type="SharpnessOptimWrapper", rule=dict(self.rule))
-            new.update(dict(amp_dtype=amp) if amp else {})
-        elif amp:
-            new.update(type="AmpOptimWrapper", dtype=amp, loss_scale="dynamic")
+            new.update(type="SharpnessOptimWrapper", rule=dict(self.rule), **precision)
+        elif precision:
+            new.update(type="AmpOptimWrapper", **precision)
         else:
             new.update(type="OptimWrapper")
         cfg.optim_wrapper = new
@@ -83,7 +81,7 @@ def variants(
         if name not in known:
             raise InputError(f"--rules {name}: give {plain} or one of {', '.join(sorted(known))}")
         base = own if own.get("type") == known[name] else dict(type=known[name])
-        takes = [n for n in grid if n in inspect.signature(RULES.get(known[name])).parameters]
+        takes = [n for n in grid if n in hyperparameters(RULES.get(known[name]))]
         used.update(takes)
         for values in product(*(grid[n] for n in takes)):
             rule = {**base, **dict(zip(takes, values))}
@@ -136,12 +134,16 @@ def _own_rule(wrapper: dict) -> dict:
     if isinstance(wrapper.get("rule"), dict):
         return dict(wrapper["rule"])
     if str(wrapper.get("type", "")).endswith(BSAMOptimWrapper.__name__):
-        names = set(inspect.signature(BSAMOptimWrapper).parameters) & set(wrapper)
-        return dict(type="BSAM", **{n: wrapper[n] for n in names - {"optimizer"}})
+        names = hyperparameters(BSAMOptimWrapper.rule) & set(wrapper)
+        return dict(type="BSAM", **{n: wrapper[n] for n in names})
     return {}
 
 
-def _amp_dtype(wrapper: dict) -> str | None:
-    if str(wrapper.get("type", "")).endswith(AmpOptimWrapper.__name__):
-        return wrapper.get("dtype") or "float16"
-    return wrapper.get("amp_dtype")
+def _precision(wrapper: dict) -> dict:
+    """The fields for mixed precision, which MMEngine's wrapper and the suite's take alike."""
+    amp = str(wrapper.get("type", "")).endswith(AmpOptimWrapper.__name__)
+    dtype = wrapper.get("dtype") or ("float16" if amp else None)
+    if dtype is None:
+        return {}
+    scale = wrapper.get("loss_scale", "dynamic") if dtype == "float16" else "dynamic"
+    return dict(dtype=dtype, loss_scale=scale)

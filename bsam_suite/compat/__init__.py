@@ -10,10 +10,13 @@ import warnings
 
 from bsam_suite.compat.placeholders import is_missing, mmcv_ext, mmdet_utils
 from bsam_suite.errors import InputError
+from bsam_suite.shell import add_extra, pip_install
 
-HOW_TO_ADD_MMPOSE = (
-    "MMPose is missing: pip install -e '.[pose]' && pip install --no-deps mmpose==1.3.2"
-)
+
+def mmpose_is_missing() -> InputError:
+    """The error where MMPose is not installed."""
+    how = f"{add_extra('pose')} && {pip_install('--no-deps', 'mmpose==1.3.2')}"
+    return InputError(f"MMPose is missing: {how}")
 
 
 def check_pkg_resources() -> bool:
@@ -27,7 +30,7 @@ def check_pkg_resources() -> bool:
     if is_missing("pkg_resources"):
         raise InputError(
             "MMEngine 0.10.7 needs pkg_resources, which the installed setuptools no longer has: "
-            "pip install 'setuptools<81'"
+            f"{pip_install('setuptools<81')}"
         )
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     return False
@@ -61,11 +64,13 @@ def import_mmpose() -> dict[str, bool]:
         InputError: MMPose is not installed.
     """
     if any(map(is_missing, ("mmpose", "mmcv", "torchvision", "json_tricks"))):
-        raise InputError(HOW_TO_ADD_MMPOSE)
+        raise mmpose_is_missing()
+    from bsam_suite.compat.mmdetection import let_mmdet_take_mmcv
     from bsam_suite.compat.xtcocotools import serve_xtcocotools
 
     mended = mend()
     mended["xtcocotools"] = serve_xtcocotools()
+    mended["mmdet's check of mmcv"] = let_mmdet_take_mmcv()
     with mmcv_ext() as ext, mmdet_utils() as mmdet:
         import mmpose.codecs
         import mmpose.datasets

@@ -11,6 +11,7 @@ import pycocotools.coco
 import pycocotools.cocoeval
 
 from bsam_suite.errors import InputError
+from bsam_suite.json_file import read_json
 
 # iouType: the key of its score, where the detection has one, and the fields with its keypoints
 KEYPOINTS = {
@@ -29,27 +30,32 @@ KEYPOINTS = {
 
 
 class COCO(pycocotools.coco.COCO):
-    """pycocotools' COCO that takes annotations without ``iscrowd`` and empty results."""
+    """pycocotools' COCO that takes annotations without ``iscrowd`` and empty results.
+
+    Raises:
+        InputError: a file that cannot be read.
+    """
 
     def __init__(self, annotation_file=None):
-        super().__init__(annotation_file)
+        super().__init__()
+        if annotation_file is None:
+            return
+        self.dataset = read_json(annotation_file)
+        if not isinstance(self.dataset, dict):
+            kind = type(self.dataset).__name__
+            raise InputError(f"{annotation_file} holds a {kind}: give a file of annotations")
+        self.createIndex()
         for annotation in self.dataset.get("annotations", ()):
             annotation.setdefault("iscrowd", False)
 
     def loadRes(self, resFile):
-        if not _is_empty(resFile):
-            return super().loadRes(resFile)
-        results = COCO()
-        results.dataset = dict(images=list(self.dataset["images"]), annotations=[])
-        results.createIndex()
-        return results
-
-
-def _is_empty(results) -> bool:
-    if isinstance(results, str):
-        with open(results) as file:
-            return "".join(file.read(64).split()) == "[]"
-    return len(results) == 0
+        results = read_json(resFile) if isinstance(resFile, str) else resFile
+        if len(results):
+            return super().loadRes(results)
+        empty = COCO()
+        empty.dataset = dict(images=list(self.dataset["images"]), annotations=[])
+        empty.createIndex()
+        return empty
 
 
 class COCOeval(pycocotools.cocoeval.COCOeval):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -51,33 +52,42 @@ def mmcv_ext() -> Iterator[bool]:
 def mmdet_utils() -> Iterator[bool]:
     """Give ``mmdet.utils`` its two names that MMPose 1.3.2 imports for its RTMO head.
 
-    There inside this context only, so that nothing takes MMDetection for installed. Yields whether
-    it was needed.
+    Where MMDetection is not installed, or cannot be imported. There inside this context only, so
+    that nothing takes MMDetection for usable. Yields whether it was needed.
     """
+    if not is_missing("mmdet") and _can_be_imported("mmdet.utils"):
+        yield False
+        return
+    import torch.distributed as dist
+    from mmengine.config import ConfigDict
 
-    def utils(name: str) -> ModuleType:
-        import torch.distributed as dist
-        from mmengine.config import ConfigDict
-
-        def reduce_mean(tensor):
-            """Mean over all processes."""
-            if not (dist.is_available() and dist.is_initialized()):
-                return tensor
-            tensor = tensor.clone()
-            dist.all_reduce(tensor.div_(dist.get_world_size()))
+    def reduce_mean(tensor):
+        """Mean over all processes."""
+        if not (dist.is_available() and dist.is_initialized()):
             return tensor
+        tensor = tensor.clone()
+        dist.all_reduce(tensor.div_(dist.get_world_size()))
+        return tensor
 
-        module = ModuleType(name)
-        module.ConfigType = ConfigDict | dict
-        module.reduce_mean = reduce_mean
-        return module
+    utils = ModuleType("mmdet.utils")
+    utils.ConfigType = ConfigDict | dict
+    utils.reduce_mean = reduce_mean
+    names = [name for name in sys.modules if name.partition(".")[0] == "mmdet"]
+    parts = {name: sys.modules.pop(name) for name in names}  # of one that cannot be imported
+    sys.modules |= {"mmdet": ModuleType("mmdet"), "mmdet.utils": utils}
+    try:
+        yield True
+    finally:
+        del sys.modules["mmdet"], sys.modules["mmdet.utils"]
+        sys.modules |= parts
 
-    with _present("mmdet", ModuleType) as placed:
-        if placed:
-            with _present("mmdet.utils", utils):
-                yield True
-        else:
-            yield False
+
+def _can_be_imported(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except Exception:  # whatever is wrong with it: nothing on our way needs it
+        return False
+    return True
 
 
 @contextmanager

@@ -9,7 +9,9 @@ from mmengine.config import Config
 from mmengine.registry import OPTIM_WRAPPERS, OPTIMIZERS
 
 from bsam_suite.engine.optim_wrapper import SharpnessOptimWrapper
+from bsam_suite.engine.registry import hyperparameters
 from bsam_suite.errors import InputError
+from bsam_suite.sharpness import Rule
 
 BUILDER = {"type", "_scope_", "optimizer", "constructor", "paramwise_cfg"}
 """Fields that MMEngine reads itself."""
@@ -52,7 +54,7 @@ def _check(fields: dict, default: str | None, registry, place: str, known: set[s
     if found is None:
         names = list(registry.module_dict)
         raise InputError(f"{place}.type={kind!r} does not exist{_hint(str(kind), names)}")
-    names = known | _arguments(found)
+    names = known | _arguments(found) | hyperparameters(getattr(found, "rule", Rule))
     for name in fields:
         if name not in names:
             raise InputError(

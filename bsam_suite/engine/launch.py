@@ -15,6 +15,7 @@ from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.checkpoint import check_some_weights, load_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.disk import writing_to
+from bsam_suite.engine.divergence import stop_when_diverged
 from bsam_suite.engine.keep_memory import keep_memory
 from bsam_suite.engine.processes import join_processes
 from bsam_suite.engine.reproduce import make_reproducible
@@ -46,6 +47,7 @@ def train(args: Namespace) -> None:
         cfg.auto_scale_lr.enable = True
     check_optim_wrapper(cfg)
     make_reproducible(cfg, _seed(args, cfg, checkpoint))
+    stop_when_diverged(cfg)
     preflight(cfg)
     print(f"Results: {cfg.work_dir}", flush=True)
     with writing_to(cfg.work_dir):
@@ -104,7 +106,7 @@ def _use_amp(cfg: Config) -> None:
         cfg.optim_wrapper.type = "AmpOptimWrapper"
         cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
         return
-    cfg.optim_wrapper.amp_dtype = "float16" if torch.cuda.is_available() else "bfloat16"
+    cfg.optim_wrapper.dtype = "float16" if torch.cuda.is_available() else "bfloat16"
 
 
 def _seed(args: Namespace, cfg: Config, checkpoint: dict | None) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -12,10 +13,12 @@ from mmengine.registry import OPTIM_WRAPPERS
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from bsam_suite.engine.registry import RULES
+from bsam_suite.engine.late_log import log_late, log_sharpness
+from bsam_suite.engine.precision import amp_dtype, loss_scaler
+from bsam_suite.engine.registry import build_rule
 from bsam_suite.engine.replay import Replay, capture
 from bsam_suite.errors import InputError
-from bsam_suite.sharpness import BSAM, Rule, SharpnessStep, without_sync
+from bsam_suite.sharpness import BSAM, Late, Rule, SharpnessStep
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -35,8 +38,10 @@ class SharpnessOptimWrapper(OptimWrapper):
     Args:
         optimizer: the base optimizer.
         rule: config of a rule in :data:`RULES`, or a rule.
-        amp_dtype: ``"bfloat16"`` or ``"float16"`` runs all forwards under autocast. With
+        dtype: ``"bfloat16"`` or ``"float16"`` runs all forwards under autocast. With
             ``"float16"`` the loss is scaled; a step in which any pass overflows is skipped.
+        loss_scale: of ``"float16"``, as in MMEngine's ``AmpOptimWrapper``: ``"dynamic"``, a number
+            that stays, or a dict of ``torch.amp.GradScaler``'s arguments.
         perturbation: ``"global"`` or ``"local"``: with several processes, whether all move to the
             point of the joint batch or each to its own, see :class:`SharpnessStep`.
         nonfinite: ``"skip"`` a step whose gradient is NaN or infinite, with a counted warning, or
@@ -56,60 +61,51 @@ class SharpnessOptimWrapper(OptimWrapper):
         self,
         optimizer: Optimizer,
         rule: dict | Rule,
-        amp_dtype: str | None = None,
+        dtype: str | torch.dtype | None = None,
+        loss_scale: str | float | dict = "dynamic",
         perturbation: str = "global",
         nonfinite: str = "skip",
         **kwargs,
     ) -> None:
         super().__init__(optimizer, **kwargs)
-        if amp_dtype not in (None, "bfloat16", "float16"):
-            raise InputError(
-                f"amp_dtype={amp_dtype!r} in optim_wrapper: give 'bfloat16', 'float16' or None"
-            )
-        self.amp_dtype = getattr(torch, amp_dtype) if amp_dtype else None
+        self.dtype = amp_dtype(dtype)
         device = optimizer.param_groups[0]["params"][0].device.type
-        self.loss_scaler = torch.amp.GradScaler(device, enabled=amp_dtype == "float16")
-        rule = RULES.build(rule) if isinstance(rule, dict) else rule
-        self._rule_step = SharpnessStep(
-            rule,
-            optimizer,
-            perturbation,
-            nonfinite,
-            "optim_wrapper",
-            lambda: self.loss_scaler.get_scale(),
-        )
+        self.loss_scaler, self._fixed_scale = loss_scaler(loss_scale, self.dtype, device)
+        rule = build_rule(rule)
+        self._step = SharpnessStep(rule, optimizer, perturbation, nonfinite, "optim_wrapper")
         if self.base_param_settings is not None:  # a group of MMEngine's own, for schedulers
-            rule.enter([self.base_param_settings], "optim_wrapper")
+            self._step.hyper.enter([self.base_param_settings])
         self._passes: list[_Pass] = []
         self._last: Replay | None = None
+        self._checked, self._unchecked = False, []
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Catch the forward that runs inside, for the further passes."""
+        if not self._passes:
+            self._check_losses()
         with (
+            self._guard(),
             super().optim_context(model),
-            self._rule_step.passes(model),
+            self._step.sharing(model),
             self._autocast(model),
-            capture(model) as replay,
+            capture(model, self._step.begin) as self._last,
         ):
-            try:
+            yield
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """An exception inside takes back the step, its earlier micro-batches included."""
+        try:
+            with self._step.guard():
                 yield
-            except BaseException:
-                self._abandon(replay)
-                raise
-        self._last = replay
+        except BaseException:
+            self._passes, self._last = [], None
+            raise
 
     def _autocast(self, model: nn.Module) -> torch.autocast:
         device = next(model.parameters()).device.type
-        return torch.autocast(device, self.amp_dtype, enabled=self.amp_dtype is not None)
-
-    def _abandon(self, replay: Replay) -> None:
-        """Go back to before this step's first micro-batch."""
-        passes, self._passes, self._last = self._passes, [], None
-        first = passes[0].replay if passes else replay
-        if first.calls:
-            first.start.modules.restore()
-        self.zero_grad()
+        return torch.autocast(device, self.dtype, enabled=self.dtype is not None)
 
     def update_params(
         self, loss: Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None
@@ -127,59 +123,60 @@ class SharpnessOptimWrapper(OptimWrapper):
                 "the model's forward"
             )
         replay, self._last = self._last, None
-        try:
+        with self._guard():
             replay.check_calls()
-            share = float(self.scale_loss(torch.ones((), dtype=torch.float64)))
+            self._unchecked.append((replay.name, Late(replay.losses_of(loss.detach()))))
+            if not self._checked:
+                self._check_losses()
+            share = self.scale_loss(1.0)
             self.backward(loss * share)
-            replay.check_loss(loss.detach())
-        except BaseException:
-            self._abandon(replay)
-            raise
-        self._passes.append(_Pass(replay, share, loss.detach().clone()))
-        if not self.should_update():
-            return
-        passes, self._passes = self._passes, []
-        losses, finite = self._rule_step.gradient(
-            replay.model, lambda here: self._evaluate(here, passes), passes[0].replay.start.modules
-        )
-        if finite or self.loss_scaler.is_enabled():
-            self._log(losses)
-            self.step(**(step_kwargs or {}))
-            self.zero_grad(**(zero_kwargs or {}))
-        else:
-            self._rule_step.refuse()
+            self._passes.append(_Pass(replay, share, loss.detach().clone()))
+            if not self.should_update():
+                return
+            passes, self._passes = self._passes, []
+            losses = self._step.finish(
+                replay.model,
+                sum(done.loss * done.share for done in passes),
+                [lambda done=done: self._again(done) for done in passes],
+                lambda: self.step(**(step_kwargs or {})),
+                self.loss_scaler if self.loss_scaler.is_enabled() else None,
+            )
+        self.zero_grad(**(zero_kwargs or {}))
+        log_sharpness(self.message_hub, losses)
 
-    def _evaluate(self, here: bool, passes: list[_Pass]) -> Tensor:
-        if here:  # train_step and update_params have made this pass
-            return sum(done.loss * done.share for done in passes)
-        total = 0.0
-        for i, done in enumerate(passes):
-            model, last = done.replay.model, i == len(passes) - 1
-            with nullcontext() if last else without_sync(model):
-                with self._autocast(model):
-                    loss = done.replay() * done.share
-                self.loss_scaler.scale(loss).backward()
-            total = total + loss.detach()
-        return total
+    def _check_losses(self) -> None:
+        """Refuse losses that a replay did not compute: the first at once, others a step later.
+
+        By then the host can know them without waiting for the device.
+        """
+        unchecked, self._unchecked = self._unchecked, []
+        for name, losses in unchecked:
+            self._checked = True
+            expected, loss = losses.read().tolist()
+            alike = math.isclose(expected, loss, rel_tol=1e-4, abs_tol=1e-8)
+            if not alike and not (math.isnan(expected) and math.isnan(loss)):
+                raise InputError(
+                    f"{name}.train_step hands update_params a loss of {loss:.6g}, but its forward "
+                    f"and parse_losses give {expected:.6g}. The further passes replay these two: "
+                    "move what train_step adds into forward's losses"
+                )
+
+    def _again(self, done: _Pass) -> Tensor:
+        """Make a pass again and return its share of the loss."""
+        with self._autocast(done.replay.model):
+            loss = done.replay() * done.share
+        self.loss_scaler.scale(loss).backward()
+        return loss
 
     @property
-    def rule(self) -> Rule:
-        """The rule that it trains with."""
-        return self._rule_step.rule
+    def rule_name(self) -> str:
+        """The class of the rule that it trains with."""
+        return type(self._step.rule).__name__
 
     @property
     def skipped(self) -> int:
         """Steps skipped so far because of a gradient that was not finite."""
-        return self._rule_step.skipped
-
-    def _log(self, losses: dict[str, Tensor]) -> None:
-        loss, loss_max, loss_min = map(losses.get, ("loss", "loss_max", "loss_min"))
-        if loss_max is not None:
-            self.message_hub.update_scalar("train/max_sharpness", loss_max - loss)
-        if loss_min is not None:
-            self.message_hub.update_scalar("train/min_sharpness", loss - loss_min)
-        if loss_max is not None and loss_min is not None:
-            self.message_hub.update_scalar("train/flatness", loss_max - loss_min)
+        return self._step.skipped
 
     def backward(self, loss: Tensor, **kwargs) -> None:
         """Backward of the (under float16: scaled) loss."""
@@ -193,7 +190,13 @@ class SharpnessOptimWrapper(OptimWrapper):
             self.loss_scaler.unscale_(self.optimizer)
             self._clip_grad()
         self.loss_scaler.step(self.optimizer, **kwargs)
-        self.loss_scaler.update()
+        self.loss_scaler.update(self._fixed_scale)
+
+    def _clip_grad(self) -> None:
+        params = [p for p in self._step.parameters() if p.grad is not None]
+        norm = self.clip_func(params, **self.clip_grad_kwargs) if params else None
+        if norm is not None:  # clip_grad_value_ tells none
+            log_late(self.message_hub, f"train/{self.grad_name}", norm)
 
     def state_dict(self) -> dict:
         """The optimizer's state, with the loss scaler's where there is one."""
@@ -208,7 +211,7 @@ class SharpnessOptimWrapper(OptimWrapper):
         scaler = state.pop("loss_scaler", None)
         if scaler and self.loss_scaler.is_enabled():
             self.loss_scaler.load_state_dict(scaler)
-        super().load_state_dict(state)
+        self._step.hyper.load(lambda: super(SharpnessOptimWrapper, self).load_state_dict(state))
 
 
 class _Pass(NamedTuple):
@@ -225,8 +228,8 @@ class BSAMOptimWrapper(SharpnessOptimWrapper):
 
     Args:
         optimizer: the base optimizer.
-        rho, rho_min, rho_min_follows_lr, start: see :class:`bsam_suite.sharpness.BSAM`.
-        **kwargs: as in :class:`SharpnessOptimWrapper`.
+        **kwargs: ``rho``, ``rho_min``, ``rho_min_follows_lr`` and ``start`` as in
+            :class:`bsam_suite.sharpness.BSAM`; others as in :class:`SharpnessOptimWrapper`.
 
     Example:
         >>> optim_wrapper = dict(
@@ -234,13 +237,7 @@ class BSAMOptimWrapper(SharpnessOptimWrapper):
         ...     optimizer=dict(type='Adam', lr=5e-4))
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        rho: float = 0.05,
-        rho_min: float = 0.05,
-        rho_min_follows_lr: bool = True,
-        start: str = "center",
-        **kwargs,
-    ) -> None:
-        super().__init__(optimizer, BSAM(rho, rho_min, rho_min_follows_lr, start), **kwargs)
+    rule = BSAM
+
+    def __init__(self, optimizer: Optimizer, **kwargs) -> None:
+        super().__init__(optimizer, self.rule.from_arguments(kwargs), **kwargs)

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, init_dist, is_main_process
 
 from bsam_suite.errors import InputError
+from bsam_suite.shell import ROOT, near, tool, torchrun
 
 T = TypeVar("T")
 
@@ -26,13 +27,12 @@ def join_processes(cfg: Config) -> None:
     """
     if cfg.launcher == "pytorch" and "RANK" not in os.environ:
         raise InputError(
-            "--launcher pytorch: start it as torchrun --nproc_per_node N tools/train.py CONFIG "
-            "--launcher pytorch"
+            f"--launcher pytorch: start it as {torchrun()} --nproc_per_node N "
+            f"{near(ROOT / 'tools/train.py')} CONFIG --launcher pytorch"
         )
     if cfg.launcher == "slurm" and "SLURM_PROCID" not in os.environ:
         raise InputError(
-            "--launcher slurm: start it as srun --ntasks N python tools/train.py CONFIG "
-            "--launcher slurm"
+            f"--launcher slurm: start it as srun --ntasks N {tool('train')} CONFIG --launcher slurm"
         )
     if cfg.launcher == "none":
         return

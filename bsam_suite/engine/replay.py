@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -10,19 +10,18 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_iter, tree_map
 
 from bsam_suite.errors import InputError
-from bsam_suite.sharpness import ForwardState
 
 
 class Replay:
-    """One forward of ``model``: its arguments, the state it started from and its output.
+    """One forward of ``model``: its arguments and its output.
 
     Made by :func:`capture`. Containers (dict, list, tuple) are copied when the forward starts, so a
     model may take its arguments apart; a model that changes an input tensor in place is refused,
     since its second pass would see other data.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
+    def __init__(self, model: nn.Module, starts: Callable[[nn.Module], object]) -> None:
+        self.model, self._starts = model, starts
         self.calls = 0
         self.losses = None
 
@@ -30,7 +29,7 @@ class Replay:
         self.calls += 1
         self.arguments = tree_map(lambda leaf: leaf, (args, kwargs))
         self.versions = [t._version for t in self._tensors()]
-        self.start = ForwardState(model, model.parameters())
+        self._starts(model)
 
     def _after(self, model: nn.Module, args: tuple, output) -> None:
         self.losses = output
@@ -51,48 +50,40 @@ class Replay:
         """
         if self.calls != 1:
             raise InputError(
-                f"{self._name()}.train_step calls the model {self.calls} times inside "
+                f"{self.name}.train_step calls the model {self.calls} times inside "
                 "optim_context. A sharpness-aware wrapper replays exactly one forward a step: "
                 "compute all losses in one forward, or train this model with OptimWrapper. "
                 "(Models with several optimizers, as in an OptimWrapperDict, call their parts "
                 "instead of themselves: they cannot be replayed.)"
             )
 
-    def check_loss(self, loss: Tensor) -> None:
-        """Make sure that a replay computes the loss that ``train_step`` computed.
-
-        Raises:
-            InputError: it made its loss otherwise than by ``parse_losses``.
-        """
+    def losses_of(self, loss: Tensor) -> Tensor:
+        """The loss that a replay computes and ``loss``, shape (2,), on the device."""
         with torch.no_grad():
             expected = self.parse(self.losses)
         self.losses = None
-        if not torch.allclose(expected, loss, rtol=1e-4, equal_nan=True):
-            raise InputError(
-                f"{self._name()}.train_step hands update_params a loss of {float(loss):.6g}, but "
-                f"its forward and parse_losses give {float(expected):.6g}. The further passes "
-                "replay forward and parse_losses: move what train_step adds into forward's losses"
-            )
+        return torch.stack([expected, loss])
 
-    def _name(self) -> str:
+    @property
+    def name(self) -> str:
+        """Of the model's class."""
         return type(getattr(self.model, "module", self.model)).__name__
 
     def __call__(self) -> Tensor:
-        """Run the forward again: same arguments, same start, weights as they are now."""
+        """Run the forward again: same arguments, weights as they are now."""
         if [t._version for t in self._tensors()] != self.versions:
             raise InputError(
-                f"{self._name()}.forward changes an input tensor in place, so a further pass would "
+                f"{self.name}.forward changes an input tensor in place, so a further pass would "
                 "see other data: let it work on a copy (tensor.clone())"
             )
-        self.start.restore()
         args, kwargs = tree_map(lambda leaf: leaf, self.arguments)
         return self.parse(self.model(*args, **kwargs))
 
 
 @contextmanager
-def capture(model: nn.Module) -> Iterator[Replay]:
-    """Watch ``model`` while its forward runs inside this context."""
-    replay = Replay(model)
+def capture(model: nn.Module, starts: Callable[[nn.Module], object]) -> Iterator[Replay]:
+    """Watch ``model`` while its forward runs inside; ``starts(model)`` is called before it."""
+    replay = Replay(model, starts)
     before = model.register_forward_pre_hook(replay._before, with_kwargs=True)
     after = model.register_forward_hook(replay._after)
     try:

@@ -115,7 +115,7 @@ def _kinds(wrapper) -> dict[str, str]:
     inner = getattr(wrapper, "optim_wrappers", None)
     if inner is not None:  # an OptimWrapperDict
         return {f"{n}.{kind}": v for n, one in inner.items() for kind, v in _kinds(one).items()}
-    rule = type(wrapper.rule).__name__ if hasattr(wrapper, "rule") else "none"
+    rule = getattr(wrapper, "rule_name", "none")
     return dict(optimizer=type(wrapper.optimizer).__name__, rule=rule)
 
 
@@ -135,7 +135,9 @@ def _optimizer_differences(wrapper, saved: dict) -> Iterator[str]:
         )
         return
     for number, (a, b) in enumerate(zip(there, here)):
-        yield from _differences(_hyper(a), _hyper(b), f"optim_wrapper, group {number}: ")
+        there, here = _hyper(a), _hyper(b)
+        there = {name: value for name, value in there.items() if name in here}  # not its progress
+        yield from _differences(there, here, f"optim_wrapper, group {number}: ")
 
 
 def _hyper(group: Mapping) -> dict:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from argparse import Namespace
 from pathlib import Path
 
 from mmengine.runner import Runner
 
 from bsam_suite.files import write_text
+from bsam_suite.shell import near, short, tool
 
 METRICS = "metrics.json"
+SKIPPED = "skipped_steps"
+"""Under which the message hub keeps their number."""
 
 
 def summarize(runner: Runner, args: Namespace) -> None:
@@ -19,31 +21,36 @@ def summarize(runner: Runner, args: Namespace) -> None:
     scalars = runner.message_hub.log_scalars
     metrics = {k[4:]: v.current() for k, v in scalars.items() if k.startswith("val/")}
     metrics = {k: v for k, v in metrics.items() if k not in ("time", "data_time")}
-    last = Path(runner.work_dir) / "last_checkpoint"
-    checkpoint = _shorter(last.read_text().strip()) if last.is_file() else None
+    checkpoint = last_checkpoint(runner.work_dir)
+    skipped = runner.message_hub.get_info(SKIPPED, 0)
     print("\n" + table(metrics))
-    _write_metrics(runner, metrics)
-    curves = Path(_shorter(runner.work_dir)) / "curves.png"
+    if skipped:
+        print(f"{'skipped steps':<16} {skipped} (NaN or infinite gradients)")
+    _write_metrics(runner, metrics, skipped)
+    curves = Path(short(runner.work_dir)) / "curves.png"
     if curves.is_file():
         print(f"Curves: {curves}")
     if checkpoint:
         options = " ".join(f"{k}={v}" for k, v in (args.cfg_options or {}).items())
         print(f"Checkpoint: {checkpoint}")
-        print(f"Next: python tools/test.py {args.config} {checkpoint}", end="")
+        print(f"Next: {tool('test')} {near(args.config)} {near(checkpoint)}", end="")
         print(f" --cfg-options {options}" if options else "")
 
 
-def _write_metrics(runner: Runner, metrics: dict[str, float]) -> None:
+def last_checkpoint(work_dir: str | Path) -> str | None:
+    """The checkpoint that was saved last, as seen from the current folder."""
+    pointer = Path(work_dir) / "last_checkpoint"
+    saved = pointer.read_text().strip() if pointer.is_file() else ""
+    return short(saved) if saved else None
+
+
+def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> None:
     """``WORK_DIR/metrics.json``: the last validation, and what training took."""
     seconds = runner.message_hub.get_scalar("train/time").data[0]
     content = dict(metrics=metrics, iterations=runner.iter, seconds=float(seconds.sum()))
+    content["skipped_steps"] = skipped
     file = Path(runner.work_dir) / METRICS
     write_text(file, json.dumps(content, indent=2) + "\n")
-
-
-def _shorter(path: str) -> str:
-    """``path`` as seen from the current folder, where it lies in it."""
-    return os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path
 
 
 def table(metrics: dict) -> str:

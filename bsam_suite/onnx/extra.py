@@ -6,6 +6,7 @@ import importlib
 from types import ModuleType
 
 from bsam_suite.errors import InputError
+from bsam_suite.shell import add_extra
 
 
 def need(name: str) -> ModuleType:
@@ -20,5 +21,5 @@ def need(name: str) -> ModuleType:
         package = name.partition(".")[0]
         raise InputError(
             f"{package} cannot be imported ({error}): install the extra export, "
-            "pip install 'bsam-suite[export]'"
+            f"{add_extra('export')}"
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 
 from torch import Tensor, nn
 from torch.amp import GradScaler
@@ -10,10 +11,8 @@ from torch.optim import Optimizer
 
 from bsam_suite.errors import InputError
 from bsam_suite.optim.batch_norm import refuse_batch_norm
-from bsam_suite.sharpness import rules
-from bsam_suite.sharpness.forward_state import ForwardState
-from bsam_suite.sharpness.rule import Rule
-from bsam_suite.sharpness.step import SharpnessStep
+from bsam_suite.optim.closure import check_accumulation, checked_gradients, loss_of, mark_used
+from bsam_suite.sharpness import Rule, SharpnessStep, rules
 
 
 class SharpnessOptimizer(Optimizer):
@@ -97,34 +96,26 @@ class SharpnessOptimizer(Optimizer):
 
         Raises:
             FloatingPointError: the gradient is not finite, with ``nonfinite="raise"``.
-            InputError: the model has batch norm and was not given to the optimizer.
+            InputError: no closure, one that does not do all this, or a model with batch norm that
+                was not given to the optimizer.
         """
         if closure is None:
             raise InputError(
                 f"{type(self).__name__}.step needs a closure that zeroes the gradients, computes "
                 "the loss, calls backward and returns the loss: the rule makes several passes"
             )
-        scaled = grad_scaler is not None and grad_scaler.is_enabled()
-        self._step.memory.scale = grad_scaler.get_scale if scaled else lambda: 1.0
-        start = ForwardState(self.model, self._step.parameters())
-
-        def evaluate(here: bool) -> Tensor:
-            if not here:
-                start.restore()
-            elif self.model is None and not self.losses:
-                with refuse_batch_norm(type(self).__name__):
-                    return closure()
-            return closure()
-
-        losses, finite = self._step.gradient(self.model, evaluate, start.modules)
-        self.losses = losses
-        if scaled:
-            grad_scaler.step(self.base_optimizer)
-        elif finite:
-            self.base_optimizer.step()
-        else:
-            self._step.refuse()
-        return losses["loss"]
+        check_accumulation()
+        scaler = grad_scaler if grad_scaler is not None and grad_scaler.is_enabled() else None
+        step, base = self._step, self.base_optimizer
+        watched = self.model is None and not self.losses
+        with step.guard(), step.sharing(self.model), checked_gradients(step.parameters()):
+            step.begin(self.model)
+            with refuse_batch_norm(type(self).__name__) if watched else nullcontext():
+                loss = loss_of(closure)
+        make_step = base.step if scaler is None else lambda: scaler.step(base)
+        self.losses = step.finish(self.model, loss, [lambda: loss_of(closure)], make_step, scaler)
+        mark_used(step.parameters())
+        return self.losses["loss"]
 
     @property
     def skipped(self) -> int:
@@ -140,7 +131,7 @@ class SharpnessOptimizer(Optimizer):
         if not hasattr(self, "base_optimizer"):  # called by Optimizer.__init__
             super().add_param_group(param_group)
             return
-        self._step.rule.enter([param_group], f"a parameter group of {type(self).__name__}")
+        self._step.hyper.enter([param_group])
         self.base_optimizer.add_param_group(param_group)
 
     def state_dict(self) -> dict:
@@ -148,17 +139,22 @@ class SharpnessOptimizer(Optimizer):
         return self.base_optimizer.state_dict()
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Load what :meth:`state_dict` gave."""
-        self.base_optimizer.load_state_dict(state_dict)
+        """Load what :meth:`state_dict` gave, or the state of the base optimizer alone."""
+        self._step.hyper.load(lambda: self.base_optimizer.load_state_dict(state_dict))
         self._share()
+
+    def __getstate__(self) -> dict:
+        own = {key: getattr(self, key) for key in ("base_optimizer", "model", "losses", "_step")}
+        return super().__getstate__() | own
 
 
 class BSAM(SharpnessOptimizer):
     """Bilateral Sharpness-Aware Minimization (arXiv 2409.13173) around any PyTorch optimizer.
 
     Args:
-        params, base_optimizer, kwargs: see :class:`SharpnessOptimizer`.
-        rho, rho_min, rho_min_follows_lr, start: see :class:`bsam_suite.sharpness.BSAM`.
+        params, base_optimizer: see :class:`SharpnessOptimizer`.
+        **kwargs: ``rho``, ``rho_min``, ``rho_min_follows_lr`` and ``start`` as in
+            :class:`bsam_suite.sharpness.BSAM`; others as in :class:`SharpnessOptimizer`.
 
     Raises:
         InputError: an unusable value.
@@ -170,14 +166,7 @@ class BSAM(SharpnessOptimizer):
     """
 
     def __init__(
-        self,
-        params: Iterable,
-        base_optimizer: Callable[..., Optimizer],
-        rho: float = 0.05,
-        rho_min: float = 0.05,
-        rho_min_follows_lr: bool = True,
-        start: str = "center",
-        **kwargs,
+        self, params: Iterable, base_optimizer: Callable[..., Optimizer], **kwargs
     ) -> None:
-        rule = rules.BSAM(rho, rho_min, rho_min_follows_lr, start)
+        rule = rules.BSAM.from_arguments(kwargs)
         super().__init__(params, base_optimizer, rule, **kwargs)

@@ -1,35 +1,32 @@
-"""Sharpness-aware rules and the walk that carries them out. Pure PyTorch."""
+"""Sharpness-aware rules and the step that carries them out. Pure PyTorch."""
 
-from bsam_suite.sharpness.forward_state import ForwardState, ModuleState, RandomState
-from bsam_suite.sharpness.memory import Memory
-from bsam_suite.sharpness.parallel import without_sync
-from bsam_suite.sharpness.perturbed import perturbed
+from bsam_suite.sharpness.context import Memory, RuleContext
+from bsam_suite.sharpness.forward_state import RandomState
+from bsam_suite.sharpness.late import Late
 from bsam_suite.sharpness.rule import Along, Here, Rule
 from bsam_suite.sharpness.rules import ASAM, BSAM, GCSAM, GSAM, SAM, AdaptiveBSAM, FriendlySAM
 from bsam_suite.sharpness.step import SharpnessStep
 from bsam_suite.sharpness.vector import PerGroup, Vector, ratio
-from bsam_suite.sharpness.walk import walk
+from bsam_suite.sharpness.weights import perturbed
 
 __all__ = [
     "ASAM",
     "AdaptiveBSAM",
     "Along",
     "BSAM",
-    "ForwardState",
     "FriendlySAM",
     "GCSAM",
     "GSAM",
     "Here",
+    "Late",
     "Memory",
-    "ModuleState",
     "PerGroup",
     "RandomState",
     "Rule",
+    "RuleContext",
     "SAM",
     "SharpnessStep",
     "Vector",
-    "without_sync",
     "perturbed",
     "ratio",
-    "walk",
 ]

@@ -86,3 +86,29 @@ class ModuleState:
             torch._foreach_copy_(buffers, kept)
         for module, name, buffer in self.owners:
             module._buffers[name] = buffer
+
+    @torch.no_grad()
+    def restore_unless(self, condition: Tensor, other: ModuleState) -> None:
+        """Restore the ``other`` state where the condition holds, this one where it does not.
+
+        The host does not learn which, but for models whose buffers come to have other shapes.
+
+        Args:
+            condition: a truth value, a tensor of no dimensions on any device.
+            other: a later state of the same model.
+        """
+        other.restore()
+        if [b.shape for _, _, b in self.owners] != [b.shape for _, _, b in other.owners]:
+            if not condition:
+                self.restore()
+            return
+        for kind, (_, kept) in self.values.items():
+            buffers, values = other.values[kind]
+            either = torch.where(condition.to(kind[0]), _flat(values), _flat(kept))
+            parts = either.split([b.numel() for b in buffers])
+            torch._foreach_copy_(buffers, [part.view(b.shape) for part, b in zip(parts, buffers)])
+
+
+def _flat(tensors: list[Tensor]) -> Tensor:
+    """One tensor for many: one kernel for an operation on all."""
+    return torch.cat([t.reshape(-1) for t in tensors])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import ClassVar
 
+from torch import Tensor
+
 from bsam_suite.errors import InputError
+from bsam_suite.sharpness.context import RESERVED, RuleContext
 from bsam_suite.sharpness.vector import PerGroup, Vector
 
 
@@ -23,22 +26,20 @@ class Along:
     """The point ``w + rho * direction / norm``.
 
     Args:
-        direction: a vector over all parameters.
+        direction: a vector over all parameters. Its memory is free as soon as the weights have
+            moved, where nobody else holds it: give ``g.take()`` at its last use.
         rho: distance from w, a number for each parameter group. Groups with 0 stay in place and do
             not count in the norm, so that the others move by the whole of rho.
         name: label of the loss found there: ``loss_max`` or ``loss_min`` enter the sharpness
             that is logged.
         norm: what to divide by; by default the Euclidean norm of the direction. A direction of
             norm 0 leads nowhere: the weights stay.
-        then: called once the weights have moved, when the direction has done its service: the
-            place to use up its memory.
     """
 
     direction: Vector
     rho: PerGroup
     name: str
-    norm: float | None = None
-    then: Callable[[], object] | None = None
+    norm: Tensor | None = None
 
 
 Point = Here | Along
@@ -49,17 +50,12 @@ class Rule:
     """Base of all rules.
 
     A rule writes :meth:`gradient` as a generator: ``yield`` a point, receive the gradient found
-    there, ``return`` the vector that the base optimizer shall use as its gradient. It owns the
-    vectors that it receives and may change them in place.
+    there, ``return`` the vector that the base optimizer shall use as its gradient. The first point
+    is ``Here()``. A rule owns the vectors that it receives and may change them in place. Norms and
+    inner products are tensors that stay on the device: a rule decides nothing by their values.
 
     Its hyperparameters live in the optimizer's parameter groups, where schedulers find them and
-    checkpoints keep them; a rule reads them from ``h``, each as a :class:`PerGroup`. ``h`` holds
-    as well
-
-    - ``h.lr`` the learning rate and ``h.initial_lr`` the one that the scheduler began with
-      (``h.lr`` where no scheduler has recorded one),
-    - ``h.w`` the weights w, a :class:`Vector` to read,
-    - ``h.memory`` what the rule keeps from step to step, see :class:`Memory`.
+    checkpoints keep them; a rule reads them from ``h``, see :class:`RuleContext`.
 
     Args:
         hyper: values of the hyperparameters for groups that do not set their own.
@@ -68,7 +64,7 @@ class Rule:
         InputError: a hyperparameter is not what :attr:`checks` asks for.
     """
 
-    #: The check of each hyperparameter that is no radius.
+    #: The check of each hyperparameter that may not be any number from 0.
     checks: ClassVar[Mapping[str, Callable[[str, float, str], None]]] = {}
     #: True where the base optimizer starts from the last point visited instead of from w.
     stays_at_last_point = False
@@ -77,34 +73,40 @@ class Rule:
         self.hyper: dict[str, float] = {}
         self.add(**hyper)
 
+    @classmethod
+    def from_arguments(cls, arguments: dict) -> Rule:
+        """Make the rule of those of ``arguments`` that it takes, which are taken out."""
+        names = inspect.signature(cls).parameters
+        return cls(**{name: arguments.pop(name) for name in names if name in arguments})
+
     def add(self, **hyper: float) -> None:
         """Add hyperparameters; for rules that extend another one."""
         for name, value in hyper.items():
+            if name in RESERVED:
+                raise InputError(
+                    f"hyperparameter {name!r} of {type(self).__name__}: rename it, "
+                    f"h.{name} has a meaning of its own"
+                )
             self.check(name, value, type(self).__name__)
         self.hyper.update(hyper)
 
-    def gradient(self, h: SimpleNamespace) -> Walk:
+    def gradient(self, h: RuleContext) -> Walk:
         raise NotImplementedError
 
-    def enter(self, groups: Sequence[dict], place: str) -> None:
-        """Put the hyperparameters in the parameter groups that do not set their own.
+    def check(self, name: str, value: float, place: str) -> None:
+        """Refuse a value of hyperparameter ``name``.
 
         Raises:
-            InputError: one that a group sets is not what :attr:`checks` asks for.
+            InputError: it is not what :attr:`checks` asks for.
         """
-        for group in groups:
-            for name, value in self.hyper.items():
-                self.check(name, group.setdefault(name, value), place)
-
-    def check(self, name: str, value: float, place: str) -> None:
-        self.checks.get(name, check_radius)(name, value, place)
+        self.checks.get(name, check_from_0)(name, value, place)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.hyper.items())})"
 
 
 def number_check(
-    kind: str, bounds: str, example: float, inside: Callable[[float], bool]
+    bounds: str, example: float, inside: Callable[[float], bool]
 ) -> Callable[[str, float, str], None]:
     """A check that refuses what is no number or not ``inside``, with the remedy in its message."""
 
@@ -112,23 +114,22 @@ def number_check(
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not (number and inside(value)):
             raise InputError(
-                f"{name}={value!r} in {place} is not {kind}: give a number {bounds}, "
-                f"such as {example}"
+                f"{name}={value!r} in {place}: give a number {bounds}, such as {example}"
             )
 
     return check
 
 
-check_radius = number_check("a radius", ">= 0", 0.05, lambda value: 0 <= value < 1e9)
-check_weight = number_check("a weight", ">= 0", 0.5, lambda value: 0 <= value < 1e9)
-check_positive = number_check("positive", "> 0", 0.01, lambda value: 0 < value < 1e9)
-check_decay = number_check("a decay", ">= 0 and < 1", 0.9, lambda value: 0 <= value < 1)
+check_from_0 = number_check(">= 0", 0.05, lambda value: 0 <= value < 1e9)
+check_positive = number_check("> 0", 0.01, lambda value: 0 < value < 1e9)
+check_decay = number_check(">= 0 and < 1", 0.9, lambda value: 0 <= value < 1)
 
 
-def hyperparameters(rule: Rule, groups: Sequence[Mapping]) -> SimpleNamespace:
-    """Read the rule's hyperparameters from the parameter groups, as they stand now."""
-    named = {name: PerGroup(group[name] for group in groups) for name in rule.hyper}
-    rates = [(group["lr"], group.get("initial_lr", group["lr"])) for group in groups]
-    # A group whose learning rate is 0 from the start has no ratio to follow.
-    lr, initial_lr = zip(*((a, b) if b else (1.0, 1.0) for a, b in rates))
-    return SimpleNamespace(**named, lr=PerGroup(lr), initial_lr=PerGroup(initial_lr))
+def check_flag(name: str, value: bool, place: str) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        InputError: it is something else, such as text.
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"{name}={value!r} in {place}: give True or False")

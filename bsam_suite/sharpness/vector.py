@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import reduce
 
 import torch
 from torch import Tensor
 
-from bsam_suite.sharpness.shards import sums_over_shards
+from bsam_suite.sharpness.sums import as_real, squares, totals
+
+Number = float | Tensor
+"""A number; a tensor of no dimensions where it was computed on the device and stays there."""
 
 
 class PerGroup(tuple):
     """One number for each parameter group, e.g. ``rho``; arithmetic is element by element."""
 
-    def _each(self, other: PerGroup | float, function: Callable) -> PerGroup:
+    def _each(self, other: PerGroup | Number, function: Callable) -> PerGroup:
         if isinstance(other, PerGroup):
             return PerGroup(map(function, self, other))
-        if isinstance(other, (int, float)):
+        if isinstance(other, (int, float, Tensor)):
             return PerGroup(function(mine, other) for mine in self)
         return NotImplemented
 
-    def __add__(self, other: PerGroup | float) -> PerGroup:
-        return self._each(other, lambda a, b: a + b)
+    def __add__(self, other: PerGroup | Number) -> PerGroup:
+        return self._each(other, operator.add)
 
-    def __sub__(self, other: PerGroup | float) -> PerGroup:
-        return self._each(other, lambda a, b: a - b)
+    def __sub__(self, other: PerGroup | Number) -> PerGroup:
+        return self._each(other, operator.sub)
 
-    def __rsub__(self, other: float) -> PerGroup:
-        return self._each(other, lambda a, b: b - a)
+    def __rsub__(self, other: Number) -> PerGroup:
+        return -self + other
 
-    def __mul__(self, other: PerGroup | float) -> PerGroup:
-        return self._each(other, lambda a, b: a * b)
+    def __mul__(self, other: PerGroup | Number) -> PerGroup:
+        return self._each(other, operator.mul)
 
-    def __truediv__(self, other: PerGroup | float) -> PerGroup:
-        return self._each(other, lambda a, b: a / b)
+    def __truediv__(self, other: PerGroup | Number) -> PerGroup:
+        return self._each(other, operator.truediv)
 
     def __neg__(self) -> PerGroup:
         return self * -1
@@ -58,30 +60,30 @@ class Vector:
 
     def __init__(self, groups: Iterable[list[Tensor | None]]) -> None:
         self.groups = [list(group) for group in groups]
-        self._squares: list[list[float]] | None = None
+        self._squares: list[Tensor] | None = None
 
     def tensors(self) -> list[Tensor]:
         """The tensors that are not ``None``."""
         return [t for group in self.groups for t in group if t is not None]
 
-    def norm(self, where: PerGroup | None = None) -> float:
+    def norm(self, where: PerGroup | None = None) -> Tensor:
         """Euclidean norm over all tensors (over those of groups whose ``where`` is not 0).
 
-        Reads the tensors once, until the vector is changed in place.
+        A tensor of no dimensions, on the device. The vector is read once, until it is changed in
+        place.
         """
         if self._squares is None:
-            found = iter(_squares(self.tensors()))
-            self._squares = [[next(found) for t in ts if t is not None] for ts in self.groups]
+            counts = [sum(t is not None for t in group) for group in self.groups]
+            self._squares = [part.sum() for part in squares(self.tensors()).split(counts)]
         chosen = where if where is not None else [1.0] * len(self.groups)
-        return math.sqrt(sum(s for group, c in zip(self._squares, chosen) if c != 0 for s in group))
+        found = [s for s, c in zip(self._squares, chosen) if not is_zero(c)]
+        return (torch.stack(found).sum() if found else torch.zeros(())).sqrt()
 
-    def dot(self, other: Vector) -> float:
-        """Inner product over all parameters."""
-        products = (self * other).tensors()
-        dtype = _sum_dtype(products)
-        return math.fsum(
-            sums_over_shards(products, lambda ts: _stack([t.sum(dtype=dtype) for t in ts]))
-        )
+    def dot(self, other: Vector) -> Tensor:
+        """Inner product over all parameters; a tensor of no dimensions, on the device."""
+        pairs = [(a, b) for pair in zip(self.groups, other.groups) for a, b in zip(*pair)]
+        pairs = [(as_real(a), as_real(b)) for a, b in pairs if a is not None and b is not None]
+        return totals([a * b for a, b in pairs]).sum()
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Vector:
         """A new vector: ``function`` of each tensor."""
@@ -92,15 +94,15 @@ class Vector:
         pairs = zip(self.groups, other.groups)
         return Vector([b if a is None else a for a, b in zip(*pair)] for pair in pairs)
 
-    def __add__(self, other: Vector | PerGroup | float) -> Vector:
+    def __add__(self, other: Vector | PerGroup | Number) -> Vector:
         if isinstance(other, Vector):
             return self._sum(other, 1)
         return self._each(other, torch._foreach_add)
 
-    def __sub__(self, other: Vector | PerGroup | float) -> Vector:
+    def __sub__(self, other: Vector | PerGroup | Number) -> Vector:
         return self._sum(other, -1) if isinstance(other, Vector) else self + other * -1
 
-    def __mul__(self, other: Vector | PerGroup | float) -> Vector:
+    def __mul__(self, other: Vector | PerGroup | Number) -> Vector:
         if not isinstance(other, Vector):
             return self._each(other, torch._foreach_mul)
         result = Vector([None] * len(group) for group in self.groups)
@@ -121,7 +123,7 @@ class Vector:
             _put(new, both, torch._foreach_add, mine, theirs, alpha=alpha)
         return result
 
-    def _each(self, number: PerGroup | float, function: Callable) -> Vector:
+    def _each(self, number: PerGroup | Number, function: Callable) -> Vector:
         """A new vector: ``function`` of each group's tensors and its number."""
         result = Vector(self.groups)
         for new, n in zip(result.groups, self._numbers(number)):
@@ -129,7 +131,7 @@ class Vector:
             _put(new, present, lambda tensors, n=n: function(tensors, n), new)
         return result
 
-    def add_(self, other: Vector, alpha: PerGroup | float = 1.0) -> Vector:
+    def add_(self, other: Vector, alpha: PerGroup | Number = 1.0) -> Vector:
         """Add ``alpha * other`` in place and return self."""
         self._squares = None
         for mine, theirs, a in zip(self.groups, other.groups, self._numbers(alpha)):
@@ -141,14 +143,14 @@ class Vector:
                     mine[i] = t * a
         return self
 
-    def absorb_(self, other: Vector) -> Vector:
-        """Add ``other`` in place, free its tensors (it is zero from then on) and return self."""
-        self.add_(other)
-        other.groups = [[None] * len(group) for group in other.groups]
-        other._squares = None
-        return self
+    def take(self) -> Vector:
+        """This vector; it is zero itself from then on, so that its taker can free the memory."""
+        taken = Vector(self.groups)
+        taken._squares, self._squares = self._squares, None
+        self.groups = [[None] * len(group) for group in self.groups]
+        return taken
 
-    def mul_(self, factor: PerGroup | float) -> Vector:
+    def mul_(self, factor: PerGroup | Number) -> Vector:
         """Multiply by a number in place and return self."""
         self._squares = None
         for mine, f in zip(self.groups, self._numbers(factor)):
@@ -157,38 +159,52 @@ class Vector:
                 torch._foreach_mul_(tensors, f)
         return self
 
-    def _numbers(self, number: PerGroup | float) -> Sequence[float]:
+    def _numbers(self, number: PerGroup | Number) -> Sequence[Number]:
         """A number for each group."""
         return number if isinstance(number, PerGroup) else [number] * len(self.groups)
 
 
-def set_sum_(
-    targets: list[Tensor],
-    starts: list[Tensor],
-    tensors: list[Tensor],
-    factor: float,
-    divisor: float,
-) -> None:
-    """``targets = starts + factor * tensors / divisor`` in place."""
-    if len(targets) == 1 and targets[0].dtype != torch.float64:  # in a single pass over memory
-        torch.add(starts[0], tensors[0], alpha=factor / divisor, out=targets[0])
-    else:
-        torch._foreach_copy_(targets, starts)
-        add_scaled_(targets, tensors, factor, divisor)
-
-
-def add_scaled_(
-    targets: list[Tensor], tensors: list[Tensor], factor: float, divisor: float = 1.0
-) -> None:
-    """``targets += factor * tensors / divisor`` in place."""
-    if factor != divisor and all(t.dtype == torch.float64 for t in targets):
-        # Double precision is for comparisons: here in the published codes' order of operations,
+def add_scaled_(targets: list[Tensor], tensors: list[Tensor], factor: Number) -> None:
+    """``targets += factor * tensors`` in place."""
+    for chosen in blocks(targets):
+        ts, xs = [targets[i] for i in chosen], [tensors[i] for i in chosen]
+        # Double precision is for comparisons: there in the published codes' order of operations,
         # since Adam makes whole steps of gradients that are nothing but rounding.
-        products = torch._foreach_mul(tensors, factor)
-        torch._foreach_div_(products, divisor)
-        torch._foreach_add_(targets, products)
-    else:
-        torch._foreach_add_(targets, tensors, alpha=factor / divisor)
+        double = all(t.dtype == torch.float64 for t in ts)
+        if isinstance(factor, Tensor):
+            factor = factor.to(ts[0].device)
+            if len(ts) == 1 and not double:
+                ts[0].addcmul_(xs[0], factor)  # in a single pass over memory
+                continue
+        if isinstance(factor, Tensor) or (double and factor != 1):
+            torch._foreach_add_(ts, scaled(xs, factor))
+        else:
+            torch._foreach_add_(ts, xs, alpha=factor)
+
+
+def scaled(tensors: list[Tensor], factor: Number) -> list[Tensor]:
+    """``factor * tensors`` of one device."""
+    if isinstance(factor, Tensor) and any(t.dtype != torch.float64 for t in tensors):
+        factor = factor.float()  # one type, or there is a kernel for each tensor
+    return list(torch._foreach_mul(tensors, factor))
+
+
+def blocks(tensors: list[Tensor], largest: int = 2**25) -> Iterator[list[int]]:
+    """Which tensors to work on at a time, by their places in the list.
+
+    On a CPU one, which stays in the cache from one operation to the next; elsewhere all of a device
+    in as few kernels as there are operations, up to ``largest`` elements, which bounds the memory.
+    """
+    block, size = [], 0
+    for i, t in enumerate(tensors):
+        alone = t.device.type == "cpu" or size + t.numel() > largest
+        if block and (alone or t.device != tensors[block[0]].device):
+            yield block
+            block, size = [], 0
+        block.append(i)
+        size += t.numel()
+    if block:
+        yield block
 
 
 def _both(mine: list[Tensor | None], theirs: list[Tensor | None]) -> list[int]:
@@ -206,25 +222,11 @@ def _put(new: list, where: list[int], function: Callable, *operands: list, **kwa
             new[i] = next(values)
 
 
-def _squares(tensors: list[Tensor]) -> list[float]:
-    """The square of the Euclidean norm of each tensor, over all its shards."""
-    dtype = _sum_dtype(tensors)
-    if dtype == torch.float64:  # for comparisons, see add_scaled_
-        return sums_over_shards(tensors, lambda ts: _stack([t.square().sum() for t in ts]))
-    return sums_over_shards(
-        tensors, lambda ts: _stack(torch._foreach_norm(ts, 2, dtype=dtype)).square()
-    )
+def is_zero(number: Number) -> bool:
+    """Whether a number is 0, as far as the host knows."""
+    return not isinstance(number, Tensor) and number == 0
 
 
-def _stack(scalars: Sequence[Tensor]) -> Tensor:
-    return torch.stack([s.to(scalars[0].device) for s in scalars])
-
-
-def _sum_dtype(tensors: list[Tensor]) -> torch.dtype:
-    """The type to sum in: at least float32."""
-    return reduce(torch.promote_types, (t.dtype for t in tensors), torch.float32)
-
-
-def ratio(numerator: float, denominator: float) -> float:
+def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
     """``numerator / denominator``, and 0 where the denominator is 0."""
-    return numerator / denominator if denominator else 0.0
+    return torch.where(denominator == 0, 0.0, numerator / denominator)

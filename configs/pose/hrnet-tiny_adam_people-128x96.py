@@ -72,7 +72,12 @@ train_dataloader = dict(
 val_dataloader = dict(
     **in_process,
     batch_size=64,
-    dataset=dict(data_root=data_root, bbox_file="", pipeline=val_pipeline),
+    dataset=dict(
+        type="AnyCategoryCocoDataset",
+        data_root=data_root,
+        bbox_file="",
+        pipeline=val_pipeline,
+    ),
 )
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=f"{data_root}/annotations/person_keypoints_val2017.json")

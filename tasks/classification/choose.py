@@ -8,8 +8,7 @@ from pathlib import Path
 from bsam_suite.compat import is_missing
 from bsam_suite.engine.config import cfg_option
 from bsam_suite.errors import InputError
-
-HOW_TO_ADD = "is missing: pip install -e '.[classification]'"
+from bsam_suite.shell import add_extra
 
 CIFAR = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
 """Our config of a CIFAR set and the folder that torchvision unpacks it to."""
@@ -26,7 +25,7 @@ def data(built_in: str = "digits", folder: str = "folder", imagenet: str = "imag
         InputError: torchvision is not installed.
     """
     if is_missing("torchvision"):
-        raise InputError(f"torchvision {HOW_TO_ADD}")
+        raise package_is_missing("torchvision")
     root = cfg_option("data_root")
     if root is None:
         return f"./_base_/{built_in}.py"
@@ -39,8 +38,14 @@ def data(built_in: str = "digits", folder: str = "folder", imagenet: str = "imag
     return f"./_base_/{folder}.py"
 
 
+def package_is_missing(name: str) -> InputError:
+    """The error where a package that this task needs is not installed."""
+    return InputError(f"{name} is missing: {add_extra('classification')}")
+
+
 def is_imagenet(root: Path) -> bool:
     """Whether the classes in ``root`` are WordNet's, as those of ImageNet and of parts of it."""
     train = root / "train"
-    names = [path.name for path in train.iterdir() if path.is_dir()] if train.is_dir() else []
+    folders = [path for path in train.iterdir() if path.is_dir()] if train.is_dir() else []
+    names = [path.name for path in folders if not path.name.startswith(".")]
     return bool(names) and all(re.fullmatch(r"n\d{8}", name) for name in names)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
 from bsam_suite.errors import InputError
+from tasks.classification.rgb import to_rgb
 
 
 def decode(
@@ -30,14 +30,14 @@ def decode(
         (N, H, W, 3) uint8.
 
     Raises:
-        InputError: an image that cannot be read, images of unequal size, or more than fits into
-            memory.
+        InputError: what ``load`` and :func:`to_rgb` raise, images of unequal size, or more than
+            fits into memory.
     """
     if size is not None and size < 1:
         raise InputError(f"image_size={size}: give a side in pixels, such as 32")
 
     def picture(i: int) -> Image.Image:
-        image = to_rgb(partial(load, i), names[i])
+        image = to_rgb(load(i), names[i])
         return image if size is None else ImageOps.fit(image, (size, size))
 
     width, height = picture(0).size
@@ -63,22 +63,6 @@ def decode(
         for _ in pool.map(fill, range(len(names))):
             pass
     return images
-
-
-def to_rgb(load: Callable[[], Image.Image], name: str) -> Image.Image:
-    """Decode one image to RGB.
-
-    Args:
-        load: gives the image.
-        name: what to call it in an error.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        return load().convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:  # what PIL raises for damaged files
-        raise InputError(f"{name} cannot be read ({error}): mend or remove this image") from error
 
 
 def _memory() -> int:

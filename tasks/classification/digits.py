@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
-from tasks.classification.choose import HOW_TO_ADD
+from tasks.classification.choose import package_is_missing
 from tasks.classification.images import Images
 
 
@@ -38,7 +38,7 @@ class Digits(Images):
         seed: int = 0,
     ) -> None:
         if is_missing("sklearn"):
-            raise InputError(f"scikit-learn {HOW_TO_ADD}")
+            raise package_is_missing("scikit-learn")
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
 

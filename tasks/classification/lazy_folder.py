@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import torch
 from mmengine.registry import DATASETS
@@ -11,9 +9,9 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from bsam_suite.errors import InputError
-from tasks.classification.decode import to_rgb
 from tasks.classification.folder import open_folder
 from tasks.classification.images import Images
+from tasks.classification.rgb import open_image, to_rgb
 
 
 @DATASETS.register_module()
@@ -46,7 +44,6 @@ class LazyFolderImages(Images):
         # An array, since processes that share a list copy it bit by bit as they read it.
         paths = np.array([path for path, _ in folder.samples])
         super().__init__(paths, torch.tensor(folder.targets), folder.classes)
-        self._load = folder.loader
         if augment:
             shape = [v2.RandomResizedCrop(size), v2.RandomHorizontalFlip()]
         else:
@@ -56,5 +53,5 @@ class LazyFolderImages(Images):
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
         """``inputs`` (B, 3, size, size) uint8 and ``labels`` (B,), on the CPU."""
         paths = self.images[indices].tolist()
-        images = [self._transform(to_rgb(partial(self._load, path), path)) for path in paths]
+        images = [self._transform(to_rgb(open_image(path), path)) for path in paths]
         return dict(inputs=torch.stack(images), labels=self.labels[indices])

@@ -10,6 +10,7 @@ from torch import nn
 
 from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
+from bsam_suite.shell import add_extra
 
 
 @MODELS.register_module(name="TorchvisionModel")
@@ -50,7 +51,7 @@ def timm_model(name: str, num_classes: int, **arguments) -> nn.Module:
         InputError: timm is not installed, no such model, or an argument that it does not take.
     """
     if is_missing("timm"):
-        raise InputError(f"TimmModel {name}: timm is missing: pip install -e '.[timm]'")
+        raise InputError(f"TimmModel {name}: timm is missing: {add_extra('timm')}")
     import timm
 
     if not timm.is_model(name):

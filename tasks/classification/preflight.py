@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import FUNCTIONS
 
 from bsam_suite.errors import InputError
+from bsam_suite.shell import ROOT, near, tool
 from tasks.classification.folder import open_folder
 from tasks.classification.transfer import read_weights
 
@@ -34,6 +35,13 @@ def check_images(cfg: Config) -> None:
     folders = {n: open_folder(s.data_root, s.split) for n, s in sets.items() if s.type in FOLDERS}
     if not folders:
         return
+    for folder in folders.values():
+        if folder.left_out:
+            print(
+                f"Left out: {len(folder.left_out)} files of {folder.root} without an ending of an "
+                f"image, such as {folder.left_out[0]}",
+                flush=True,
+            )
     names, folder = next(iter(folders.values())).classes, next(iter(folders.values())).root
     for other in folders.values():
         differ = sorted({*names} ^ {*other.classes})
@@ -61,7 +69,7 @@ def check_transfer(cfg: Config, pretrain: str | None = None) -> None:
     """Check the weights that training starts from; a resumed run does not need them.
 
     Args:
-        pretrain: command that makes them, where the suite has one.
+        pretrain: config that they are trained by, a path in the suite, where it has one.
 
     Raises:
         InputError: there are none.
@@ -76,7 +84,8 @@ def check_transfer(cfg: Config, pretrain: str | None = None) -> None:
             "checkpoint of this task or the weights of a model of torchvision or timm"
         )
     if pretrain and not Path(file).is_file():
-        raise InputError(f"model.transfer_from={file} does not exist: make it by {pretrain}")
+        how = f"{tool('train')} {near(ROOT / pretrain)}"
+        raise InputError(f"model.transfer_from={file} does not exist: make it by {how}")
     read_weights(file)
 
 

@@ -7,10 +7,13 @@ import difflib
 import torch
 import torchvision
 from mmengine.registry import DATASETS
+from PIL import Image
 
 from bsam_suite.errors import InputError
+from bsam_suite.shell import python
 from tasks.classification.decode import decode
 from tasks.classification.images import Images
+from tasks.classification.rgb import cannot_be_read
 
 
 @DATASETS.register_module()
@@ -27,10 +30,10 @@ class TorchvisionImages(Images):
     """
 
     def __init__(self, name: str, size: int | None = None, **arguments) -> None:
-        names = torchvision.datasets.__all__
-        if name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
+        known = torchvision.datasets.__all__
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
             raise InputError(f"name={name!r} of TorchvisionImages is no data set: {hint}")
         try:
             source = getattr(torchvision.datasets, name)(**arguments)
@@ -39,19 +42,23 @@ class TorchvisionImages(Images):
             raise InputError(
                 f"torchvision's {name}({said}) cannot be opened: {error} Give the folder that "
                 "torchvision unpacked it to as data_root, or let it fetch the set by "
-                f"python -c \"import torchvision; torchvision.datasets.{name}('DIR', "
+                f"{python()} -c \"import torchvision; torchvision.datasets.{name}('DIR', "
                 'download=True)"'
             ) from error
-        labels = []
+        labels, names = [], [f"image {i} of {name}" for i in range(len(source))]
 
         def load(i: int):
-            image, label = source[i]
+            try:
+                image, label = source[i]
+                image.load()
+            except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+                raise cannot_be_read(names[i], error) from error
             if i == len(labels):
                 labels.append(label)
             return image
 
         try:
-            images = decode(load, [f"image {i} of {name}" for i in range(len(source))], size)
+            images = decode(load, names, size)
             labels = torch.tensor([int(label) for label in labels])
         except (AttributeError, TypeError) as error:
             raise InputError(

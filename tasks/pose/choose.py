@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from bsam_suite.compat import HOW_TO_ADD_MMPOSE, is_missing
+from bsam_suite.compat import is_missing, mmpose_is_missing
 from bsam_suite.engine.config import cfg_option
-from bsam_suite.errors import InputError
 
 COCO_ROOT = "data/coco"
 
@@ -18,5 +17,5 @@ def recipe(coco: str, built_in: str) -> str:
         InputError: MMPose is not installed.
     """
     if is_missing("mmpose"):
-        raise InputError(HOW_TO_ADD_MMPOSE)
+        raise mmpose_is_missing()
     return coco if cfg_option("data_root") or Path(COCO_ROOT).exists() else built_in

@@ -2,113 +2,138 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import isfinite
 from pathlib import Path
 
 from bsam_suite.errors import InputError
+from bsam_suite.json_file import read_json
 from tasks.pose.coco import KEYPOINTS
+from tasks.pose.fields import problem
 
-LENGTHS = {"keypoints": 3 * len(KEYPOINTS), "bbox": 4}
+PARTS = ("images", "annotations", "categories")
 
 
-def read_json(path: str | Path):
-    """The content of a json file.
+def read_content(path: str | Path, *parts: str) -> dict:
+    """A COCO file, of which only that it has lists of these names is known; they may be empty.
 
     Raises:
-        InputError: no such file, or one that is not json.
+        InputError: it cannot be read or lacks one.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path} does not exist")
-    try:
-        return json.loads(Path(path).read_bytes())
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}") from error
+    content = read_json(path)
+    for part in parts:
+        if not isinstance(content, dict) or not isinstance(content.get(part), list):
+            raise InputError(f"{path} is not a COCO file: it has no list {part!r}")
+    return content
 
 
 def read_images(path: str | Path) -> list[dict]:
-    """The ``images`` of a COCO file.
+    """The ``images`` of a COCO file, each with ``id`` and ``file_name``.
 
     Raises:
-        InputError: it cannot be read or has none.
+        InputError: it cannot be read, has none, or one is not like that.
     """
-    return _read_parts(path, "images")["images"]
+    images = read_content(path, "images")["images"]
+    if not images:
+        raise InputError(f"{path} has no images: give the annotations of these pictures")
+    refuse(path, "images", [problem(image, "id", "file_name") for image in images])
+    return images
 
 
-def read_annotations(path: str | Path, *fields: str) -> dict:
+def read_annotations(path: str | Path, *fields: str, keypoints: int = len(KEYPOINTS)) -> dict:
     """A COCO file with ``images``, ``annotations`` and ``categories``.
 
     Args:
         path: the file.
-        fields: what each annotation must have, of ``"keypoints"`` (17 of them), ``"bbox"`` and
-            ``"area"``.
+        fields: what each annotation must have beside ``image_id`` and ``category_id``, of
+            ``"keypoints"``, ``"bbox"`` and ``"area"``.
+        keypoints: how many there are.
 
     Raises:
         InputError: it cannot be read or lacks something.
     """
-    content = _read_parts(path, "images", "annotations", "categories")
+    content = read_content(path, *PARTS)
+    for part in PARTS:
+        if not content[part]:
+            raise InputError(f"{path} has no {part}: give COCO annotations of persons")
+    for part in ("images", "categories"):
+        refuse(path, part, [problem(entry, "id") for entry in content[part]])
     images = {image["id"] for image in content["images"]}
-    for annotation in content["annotations"] if fields else ():
-        where = f"annotation {annotation.get('id')} of {path}"
-        for field in fields:
-            if field not in annotation:
-                hint = ": use the person_keypoints_* files" if field == "keypoints" else ""
-                raise InputError(f"{where} has no {field!r}{hint}")
-            _check_numbers(annotation, field, where)
-        _check_image(annotation, images, where)
+    problems = []
+    for entry in content["annotations"]:
+        told = problem(entry, "image_id", "category_id", *fields, optional=("iscrowd",))
+        if told and told.startswith("it lacks 'keypoints'"):
+            told += " (COCO's person_keypoints_* files have them)"
+        told = told or _unlike(entry, fields, keypoints) or _elsewhere(entry, images)
+        problems.append(told)
+    refuse(path, "annotations", problems)
     return content
 
 
-def _read_parts(path: str | Path, *parts: str) -> dict:
-    content = read_json(path)
-    lacking = [k for k in parts if not (isinstance(content, dict) and content.get(k))]
-    if lacking:
-        raise InputError(f"{path} is not a COCO file, it lacks {lacking}")
-    return content
-
-
-def read_results(path: str | Path, images: Iterable[int], kind: str) -> list[dict]:
+def read_results(
+    path: str | Path, images: Iterable[int] | None, kind: str, keypoints: int = len(KEYPOINTS)
+) -> list[dict]:
     """COCO's list of results, each a person with ``image_id``, ``category_id`` and ``score``.
 
     Args:
         path: the file.
-        images: ids of the images that there are.
-        kind: what else each person must have: ``"keypoints"`` (17 times x, y, score) or ``"bbox"``
+        images: ids of the images that there are; None for any.
+        kind: what else each person must have: ``"keypoints"`` (x, y, score of each) or ``"bbox"``
             (x, y, width, height).
+        keypoints: how many there are.
 
     Raises:
-        InputError: it cannot be read, or an entry is not like that.
+        InputError: it cannot be read, or an entry is not like that; or some of the persons with
+            keypoints have a box too, whose size AP then takes, and others have none.
     """
     found = read_json(path)
     if not isinstance(found, list):
         raise InputError(f"{path} holds a {type(found).__name__}: give a list of results")
-    images = set(images)
-    for number, entry in enumerate(found):
-        where = f"entry {number} of {path}"
-        if not isinstance(entry, dict) or not {"image_id", "category_id", "score"} <= entry.keys():
-            raise InputError(f"{where} lacks image_id, category_id or score: give COCO results")
-        _check_numbers(entry, kind, where)
-        _check_numbers(entry, "score", where)
-        _check_image(entry, images, where)
+    images = None if images is None else set(images)
+    problems = []
+    for entry in found:
+        told = problem(entry, "image_id", "category_id", "score", kind)
+        told = told or _unlike(entry, (kind,), keypoints) or _elsewhere(entry, images)
+        if not told and kind == "keypoints" and entry.get("bbox", []) != []:
+            told = problem(entry, "bbox") or _unlike(entry, ("bbox",), keypoints)
+        problems.append(told)
+    refuse(path, "results", problems)
+    boxes = sum(entry.get("bbox", []) != [] for entry in found)
+    if 0 < boxes < len(found):
+        raise InputError(
+            f"{path}: {boxes} of {len(found)} results have a 'bbox': give all of them one, or none"
+        )
     return found
 
 
-def _check_image(entry: dict, images: set[int], where: str) -> None:
-    if entry.get("image_id") not in images:
-        raise InputError(
-            f"{where} is of image {entry.get('image_id')}, which is not among the {len(images)} "
-            f"images, such as {min(images, default=None)}: give the files of one set"
-        )
+def refuse(path: str | Path, part: str, problems: list[str | None]) -> None:
+    """Tell the first of the problems of a list's entries and how many more there are.
+
+    Raises:
+        InputError: there is one.
+    """
+    places = [place for place, told in enumerate(problems) if told]
+    if places:
+        more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+        told = problems[places[0]]
+        raise InputError(f"{part}[{places[0]}] of {path}{more}: {told}")
 
 
-def _check_numbers(entry: dict, field: str, where: str) -> None:
-    values, length = entry.get(field), LENGTHS.get(field)
-    if length is None:
-        values = [values]
-    elif not isinstance(values, list) or len(values) != length:
-        count = len(values) if isinstance(values, list) else "no"
-        raise InputError(f"{where} has {count} numbers in {field!r}: give {length}")
-    for value in values:
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not isfinite(value):
-            raise InputError(f"{where} has {value!r} in {field!r}: give numbers")
+def _unlike(entry: dict, fields: Collection[str], keypoints: int) -> str | None:
+    """What is wrong with the numbers of an entry whose fields are right."""
+    for field in fields:
+        values = entry[field]
+        if field == "keypoints" and len(values) != 3 * keypoints:
+            return f"{len(values)} numbers in 'keypoints': give {3 * keypoints}"
+        if field in ("bbox", "keypoints") and not all(map(isfinite, values)):
+            return f"{next(v for v in values if not isfinite(v))} in {field!r}: give numbers"
+    return None
+
+
+def _elsewhere(entry: dict, images: set[int] | None) -> str | None:
+    if images is None or entry["image_id"] in images:
+        return None
+    return (
+        f"image_id {entry['image_id']} is not among the {len(images)} images, such as "
+        f"{min(images, default=None)}: give the files of one set"
+    )

@@ -10,6 +10,7 @@ from tasks.pose import (  # noqa: E402, F401
     backbones,
     batches,
     codecs,
+    dataset,
     heads,
     hooks,
     preflight,

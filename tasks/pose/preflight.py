@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.registry import FUNCTIONS
 from mmengine.runner import CheckpointLoader
+from mmpose.registry import DATASETS
 
 from bsam_suite.errors import InputError
-from tasks.pose.files import read_annotations, read_results
+from tasks.pose.category_ids import listed
+from tasks.pose.check.training import check_splits, evaluated, split_of
+from tasks.pose.dataset import AnyCategoryCocoDataset, read_detections
+from tasks.pose.files import read_annotations
 from tasks.pose.people import write_people
 
 
@@ -32,71 +34,43 @@ def prepare_people(cfg: Config, train: int, val: int, seed: int) -> None:
 
 @FUNCTIONS.register_module()
 def check_coco(cfg: Config) -> None:
-    """Check every COCO keypoint set that the config names.
+    """Check every COCO keypoint set that the config names, as ``tools/check_dataset.py`` does.
+
+    Images are looked for, not opened. What training goes on with in spite of it is printed.
 
     Raises:
-        InputError: a missing folder or file, an annotation file that is not COCO keypoints, or
-            images that it lists and that are not there.
+        InputError: what training would crash at, or go wrong with.
     """
     print(
         f"Data: COCO keypoints in {cfg.data_root}. For the people that come with the suite use "
         "configs/pose/hrnet-tiny_bsam_people-128x96.py",
         flush=True,
     )
-    seen = set()
-    for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
-        dataset = (cfg.get(loader) or {}).get("dataset")
-        if dataset is None:
-            continue
-        root = Path(dataset.get("data_root") or "")
-        files = (root / dataset.ann_file, root / dataset.data_prefix.img)
-        if files not in seen:
-            seen.add(files)
-            _check_split(*files, root)
+    check_splits(cfg)
     _check_boxes(cfg)
 
 
 def _check_boxes(cfg: Config) -> None:
     """Check the detections that validation and test take their boxes from."""
-    for loader in ("val_dataloader", "test_dataloader"):
-        dataset = (cfg.get(loader) or {}).get("dataset") or {}
+    for loader, dataset in evaluated(cfg):
         boxes = dataset.get("bbox_file")
         if not boxes:
             continue
-        annotations = read_annotations(Path(dataset.get("data_root") or "") / dataset.ann_file)
+        annotations = split_of(dataset).annotations
         try:
-            read_results(boxes, [image["id"] for image in annotations["images"]], "bbox")
+            content = read_annotations(annotations)
+            found = read_detections(boxes, content, annotations)
+            others = {entry["category_id"] for entry in found} - {1}
+            if others and not issubclass(DATASETS.get(dataset.type), AnyCategoryCocoDataset):
+                raise InputError(
+                    f"{boxes} has category_id {listed(others)}, and {dataset.type} takes 1 alone: "
+                    f"set {loader}.dataset.type=AnyCategoryCocoDataset"
+                )
         except InputError as error:
             raise InputError(
                 f"{loader}.dataset.bbox_file: {error}: give COCO detections of these images, or "
                 "set it to '' to evaluate with ground-truth boxes"
             ) from error
-
-
-def _check_split(annotations: Path, images: Path, root: Path) -> None:
-    remedy = (
-        f"data_root={root} needs annotations/person_keypoints_{{train,val}}2017.json, train2017/ "
-        "and val2017/ (2017 Train/Val images and annotations of COCO)"
-    )
-    if not root.is_dir():
-        raise InputError(f"{root} is not a folder: {remedy}")
-    try:
-        content = read_annotations(annotations)
-    except InputError as error:
-        raise InputError(f"{error}: {remedy}") from error
-    if not images.is_dir():
-        raise InputError(f"{images} is not a folder: {remedy}")
-    if not all("keypoints" in annotation for annotation in content["annotations"]):
-        raise InputError(
-            f"{annotations} has annotations without keypoints: use the person_keypoints_* files"
-        )
-    there = {entry.name for entry in os.scandir(images)}
-    missing = [i["file_name"] for i in content["images"] if i["file_name"] not in there]
-    if missing:
-        raise InputError(
-            f"{len(missing)} of {len(content['images'])} images of {annotations} are not in "
-            f"{images}, such as {missing[0]}: {remedy}"
-        )
 
 
 @FUNCTIONS.register_module()

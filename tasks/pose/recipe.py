@@ -11,9 +11,6 @@ import os
 custom_imports = dict(imports=["tasks.pose.parts"])
 preflight = [dict(type="check_coco"), dict(type="pretrained_backbone")]
 
-#: Boxes of the ground truth; those of a detector by ``val_dataloader.dataset.bbox_file=FILE``.
-val_dataloader = test_dataloader = dict(dataset=dict(bbox_file=""))
-
 custom_hooks = [
     dict(type="SyncBuffersHook"),
     dict(type="ContactSheetHook"),
@@ -28,6 +25,11 @@ def workers() -> int:
 
 
 in_workers = dict(num_workers=workers(), collate_fn=dict(type="person_batch"))
+
+#: Boxes of the ground truth; those of a detector by ``val_dataloader.dataset.bbox_file=FILE``.
+val_dataloader = test_dataloader = dict(
+    num_workers=workers(), dataset=dict(type="AnyCategoryCocoDataset", bbox_file="")
+)
 
 QUICK = {"RandomFlip": "QuickRandomFlip", "RandomBBoxTransform": "QuickRandomBBoxTransform"}
 

@@ -9,7 +9,11 @@ preflight = [dict(type="check_coco")]
 train_dataloader = dict(
     **in_workers, persistent_workers=True, dataset=dict(data_root=data_root), drop_last=False
 )
-val_dataloader = dict(dataset=dict(data_root=data_root))
+val_dataloader = dict(
+    num_workers=in_workers["num_workers"],
+    persistent_workers=True,
+    dataset=dict(data_root=data_root),
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=f"{data_root}/annotations/person_keypoints_val2017.json")
 test_evaluator = val_evaluator

@@ -12,10 +12,12 @@ from mmengine.runner import Runner
 from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.disk import writing_to
+from bsam_suite.engine.divergence import stop_when_diverged
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.resume import find_checkpoint
 from bsam_suite.engine.work_dir import choose_work_dir
 from bsam_suite.errors import InputError
+from bsam_suite.shell import near, tool
 
 
 @FUNCTIONS.register_module()
@@ -34,7 +36,7 @@ def prepare_float(cfg: Config, config: str) -> None:
         cfg.model.checkpoint = None
         return
     file = cfg.model.get("checkpoint")
-    how = f"python tools/train.py {config}"
+    how = f"{tool('train')} {near(ROOT / config)}"
     if file is None:
         raise InputError(
             f"model.checkpoint is not set: train the float model by {how} with the same "
@@ -48,7 +50,7 @@ def prepare_float(cfg: Config, config: str) -> None:
     if get_world_size() > 1:
         raise InputError(
             f"model.checkpoint={file} does not exist, and one process makes it: run {how} "
-            f"--work-dir {Path(file).parent} first"
+            f"--work-dir {near(Path(file).parent)} first"
         )
     _train(config, Path(file))
 
@@ -67,6 +69,7 @@ def _train(config: str, file: Path) -> None:
     cfg.launcher, cfg.load_from = "none", find_checkpoint(cfg.work_dir)
     cfg.resume = cfg.load_from is not None
     make_reproducible(cfg, cfg.get("randomness", {}).get("seed") or 0)
+    stop_when_diverged(cfg)
     preflight(cfg)
     with writing_to(cfg.work_dir):
         Runner.from_cfg(cfg).train()

@@ -31,12 +31,12 @@ class Net(BaseModel):
 class PlainFace:
     """``train(x, y)`` makes a step of ``SharpnessOptimizer``."""
 
-    def __init__(self, net, params, base, rule, amp_dtype=None, scaler=None, **kwargs):
+    def __init__(self, net, params, base, rule, dtype=None, scaler=None, **kwargs):
         optimizer = getattr(torch.optim, base)
         rule = RULES.build(rule)
         self.optimizer = SharpnessOptimizer(params, optimizer, rule, model=net, **kwargs)
-        self.net, self.amp_dtype = net, amp_dtype
-        self.scaler = scaler or torch.amp.GradScaler("cpu", enabled=amp_dtype == "float16")
+        self.net, self.dtype = net, dtype
+        self.scaler = scaler or torch.amp.GradScaler("cpu", enabled=dtype == "float16")
 
     @property
     def skipped(self):
@@ -45,8 +45,8 @@ class PlainFace:
     def train(self, x, y):
         def closure():
             self.optimizer.zero_grad()
-            dtype = getattr(torch, self.amp_dtype or "bfloat16")
-            with torch.autocast("cpu", dtype, enabled=self.amp_dtype is not None):
+            dtype = getattr(torch, self.dtype or "bfloat16")
+            with torch.autocast("cpu", dtype, enabled=self.dtype is not None):
                 loss = self.net(x, y)["loss"]
             self.scaler.scale(loss).backward()
             return loss
@@ -60,7 +60,7 @@ class WrapperFace:
     """``train(x, y)`` is the network's ``train_step``."""
 
     def __init__(self, net, params, base, rule, scaler=None, **kwargs):
-        own = ("amp_dtype", "perturbation", "nonfinite", "clip_grad", "accumulative_counts")
+        own = ("dtype", "perturbation", "nonfinite", "clip_grad", "accumulative_counts")
         wrapped = {k: kwargs.pop(k) for k in own if k in kwargs}
         base = getattr(torch.optim, base)(params, **kwargs)
         self.net, self.optimizer = net, SharpnessOptimWrapper(base, rule, **wrapped)

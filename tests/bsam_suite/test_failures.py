@@ -2,6 +2,7 @@
 
 import math
 import warnings
+import weakref
 
 import pytest
 import torch
@@ -58,18 +59,21 @@ def test_a_failing_pass(face, make_net, batch, snapshot, which, phase, error):
     assert equal(*nets)
 
 
+@pytest.mark.parametrize("start", ["center", "released"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("which", [1, 2, 3])
-def test_a_gradient_that_is_not_finite_is_skipped(face, make_net, batch, snapshot, which, value):
+def test_a_gradient_that_is_not_finite_is_skipped(
+    face, make_net, batch, snapshot, which, value, start
+):
     net = make_net()
-    run = face(net, net.parameters(), "Adam", BSAM, lr=0.1)
+    run = face(net, net.parameters(), "Adam", dict(BSAM, start=start), lr=0.1)
     run.train(*batch(0))
     before = snapshot(net)
-    start = net.passes
-    net.after_forward = lambda count, loss: loss * value if count == start + which else loss
+    passes = net.passes
+    net.after_forward = lambda count, loss: loss * value if count == passes + which else loss
     with pytest.warns(RuntimeWarning, match=r"skipped.*\(1 so far\)"):
         run.train(*batch(1))
-    assert net.passes == start + 3 and run.skipped == 1
+    assert net.passes == passes + 3 and run.skipped == 1
     assert equal(before, snapshot(net))
     net.after_forward = lambda count, loss: loss
     run.train(*batch(2))
@@ -155,3 +159,90 @@ def test_sparse_gradients_are_refused(face, make_net, batch):
     with pytest.raises(InputError, match="sparse=False"):
         run.train(*batch(0))
     assert equal(before, list(net.parameters()))
+
+
+@pytest.mark.parametrize("which", [1, 2, 3])
+def test_a_fused_optimizer_skips_on_the_device(face, make_net, batch, snapshot, which):
+    """The host counts such a step when the next one has been made; memory and buffers stay."""
+    nets = []
+    for bad in (True, False):
+        net = make_net(dropout=0.0)
+        rule = BSAM if which == 3 else dict(type="FriendlySAM")
+        run = face(net, net.parameters(), "Adam", rule, lr=0.1, fused=True)
+        run.train(*batch(0))
+        if bad:
+            before, start = snapshot(net), net.passes
+            net.after_forward = lambda count, loss, s=start: (
+                loss * (math.nan if count == s + which else 1)
+            )
+            run.train(*batch(1))
+            assert equal(before, snapshot(net))
+            net.after_forward = lambda count, loss: loss
+            with pytest.warns(RuntimeWarning, match="1 so far"):
+                run.train(*batch(2))
+        else:
+            run.train(*batch(2))
+        run.train(*batch(3))
+        assert run.skipped == bad
+        nets.append(snapshot(net))
+    assert equal(*nets)
+
+
+def test_a_model_that_checks_its_numbers_is_not_handed_nan(face, make_net, batch):
+    net = make_net()
+    run = face(net, net.parameters(), "SGD", BSAM, lr=0.1)
+    net.before_pass = lambda count: [check(p) for p in net.parameters()]
+
+    def check(p):
+        if not p.isfinite().all():
+            raise ValueError("a weight is not finite")
+
+    for which in (1, 2):
+        start = net.passes
+        net.after_forward = lambda count, loss, s=start, w=which: (
+            loss * (math.inf if count == s + w else 1)
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run.train(*batch(which))
+        assert net.passes == start + 3
+    assert run.skipped == 2
+
+
+def test_random_numbers_are_given_back_with_all_else(face, make_net, batch):
+    net = make_net()
+    run = face(net, net.parameters(), "SGD", BSAM, lr=0.1)
+    fail_in(net, 2, "forward", RuntimeError("boom"))
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    with pytest.raises(RuntimeError, match="boom"):
+        run.train(*batch(0))
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("rule", ["BSAM", "AdaptiveBSAM"])
+def test_the_first_gradient_is_freed_before_the_last_pass(face, make_net, batch, rule):
+    net = make_net()
+    run = face(net, net.parameters(), "SGD", dict(type=rule), lr=0.1)
+    first, alive = [], []
+    for p in net.parameters():
+        p.register_post_accumulate_grad_hook(
+            lambda p: first.append(weakref.ref(p.grad)) if net.passes == 1 else None
+        )
+    net.before_pass = lambda count: alive.append(sum(ref() is not None for ref in first))
+    run.train(*batch(0))
+    assert alive == [0, len(first), 0]
+
+
+def test_random_numbers_go_on_where_the_first_pass_left_them(face, make_net, batch):
+    net = make_net()
+    run = face(net, net.parameters(), "SGD", BSAM, lr=0.1)
+    net.before_pass = lambda count: torch.rand(count)  # further passes draw more
+    torch.manual_seed(5)
+    run.train(*batch(0))
+    found = torch.rand(3)
+    torch.manual_seed(5)
+    torch.rand(1)  # the first pass by hand
+    net.net(batch(0)[0])
+    assert torch.equal(found, torch.rand(3))

@@ -6,7 +6,15 @@ import warnings
 import pytest
 import torch
 from mmengine.optim import CosineAnnealingParamScheduler, LinearParamScheduler, build_optim_wrapper
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LinearLR, SequentialLR
+from mmengine.optim import OneCycleLR as MMOneCycleLR
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    CyclicLR,
+    LambdaLR,
+    LinearLR,
+    OneCycleLR,
+    SequentialLR,
+)
 
 from bsam_suite.errors import InputError
 from bsam_suite.optim import BSAM, hyperparameter
@@ -135,3 +143,66 @@ def test_no_false_warnings_and_clear_errors(make_net):
         hyperparameter(optimizer, "nesterov")
     with pytest.raises(NotImplementedError, match="step the optimizer"):
         hyperparameter(optimizer, "rho").step()
+
+
+def warmed_up(optimizer):
+    first = LinearLR(optimizer, 0.01, total_iters=5)
+    return SequentialLR(optimizer, [first, CosineAnnealingLR(optimizer, 15)], [5])
+
+
+def from_a_small_rate(optimizer):
+    optimizer.param_groups[0]["lr"] = 1e-4
+    return LambdaLR(optimizer, lambda n: min(1 + 100 * n, 1000) * (0.9**n))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "wanted"),
+    [
+        # rho_min times the rate over the largest rate that the schedule states
+        (lambda o: OneCycleLR(o, max_lr=0.1, total_steps=20), lambda lr: lr / 0.1),
+        (warmed_up, lambda lr: lr / 0.1),
+        # one that says nowhere how far it goes up: not above rho_min
+        (lambda o: CyclicLR(o, 1e-4, 0.1, step_size_up=10), lambda lr: 1),
+        (from_a_small_rate, lambda lr: 1),
+    ],
+)
+def test_rho_min_follows_rising_rates_and_stays_below_itself(make_net, batch, schedule, wanted):
+    net = make_net()
+    optimizer = BSAM(net.parameters(), torch.optim.SGD, model=net, rho_min=0.05, lr=0.1)
+    scheduler = schedule(optimizer)
+    seen, distances = [], []
+    net.before_pass = lambda _: seen.append(torch.nn.utils.parameters_to_vector(net.parameters()))
+    for step in range(19):
+        seen.clear()
+
+        def closure(step=step):
+            optimizer.zero_grad()
+            loss = net(*batch(step))["loss"]
+            loss.backward()
+            return loss
+
+        lr = optimizer.param_groups[0]["lr"]
+        optimizer.step(closure)
+        distances.append((seen[2] - seen[0]).norm().item())
+        assert distances[-1] == pytest.approx(0.05 * wanted(lr), rel=1e-3, abs=1e-6)
+        scheduler.step()
+    assert max(distances) < 0.0501
+
+
+def test_rho_min_under_mmengines_one_cycle(make_net, batch):
+    net = make_net()
+    wrapper = build_optim_wrapper(
+        net, dict(type="BSAMOptimWrapper", rho_min=0.05, optimizer=dict(type="SGD", lr=0.1))
+    )
+    scheduler = MMOneCycleLR(wrapper, eta_max=0.2, total_steps=20)
+    seen, distances = [], []
+    net.before_pass = lambda _: seen.append(torch.nn.utils.parameters_to_vector(net.parameters()))
+    for step in range(19):
+        seen.clear()
+        x, y = batch(step)
+        lr = wrapper.param_groups[0]["lr"]
+        net.train_step(dict(x=x, y=y), wrapper)
+        distances.append((seen[2] - seen[0]).norm().item())
+        assert distances[-1] == pytest.approx(0.05 * lr / 0.2, rel=1e-3, abs=1e-6)
+        scheduler.step()
+    assert 0.049 < max(distances) < 0.0501

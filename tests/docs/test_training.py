@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 
 def test_the_page_works():
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     names = {}
     exec("".join(blocks[:2]), names)
     losses = names["optimizer"].losses
@@ -18,9 +18,14 @@ def test_the_page_works():
     before = names["model"][0].weight.clone()
     exec(blocks[2], names)
     names["optimizer"].step(names["closure"], grad_scaler=names["scaler"])
-    exec("".join(blocks[3:5]), names)
+    exec(blocks[3], names)
+    parts, passes = [], len(names["optimizer"].losses)
+    names["model"].register_forward_pre_hook(lambda _, args: parts.append(len(args[0])))
+    names["optimizer"].step(names["closure"])
+    assert parts == [2] * 4 * passes
+    exec("".join(blocks[4:6]), names)
     assert [g["rho"] for g in names["optimizer"].param_groups] == [0.05, 0.0]
-    exec(blocks[5], names)
+    exec(blocks[6], names)
     gradient = [p.grad.norm() for p in names["model"].parameters()]
     assert torch.stack(gradient).norm() < 1.001
     assert not torch.equal(before, names["model"][0].weight)

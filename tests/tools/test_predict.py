@@ -57,3 +57,33 @@ def test_a_picture_is_one_person(people, random_hrnet, tmp_path, monkeypatch, ca
 
     with pytest.raises(InputError, match="--out .* is not empty: name another folder"):
         predict(Namespace(**dict(vars(args), out=folder)))
+
+
+def test_results_have_the_category_of_the_annotations(people, random_hrnet, tmp_path):
+    """So that eval_pose finds them again; a detector's dogs are left out."""
+    content = read(people / "annotations/person_keypoints_val2017.json")
+    content["categories"][0]["id"] = 3
+    content["annotations"] = [dict(a, category_id=3) for a in content["annotations"]]
+    names = {image["id"]: image["file_name"] for image in content["images"]}
+    person = content["annotations"][0]
+    picture = people / "val2017" / names[person["image_id"]]
+    here = [a for a in content["annotations"] if a["image_id"] == person["image_id"]]
+    found = [dict(person, category_id=c, score=0.5) for c in (3, 18)]
+    for name, data in dict(truth=content, found=found, dogs=found[1:]).items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(data))
+
+    def run(name, **files):
+        files = {option: tmp_path / f"{file}.json" for option, file in files.items()}
+        options = dict(config=None, boxes=None, detector=None, annotations=None) | files
+        out = tmp_path / name
+        args = Namespace(checkpoint=str(random_hrnet), inputs=[picture], out=out, **options)
+        predict(args)
+        (category,) = read(out / "images.json")["categories"]
+        assert category["id"] == 3
+        return [r["category_id"] for r in read(out / "results.keypoints.json")]
+
+    assert run("boxes", boxes="truth") == [3] * len(here)
+    assert run("detections", boxes="found", annotations="truth") == [3]
+    assert run("whole", annotations="truth") == [3]
+    with pytest.raises(InputError, match="dogs.json has entries of category_id 18, none of 3, "):
+        run("dogs", boxes="dogs", annotations="truth")

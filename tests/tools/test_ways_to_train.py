@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def torchrun(home, tmp_path):
 def test_two_processes_train_and_evaluate_as_one(tool, torchrun, tmp_path):
     trained = torchrun("train", "--work-dir", "run")
     assert trained.returncode == 0, trained.stderr[-2000:]
-    assert "flatness" in trained.stdout and trained.stdout.count("Next: python tools/test.py") == 1
+    assert "flatness" in trained.stdout and trained.stdout.count("Next: ") == 1
     assert "[2/2]" in trained.stdout  # 16 persons make 2 steps of 2 processes with 4 each
     checkpoint = "run/epoch_1.pth"
     two = torchrun("test", checkpoint, "--dump", "two.pkl")
@@ -59,11 +60,13 @@ def test_a_launcher_without_its_environment_is_refused(tool):
     for launcher, remedy in (("pytorch", "torchrun"), ("slurm", "srun")):
         refused = tool("train", CONFIG, "--launcher", launcher)
         assert refused.returncode == 1
-        assert f"error: --launcher {launcher}: start it as {remedy}" in refused.stderr
+        assert re.search(
+            rf"^error: --launcher {launcher}: start it as \S*{remedy} ", refused.stderr
+        )
 
 
-def test_mixed_precision(tool, tmp_path):
+def test_amp_without_a_gpu_asks_for_bfloat16(tool, tmp_path):
     trained = tool("train", CONFIG, "--amp", "--work-dir", "run", options=OPTIONS)
     assert trained.returncode == 0, trained.stderr[-2000:]
     dumped = (tmp_path / "run").rglob("*.py")
-    assert any("amp_dtype='bfloat16'" in path.read_text() for path in dumped)
+    assert any("dtype='bfloat16'" in path.read_text() for path in dumped)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-from bsam_suite.sharpness.rule import Along, check_positive
+from bsam_suite.sharpness.rule import Along, RuleContext, check_positive
 from bsam_suite.sharpness.rules.asam import adaptive
 from bsam_suite.sharpness.rules.bsam import BSAM
 from bsam_suite.sharpness.vector import PerGroup, Vector
@@ -31,15 +29,10 @@ class AdaptiveBSAM(BSAM):
     checks = {"eta": check_positive}
 
     def __init__(
-        self,
-        rho: float = 0.5,
-        rho_min: float = 0.5,
-        eta: float = 0.01,
-        rho_min_follows_lr: bool = True,
-        start: str = "center",
+        self, rho: float = 0.5, rho_min: float = 0.5, eta: float = 0.01, **kwargs: bool | str
     ) -> None:
-        super().__init__(rho, rho_min, rho_min_follows_lr, start)
+        super().__init__(rho, rho_min, **kwargs)
         self.add(eta=eta)
 
-    def point(self, h: SimpleNamespace, g: Vector, rho: PerGroup, name: str, **kwargs) -> Along:
-        return adaptive(h, g, rho, name, **kwargs)
+    def point(self, h: RuleContext, g: Vector, rho: PerGroup, name: str) -> Along:
+        return adaptive(h, g, rho, name)

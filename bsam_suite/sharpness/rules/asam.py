@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-from bsam_suite.sharpness.rule import Along, Here, Rule, Walk, check_positive
+from bsam_suite.sharpness.rule import Along, Here, Rule, RuleContext, Walk, check_positive
 from bsam_suite.sharpness.vector import PerGroup, Vector
 
 
@@ -29,13 +27,13 @@ class ASAM(Rule):
     def __init__(self, rho: float = 0.5, eta: float = 0.01) -> None:
         super().__init__(rho=rho, eta=eta)
 
-    def gradient(self, h: SimpleNamespace) -> Walk:
+    def gradient(self, h: RuleContext) -> Walk:
         g = yield Here()
         g_max = yield adaptive(h, g, h.rho, "loss_max")
         return g_max
 
 
-def adaptive(h: SimpleNamespace, g: Vector, rho: PerGroup, name: str, **kwargs) -> Along:
-    """The point ``w + rho T^2 g / |T g|`` with ``T = |w| + eta``; kwargs as :class:`Along`'s."""
+def adaptive(h: RuleContext, g: Vector, rho: PerGroup, name: str) -> Along:
+    """The point ``w + rho T^2 g / |T g|`` with ``T = |w| + eta``."""
     T = abs(h.w) + h.eta
-    return Along(T * T * g, rho, name, norm=(T * g).norm(where=rho), **kwargs)
+    return Along(T * T * g, rho, name, norm=(T * g).norm(where=rho))

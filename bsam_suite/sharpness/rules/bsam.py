@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from bsam_suite.errors import InputError
-from bsam_suite.sharpness.rule import Along, Here, Rule, Walk
+from bsam_suite.sharpness.rule import Along, Here, Rule, RuleContext, Walk, check_flag
 from bsam_suite.sharpness.vector import PerGroup, Vector, ratio
 
 
@@ -18,8 +16,9 @@ class BSAM(Rule):
     Args:
         rho: radius upwards, to w_max. Default 0.05.
         rho_min: radius downwards, to w_min. Default 0.05.
-        rho_min_follows_lr: scale rho_min by lr / initial lr, as in the paper. Needs a scheduler
-            (MMEngine's and PyTorch's record the initial lr); without one rho_min is constant.
+        rho_min_follows_lr: scale rho_min by the learning rate over the largest one of its
+            schedule; the paper divides by the initial one. Needs a scheduler (MMEngine's and
+            PyTorch's record these rates); without one rho_min is constant.
         start: ``"center"`` steps the base optimizer from w, as the formula says. ``"released"``
             does what the authors' released code does: that code restores a tensor which it has
             itself moved, so that the base optimizer starts from ``w - rho_min g/|g|`` and the
@@ -37,20 +36,21 @@ class BSAM(Rule):
         start: str = "center",
     ) -> None:
         super().__init__(rho=rho, rho_min=rho_min)
+        check_flag("rho_min_follows_lr", rho_min_follows_lr, type(self).__name__)
         if start not in ("center", "released"):
             raise InputError(f"start={start!r} in BSAM: give 'center' or 'released'")
         self.rho_min_follows_lr = rho_min_follows_lr
         self.stays_at_last_point = start == "released"
 
-    def gradient(self, h: SimpleNamespace) -> Walk:
-        rho_min = h.rho_min * h.lr / h.initial_lr if self.rho_min_follows_lr else h.rho_min
+    def gradient(self, h: RuleContext) -> Walk:
+        rho_min = h.rho_min * h.lr_fraction if self.rho_min_follows_lr else h.rho_min
         g = yield Here()
         g_max = yield self.point(h, g, h.rho, "loss_max")
         max_norm = g_max.norm()
-        # g_max becomes g_max + g as soon as g is free: two vectors are held at a time, not three.
-        g_min = yield self.point(h, g, -rho_min, "loss_min", then=lambda: g_max.absorb_(g))
-        return g_max.add_(g_min, alpha=-ratio(max_norm, g_min.norm()))
+        step = g_max.add_(g)
+        g_min = yield self.point(h, g.take(), -rho_min, "loss_min")
+        return step.add_(g_min, alpha=-ratio(max_norm, g_min.norm()))
 
-    def point(self, h: SimpleNamespace, g: Vector, rho: PerGroup, name: str, **kwargs) -> Along:
+    def point(self, h: RuleContext, g: Vector, rho: PerGroup, name: str) -> Along:
         """The point at distance rho from w, along g."""
-        return Along(g, rho, name, **kwargs)
+        return Along(g, rho, name)

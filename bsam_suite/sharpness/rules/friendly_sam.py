@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-from bsam_suite.sharpness.rule import Along, Here, Rule, Walk, check_decay, check_weight
+from bsam_suite.sharpness.rule import Along, Here, Rule, RuleContext, Walk, check_decay
 
 
 class FriendlySAM(Rule):
@@ -25,12 +23,12 @@ class FriendlySAM(Rule):
         InputError: a hyperparameter is negative or no number, or lmbda is 1 or more.
     """
 
-    checks = {"sigma": check_weight, "lmbda": check_decay}
+    checks = {"lmbda": check_decay}
 
     def __init__(self, rho: float = 0.05, sigma: float = 1.0, lmbda: float = 0.9) -> None:
         super().__init__(rho=rho, sigma=sigma, lmbda=lmbda)
 
-    def gradient(self, h: SimpleNamespace) -> Walk:
+    def gradient(self, h: RuleContext) -> Walk:
         g = yield Here()
         m = h.memory["gradient_average"]
         h.memory["gradient_average"] = h.lmbda * m.filled(g) + (1 - h.lmbda) * g

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 from torch import Tensor
 
-from bsam_suite.sharpness.rule import Along, Here, Rule, Walk
+from bsam_suite.sharpness.rule import Along, Here, Rule, RuleContext, Walk
 
 
 class GCSAM(Rule):
@@ -28,7 +26,7 @@ class GCSAM(Rule):
     def __init__(self, rho: float = 0.05) -> None:
         super().__init__(rho=rho)
 
-    def gradient(self, h: SimpleNamespace) -> Walk:
+    def gradient(self, h: RuleContext) -> Walk:
         g = yield Here()
         g_max = yield Along(g.map(centralized), h.rho, "loss_max", norm=g.norm(where=h.rho))
         return g_max

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-from bsam_suite.sharpness.rule import Along, Here, Rule, Walk, check_weight
+from bsam_suite.sharpness.rule import Along, Here, Rule, RuleContext, Walk
 
 #: Keeps denominators off 0, as in the authors' code.
 EPS = 1e-12
@@ -26,12 +24,10 @@ class GSAM(Rule):
         InputError: a hyperparameter is negative or no number.
     """
 
-    checks = {"alpha": check_weight}
-
     def __init__(self, rho: float = 0.05, alpha: float = 0.4) -> None:
         super().__init__(rho=rho, alpha=alpha)
 
-    def gradient(self, h: SimpleNamespace) -> Walk:
+    def gradient(self, h: RuleContext) -> Walk:
         g = yield Here()
         g_max = yield Along(g, h.rho, "loss_max")
         cosine = g.dot(g_max) / (g.norm() * g_max.norm() + EPS)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-from bsam_suite.sharpness.rule import Along, Here, Rule, Walk
+from bsam_suite.sharpness.rule import Along, Here, Rule, RuleContext, Walk
 
 
 class SAM(Rule):
@@ -23,7 +21,7 @@ class SAM(Rule):
     def __init__(self, rho: float = 0.05) -> None:
         super().__init__(rho=rho)
 
-    def gradient(self, h: SimpleNamespace) -> Walk:
+    def gradient(self, h: RuleContext) -> Walk:
         g = yield Here()
         g_max = yield Along(g, h.rho, "loss_max")
         return g_max

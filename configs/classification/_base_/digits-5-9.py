@@ -6,10 +6,7 @@ from bsam_suite.engine.config import cfg_option
 
 preflight = [
     dict(type="check_images"),
-    dict(
-        type="check_transfer",
-        pretrain="python tools/train.py configs/classification/pretrain_digits-0-4.py",
-    ),
+    dict(type="check_transfer", pretrain="configs/classification/pretrain_digits-0-4.py"),
 ]
 digits = [5, 6, 7, 8, 9]
 model = dict(num_classes=5, transfer_from="work_dirs/pretrain_digits-0-4/epoch_10.pth")

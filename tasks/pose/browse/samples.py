@@ -13,6 +13,7 @@ from mmengine.runner import set_random_seed
 import tasks.pose.parts  # noqa: F401
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
+from bsam_suite.shell import near, tool
 from tasks.pose.browse.targets import Distributions, Heatmaps, targets_of
 from tasks.pose.coco import KEYPOINTS
 
@@ -67,10 +68,9 @@ def _dataset(cfg: Config, path: str, split: str):
     try:
         return DATASETS.build(config)
     except (AssertionError, KeyError, OSError, ValueError) as error:
-        root = config.get("data_root")
         raise InputError(
             f"the {split} data of {path} cannot be loaded ({error}): "
-            f"python tools/check_dataset.py {root} tells what is wrong"
+            f"{_check(config.get('data_root'))} tells what is wrong"
         ) from error
 
 
@@ -82,8 +82,8 @@ def _samples(dataset, number: int, path: str) -> Iterator[Sample]:
             results = dataset[int(index)]
         except Exception as error:  # what the steps of a pipeline raise for damaged images
             raise InputError(
-                f"sample {index} of {path} cannot be made ({error}): python tools/"
-                f"check_dataset.py {dataset.data_root} tells what is wrong"
+                f"sample {index} of {path} cannot be made ({error}): "
+                f"{_check(dataset.data_root)} tells what is wrong"
             ) from error
         points = np.asarray(results.get("transformed_keypoints", ()))
         if points.shape[:2] != (1, len(KEYPOINTS)):
@@ -94,6 +94,10 @@ def _samples(dataset, number: int, path: str) -> Iterator[Sample]:
         labelled = np.asarray(results["keypoints_visible"]).reshape(len(KEYPOINTS), -1)[:, 0] > 0
         keypoints = np.column_stack([points[0, :, :2], labelled * 2])
         yield Sample(results["img"], keypoints, targets_of(results, encoder), _name(results))
+
+
+def _check(root: str | None) -> str:
+    return f"{tool('check_dataset')} {near(root or '.')}"
 
 
 def _name(results: dict) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from typing import NamedTuple
 
 from tasks.pose.check.findings import Example, Findings
+from tasks.pose.check.layout import Split
 from tasks.pose.coco import KEYPOINTS
-
-_NUMBERS = {int, float}
+from tasks.pose.fields import problem
 
 
 class Person(NamedTuple):
@@ -19,32 +18,32 @@ class Person(NamedTuple):
     image: dict
 
 
-def sound_images(split: str, images: list, findings: Findings) -> dict[int, dict]:
+def sound_images(split: Split, images: list, findings: Findings) -> dict[int, dict]:
     """The images with all their fields, by id; tells what is wrong with the others."""
     sound, files = {}, set()
     if not images:
-        findings.add("no_images", split, Example("'images' is empty"))
+        findings.add("no_images", split.name, Example("'images' is empty"))
     for place, image in enumerate(images):
-        problem = _problem(image, id=_whole, file_name=_text, width=_size, height=_size)
-        if problem:
-            findings.add("broken_entry", split, Example(f"images[{place}]: {problem}"))
+        wrong = problem(image, "id", "file_name", "width", "height")
+        if wrong:
+            findings.add("broken_entry", split.name, Example(f"images[{place}]: {wrong}"))
             continue
         name, number = image["file_name"], image["id"]
         if number in sound:
-            other = sound[number]["file_name"]
-            says = f"so has {other}"
-            findings.add("duplicate_image_id", split, Example(says, f"{split}/{name}", number))
+            says = f"so has {sound[number]['file_name']}"
+            example = Example(says, split.image(image), number)
+            findings.add("duplicate_image_id", split.name, example)
             continue
         if name in files:
-            says = "listed before under another id"
-            findings.add("duplicate_file", split, Example(says, f"{split}/{name}", number))
+            example = Example("listed before under another id", split.image(image), number)
+            findings.add("duplicate_file", split.name, example)
         files.add(name)
         sound[number] = image
     return sound
 
 
 def sound_persons(
-    split: str, content: dict, images: dict[int, dict], findings: Findings
+    split: Split, content: dict, images: dict[int, dict], findings: Findings
 ) -> dict[int, list[Person]]:
     """The annotations that can be looked at by their numbers, by their number of keypoints K.
 
@@ -52,21 +51,20 @@ def sound_persons(
     """
     sound, seen = defaultdict(list), set()
     lengths = _keypoint_numbers(split, content["categories"], findings)
+    fields = ("id", "image_id", "category_id", "bbox", "keypoints")
     for place, annotation in enumerate(content["annotations"]):
-        problem = _problem(
-            annotation, id=_whole, image_id=_whole, category_id=_whole, bbox=_box, keypoints=_list
-        )
-        if problem:
+        wrong = problem(annotation, *fields, optional=("iscrowd", "area"))
+        if wrong:
             entry = annotation if isinstance(annotation, dict) else None
-            says = f"annotations[{place}]: {problem}"
-            findings.add("broken_entry", split, Example(says, entry=entry))
+            example = Example(f"annotations[{place}]: {wrong}", entry=entry)
+            findings.add("broken_entry", split.name, example)
             continue
         number, image = annotation["id"], images.get(annotation["image_id"])
-        file = f"{split}/{image['file_name']}" if image else None
 
-        def tell(kind: str, says: str, file=file, annotation=annotation) -> None:
+        def tell(kind: str, says: str, image=image, annotation=annotation) -> None:
+            file = split.image(image) if image else None
             example = Example(says, file, annotation["image_id"], annotation)
-            findings.add(kind, split, example)
+            findings.add(kind, split.name, example)
 
         if number in seen:
             tell("duplicate_annotation_id", "another one before has this id")
@@ -83,53 +81,21 @@ def sound_persons(
     return sound
 
 
-def _keypoint_numbers(split: str, categories: list, findings: Findings) -> dict[int, int]:
+def _keypoint_numbers(split: Split, categories: list, findings: Findings) -> dict[int, int]:
     """Number of keypoints of each category; COCO's where the category does not tell."""
     numbers = {}
     for place, category in enumerate(categories):
-        problem = _problem(category, id=_whole)
-        if problem:
-            findings.add("broken_entry", split, Example(f"categories[{place}]: {problem}"))
+        wrong = problem(category, "id")
+        if wrong:
+            findings.add("broken_entry", split.name, Example(f"categories[{place}]: {wrong}"))
             continue
         names = category.get("keypoints")
         says = f"category {category['id']} {category.get('name')!r}"
         numbers[category["id"]] = len(names) if names and isinstance(names, list) else 17
         if not names or not isinstance(names, list):
-            findings.add("keypoint_names", split, Example(f"{says} has no list 'keypoints'"))
+            findings.add("keypoint_names", split.name, Example(f"{says} has no list 'keypoints'"))
         elif tuple(names) != KEYPOINTS:
-            findings.add("other_keypoints", split, Example(f"{says} has {len(names)}: {names}"))
+            findings.add(
+                "other_keypoints", split.name, Example(f"{says} has {len(names)}: {names}")
+            )
     return numbers
-
-
-def _problem(entry, **fields) -> str | None:
-    if not isinstance(entry, dict):
-        return f"a {type(entry).__name__}, not an object"
-    for name, right in fields.items():
-        if name not in entry:
-            return f"it lacks {name!r}"
-        if not right(entry[name]):
-            value = repr(entry[name])
-            return f"{name} is {value if len(value) < 60 else value[:57] + '...'}"
-    return None
-
-
-def _whole(value) -> bool:
-    return type(value) is int
-
-
-def _text(value) -> bool:
-    return isinstance(value, str) and value != ""
-
-
-def _size(value) -> bool:
-    return type(value) in _NUMBERS and math.isfinite(value) and value > 0
-
-
-def _list(value) -> bool:
-    if not isinstance(value, list) or not set(map(type, value)) <= _NUMBERS:
-        return False
-    return not any(type(number) is int and abs(number) > 2**53 for number in value)
-
-
-def _box(value) -> bool:
-    return _list(value) and len(value) == 4

@@ -35,20 +35,20 @@ def there(split: Split, images: Iterable[dict], findings: Findings) -> list[dict
         return []  # told already, once
 
     @cache
-    def names(folder: Path) -> set[str]:  # a look at each folder, not at each file
+    def names(folder: str) -> set[str]:  # a look at each folder, not at each file
         try:
             return {entry.name for entry in os.scandir(folder) if entry.is_file()}
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a name with a zero byte
             return set()
 
     found = []
     for image in images:
-        path = split.images / image["file_name"]
-        if path.name in names(path.parent):
+        folder, name = os.path.split(os.path.join(split.images, image["file_name"]))
+        if name in names(folder):
             found.append(image)
         else:
-            place = f"{split.name}/{image['file_name']}"
-            findings.add("missing_image", split.name, Example("no such file", place, image["id"]))
+            example = Example("no such file", split.image(image), image["id"])
+            findings.add("missing_image", split.name, example)
     return found
 
 
@@ -60,7 +60,7 @@ def check_images(split: Split, images: list[dict], findings: Findings) -> dict[b
     with progress_bar() as bar:
         decoded = bar.track(_decode_all(paths), total=len(paths), description=split.name)
         for image, (size, digest, error) in zip(images, decoded):
-            place = f"{split.name}/{image['file_name']}"
+            place = split.image(image)
             if error:
                 example = Example(error, place, image["id"])
                 findings.add("unreadable_image", split.name, example)
@@ -72,21 +72,21 @@ def check_images(split: Split, images: list[dict], findings: Findings) -> dict[b
     return by_digest
 
 
-def check_apart(digests: dict[str, dict[bytes, dict]], findings: Findings) -> None:
+def check_apart(digests: dict[Split, dict[bytes, dict]], findings: Findings) -> None:
     """Tell which images are in train and in val of the same set (both ``2017``, say).
 
     Args:
         digests: by split, what :func:`check_images` returned.
     """
-    for name, own in digests.items():
-        other = "train" + name.removeprefix("val")
-        if not name.startswith("val") or other not in digests:
+    by_name = {split.name: split for split in digests}
+    for split, own in digests.items():
+        other = by_name.get("train" + split.name.removeprefix("val"))
+        if not split.name.startswith("val") or other is None:
             continue
         for digest in own.keys() & digests[other].keys():
             image, twin = own[digest], digests[other][digest]
-            says = f"as {other}/{twin['file_name']}"
-            example = Example(says, f"{name}/{image['file_name']}", image["id"])
-            findings.add("image_in_train_and_val", name, example, of=len(own))
+            example = Example(f"as {other.image(twin)}", split.image(image), image["id"])
+            findings.add("image_in_train_and_val", split.name, example, of=len(own))
 
 
 def _decode_all(paths: list[Path]) -> Iterator[Decoded]:

@@ -14,11 +14,14 @@ class Kind:
         remedy: what the user does about it.
         allowed: share of what was looked at up to which findings are a mere warning. COCO itself
             has a few of some kinds; more of them are the mark of a mistake that was made to all.
+        stops: whether training is refused, which would crash, or go wrong without a word. With
+            other kinds it goes well or leaves the entry out.
     """
 
     meaning: str
     remedy: str
     allowed: float = 0.0
+    stops: bool = False
 
 
 FEW = 0.01
@@ -26,15 +29,20 @@ FEW = 0.01
 KINDS = {
     # files
     "missing_annotations": Kind(
-        "no annotation file", "put COCO's, or one that you write in its format, there"
+        "no annotation file",
+        "put COCO's, or one that you write in its format, there",
+        stops=True,
     ),
     "unreadable_annotations": Kind(
-        "the annotation file is not JSON, or not COCO's", "get or write the file again"
+        "the annotation file is not JSON, or not COCO's",
+        "get or write the file again",
+        stops=True,
     ),
-    "missing_folder": Kind("no folder of images", "put COCO's, or your own, there"),
+    "missing_folder": Kind("no folder of images", "put COCO's, or your own, there", stops=True),
     "missing_image": Kind(
         "listed, but there is no such file",
         "unpack the images again, or take them out of the annotation file",
+        stops=True,
     ),
     "unreadable_image": Kind("cannot be decoded, or is cut short", "get the file again"),
     "image_size": Kind(
@@ -47,9 +55,8 @@ KINDS = {
         FEW,
     ),
     # splits and categories
-    "no_images": Kind("the split lists no images", "write its images to the annotation file"),
-    "no_persons": Kind(
-        "no person with labelled keypoints in the split", "use the person_keypoints_* files"
+    "no_images": Kind(
+        "the split lists no images", "write its images to the annotation file", stops=True
     ),
     "keypoint_names": Kind(
         "a category without keypoint names", "list them under 'keypoints' of the category"
@@ -61,30 +68,56 @@ KINDS = {
     ),
     # entries
     "broken_entry": Kind(
-        "an entry lacks a field, or has one of another type", "write the field as COCO has it"
+        "an entry lacks a field, or has one of another type",
+        "write the field as COCO has it; where keypoints are lacking, use the person_keypoints_* "
+        "files",
+        stops=True,
     ),
-    "duplicate_image_id": Kind("several images have this id", "give each image its own id"),
+    "duplicate_image_id": Kind(
+        "several images have this id", "give each image its own id", stops=True
+    ),
     "duplicate_file": Kind("several images have this file", "list each file once"),
     "duplicate_annotation_id": Kind(
-        "several annotations have this id", "give each annotation its own id"
+        "several annotations have this id",
+        "give each annotation its own id",
+        stops=True,
     ),
     "unknown_image": Kind(
         "annotation of an image that is not listed", "list the image, or drop the annotation"
     ),
     "unknown_category": Kind(
-        "annotation of a category that is not listed", "list the category, or mend category_id"
+        "annotation of a category that is not listed",
+        "list the category, or correct category_id",
+        stops=True,
     ),
     # keypoints and boxes
     "keypoint_number": Kind(
-        "not three numbers for each keypoint of the category", "write x, y, visibility for each"
+        "not three numbers for each keypoint of the category",
+        "write x, y, visibility for each",
+        stops=True,
     ),
-    "not_finite": Kind("NaN or infinity in a box or in keypoints", "write 0, 0, 0 for no label"),
+    "mixed_keypoints": Kind(
+        "categories with different numbers of keypoints: a network has one",
+        "keep the annotations of one of them",
+        stops=True,
+    ),
+    "not_finite": Kind(
+        "NaN or infinity in a box or in keypoints", "write 0, 0, 0 for no label", stops=True
+    ),
     "visibility": Kind(
-        "a visibility that is not 0, 1 or 2", "0 for no label, 1 for hidden, 2 for visible"
+        "a visibility that is not 0, 1 or 2",
+        "0 for no label, 1 for hidden, 2 for visible",
+        stops=True,
     ),
     "num_keypoints": Kind(
         "num_keypoints is not the number of keypoints with visibility above 0",
         "count them again: persons with 0 are left out of training",
+    ),
+    "area": Kind(
+        "the person's area is missing (nan) or not above 0: evaluation needs it",
+        "write square pixels, or evaluate with use_area=False in val_evaluator and test_evaluator, "
+        "which takes 0.53 of the box",
+        stops=True,
     ),
     "box_without_area": Kind(
         "width or height of the box is not positive: training passes over the person",
@@ -113,6 +146,13 @@ KINDS = {
         "most of the labelled keypoints are far outside of the box",
         "where it is more than a few: look for x and y or boxes and persons mixed up",
         FEW,
+    ),
+    # what may follow from all of these
+    "no_persons": Kind(
+        "nobody in the split to train on or to evaluate",
+        "use the person_keypoints_* files; a person has labelled keypoints, num_keypoints above 0, "
+        "a box in the image and no iscrowd",
+        stops=True,
     ),
 }
 """Every kind by name, in the order in which they are told."""

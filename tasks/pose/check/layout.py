@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from bsam_suite.errors import InputError
 from tasks.pose.check.findings import Example, Findings
+from tasks.pose.files import PARTS, read_content
 
 PREFIX = "person_keypoints_"
 _COCO = "http://images.cocodataset.org"
@@ -16,27 +16,57 @@ _SIZES = {"annotations_trainval2017": "0.24 GB", "train2017": "18 GB", "val2017"
 
 @dataclass(frozen=True)
 class Split:
-    """Attributes: the set's folder and the split's name, such as ``train2017``."""
+    """A file of annotations and the folder of its images.
+
+    Attributes:
+        root: the set's folder.
+        annotations: the annotation file.
+        images: the folder of images.
+    """
 
     root: Path
-    name: str
+    annotations: Path
+    images: Path
+
+    @classmethod
+    def named(cls, root: Path, name: str) -> Split:
+        """COCO's split of a name such as ``train2017``."""
+        return cls(root, root / "annotations" / f"{PREFIX}{name}.json", root / name)
 
     @property
-    def annotations(self) -> Path:
-        """The annotation file."""
-        return self.root / "annotations" / f"{PREFIX}{self.name}.json"
+    def name(self) -> str:
+        """Its name, from that of the annotation file."""
+        return self.annotations.stem.removeprefix(PREFIX)
 
-    @property
-    def images(self) -> Path:
-        """The folder of images."""
-        return self.root / self.name
+    def place(self, path: Path) -> str:
+        """A file as seen from the set's folder."""
+        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+
+    def image(self, image: dict) -> str:
+        """The file of an image as seen from the set's folder."""
+        return self.place(self.images / image["file_name"])
 
 
-def find_splits(root: Path, findings: Findings) -> list[Split]:
-    """The splits that have an annotation file; tells what is missing of train and val.
+def find_splits(root: Path) -> list[Split]:
+    """The splits that have an annotation file, and train and val.
 
     Raises:
         InputError: ``root`` is not a folder.
+    """
+    require_root(root)
+    files = sorted((root / "annotations").glob(f"{PREFIX}*.json"))
+    names = [file.stem.removeprefix(PREFIX) for file in files]
+    for part in ("train", "val"):
+        if not any(name.startswith(part) for name in names):
+            names.append(f"{part}2017")
+    return [Split.named(root, name) for name in names]
+
+
+def require_root(root: Path) -> None:
+    """Make sure that a set's folder is there.
+
+    Raises:
+        InputError: it is not.
     """
     if not root.is_dir():
         raise InputError(
@@ -44,39 +74,28 @@ def find_splits(root: Path, findings: Findings) -> list[Split]:
             f"COCO: {_download('annotations_trainval2017', root)}; {_download('train2017', root)}; "
             f"{_download('val2017', root)}"
         )
-    files = sorted((root / "annotations").glob(f"{PREFIX}*.json"))
-    splits = [Split(root, file.stem.removeprefix(PREFIX)) for file in files]
-    for part in ("train", "val"):
-        if not any(split.name.startswith(part) for split in splits):
-            lacking = Split(root, f"{part}2017")
-            what = f"there is none: {_download('annotations_trainval2017', root)}"
-            place = lacking.annotations.relative_to(root)
-            findings.add("missing_annotations", lacking.name, Example(what, str(place)))
-            splits.append(lacking)
-    for split in splits:
-        if not split.images.is_dir():
-            what = f"there is none: {_download(split.name, root)}"
-            findings.add("missing_folder", split.name, Example(what, f"{split.name}/"))
-    return [split for split in splits if split.annotations.is_file()]
 
 
 def read(split: Split, findings: Findings) -> dict | None:
-    """The content of the annotation file, with lists of images, annotations and categories."""
+    """The content of the annotation file, with lists of images, annotations and categories.
 
-    def tell(what: str) -> None:
-        place = split.annotations.relative_to(split.root)
-        findings.add("unreadable_annotations", split.name, Example(what, str(place)))
+    Tells what is missing of the file and of the folder of images.
+    """
 
+    def tell(kind: str, what: str, place: Path) -> None:
+        findings.add(kind, split.name, Example(what, split.place(place)))
+
+    if not split.images.is_dir():
+        what = f"there is none: {_download(split.images.name, split.images.parent)}"
+        findings.add("missing_folder", split.name, Example(what, f"{split.place(split.images)}/"))
+    if not split.annotations.is_file():
+        what = f"there is none: {_download('annotations_trainval2017', split.root)}"
+        return tell("missing_annotations", what, split.annotations)
     try:
-        content = json.loads(split.annotations.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        return tell(str(error))
-    if not isinstance(content, dict):
-        return tell(f"it holds a {type(content).__name__}, not an object")
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(content.get(key), list):
-            return tell(f"it has no list {key!r}")
-    return content
+        return read_content(split.annotations, *PARTS)
+    except InputError as error:
+        what = str(error).replace(str(split.annotations), "it")
+        return tell("unreadable_annotations", what, split.annotations)
 
 
 def _download(name: str, root: Path) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 
 import numpy as np
 
 from tasks.pose.check.entries import Person
 from tasks.pose.check.findings import Example, Findings
+from tasks.pose.check.layout import Split
 from tasks.pose.coco import KEYPOINTS
 
 SLACK = 1.0
@@ -17,19 +19,17 @@ FAR = 0.5
 """What is further from the box than this share of its width or height is far from it."""
 
 
-def check_persons(split: str, persons: list[Person], findings: Findings) -> dict[str, int]:
+def check_persons(split: Split, persons: list[Person], findings: Findings) -> dict[str, int]:
     """Tell what is wrong with the numbers of annotations that all have K keypoints.
 
-    Boxes and places are looked at for the persons that are trained on alone: those with labelled
-    keypoints that are no crowd.
+    Boxes and places are looked at for persons with labelled keypoints that are no crowd.
 
     Returns:
-        ``COUNTS``: persons that are trained on, crowds, persons without labelled keypoints; and of
-        the persons' keypoints those with visibility 2, 1 and 0.
+        ``COUNTS``: persons that MMPose trains on, crowds, persons without labelled keypoints; and
+        those keypoints with visibility 2, 1 and 0 of persons that have labels and are no crowd.
     """
-    boxes = np.array([p.annotation["bbox"] for p in persons], float)
-    points = np.array([p.annotation["keypoints"] for p in persons], float)
-    points = points.reshape(len(persons), -1, 3)
+    boxes = _stacked(persons, "bbox")
+    points = _stacked(persons, "keypoints").reshape(len(persons), -1, 3)
     sizes = np.array([(p.image["width"], p.image["height"]) for p in persons], float)
     crowd = np.array([bool(p.annotation.get("iscrowd")) for p in persons])
     seen = points[:, :, 2]
@@ -38,25 +38,33 @@ def check_persons(split: str, persons: list[Person], findings: Findings) -> dict
     def tell(kind: str, found: np.ndarray, says: Callable[[int], str], of: int = 1) -> None:
         for i in np.flatnonzero(found):
             annotation, image = persons[i]
-            place = f"{split}/{image['file_name']}"
-            findings.add(kind, split, Example(says(i), place, image["id"], annotation), of)
+            example = Example(says(i), split.image(image), image["id"], annotation)
+            findings.add(kind, split.name, example, of)
 
     finite = np.isfinite(boxes).all(1) & np.isfinite(points).all((1, 2))
     tell("not_finite", ~finite, lambda i: _first_bad(boxes[i], points[i]))
     wrong = ~np.isin(seen, (0, 1, 2)) & finite[:, None]
     tell("visibility", wrong.any(1), lambda i: _values(seen[i], wrong[i]))
-    told = [p.annotation.get("num_keypoints", n) for p, n in zip(persons, labelled)]
-    differs = np.array([t != n for t, n in zip(told, labelled)])
+    told = [p.annotation.get("num_keypoints", n) for p, n in zip(persons, labelled.tolist())]
+    differs = np.array([t != n for t, n in zip(told, labelled.tolist())])
     tell("num_keypoints", differs & finite, lambda i: f"{told[i]}, but {labelled[i]} are labelled")
 
     used = (labelled > 0) & ~crowd
     number = int(used.sum())
+    areas = np.array([p.annotation.get("area", np.nan) for p in persons], float)
+    # Crowds and persons without labels are not scored: 0 does no harm there.
+    tell("area", np.isnan(areas) | used & (areas <= 0), lambda i: f"area {areas[i]:g}")
     used &= finite
     corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
     around = np.concatenate([np.zeros_like(sizes), sizes], 1)
     area = (boxes[:, 2:] > 0).all(1)
     apart = ((corners[:, 2:] <= 0) | (corners[:, :2] >= sizes)).any(1)
     over = _outside(corners.reshape(-1, 2, 2), around).any(1)
+
+    # As MMPose's BaseCocoStyleDataset._is_valid_instance has it.
+    inside = np.clip(corners.reshape(-1, 2, 2), 0, sizes[:, None] - 1)
+    trained = finite & ~crowd & np.array([t != 0 for t in told])
+    trained &= (inside[:, 1] > inside[:, 0]).all(1) & (points[:, :, :2] > 0).any((1, 2))
 
     def box(i: int) -> str:
         return f"box {_plain(boxes[i])} in {_plain(sizes[i], 'x')}"
@@ -77,7 +85,15 @@ def check_persons(split: str, persons: list[Person], findings: Findings) -> dict
 
     unlabelled = int((~crowd & (labelled == 0)).sum())
     visibility = (int((seen[used] == value).sum()) for value in (2, 1, 0))
-    return dict(zip(COUNTS, (number, int(crowd.sum()), unlabelled, *visibility)))
+    return dict(zip(COUNTS, (int(trained.sum()), int(crowd.sum()), unlabelled, *visibility)))
+
+
+def _stacked(persons: list[Person], field: str) -> np.ndarray:
+    """(N, M) of the field's M numbers."""
+    values = array("d")
+    for person in persons:
+        values.extend(person.annotation[field])
+    return np.array(values).reshape(len(persons), -1)
 
 
 def _outside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
+from bsam_suite.shell import add_extra
 from tasks.pose.coco import SIGMAS
 
 BACKENDS = ("pycocotools", "faster-coco-eval")
@@ -28,7 +29,7 @@ def check_backend(name: str) -> None:
         raise InputError(f"--backend {name}: give one of {', '.join(BACKENDS)}")
     if is_missing(name.replace("-", "_")):
         extra = "pose" if name == "pycocotools" else name
-        raise InputError(f"--backend {name}: {name} is missing: pip install -e '.[{extra}]'")
+        raise InputError(f"--backend {name}: {name} is missing: {add_extra(extra)}")
 
 
 def average_precision(truth: dict, found: list[dict], backend: str) -> dict[str, float]:
@@ -45,7 +46,13 @@ def average_precision(truth: dict, found: list[dict], backend: str) -> dict[str,
     Returns:
         The numbers by :data:`NAMES`.
     """
-    found = [dict(result) for result in found if any(s > 0 for s in result["keypoints"][2::3])]
+    # pycocotools takes a result for another kind by the fields that it has beside these.
+    fields = ("image_id", "category_id", "keypoints", "score", "bbox")
+    found = [
+        {name: result[name] for name in fields if result.get(name, []) != []}
+        for result in found
+        if any(s > 0 for s in result["keypoints"][2::3])
+    ]
     # What a set may leave out, filled in alike for both. An id of 0 would mean "no match".
     annotations = [
         dict(a, id=i, iscrowd=a.get("iscrowd", 0), num_keypoints=_labelled(a))

@@ -6,6 +6,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
+from bsam_suite.errors import InputError
+from tasks.pose.category_ids import keypoint_categories, listed, of_categories
 from tasks.pose.evaluate.ap import average_precision, check_backend
 from tasks.pose.evaluate.keypoints import score_keypoints
 from tasks.pose.evaluate.nms import check_threshold, oks_nms
@@ -25,10 +27,23 @@ def evaluate(args: Namespace) -> None:
     folder = choose_out_dir(args.out, Path(args.results).parent / "evaluation")
     truth = read_annotations(args.annotations, "keypoints", "bbox", "area")
     images = [image["id"] for image in truth["images"]]
-    found = read_results(args.results, images, "keypoints")
+    every = read_results(args.results, images, "keypoints")
+    unlisted = {a["category_id"] for a in truth["annotations"]}
+    unlisted -= {category["id"] for category in truth["categories"]}
+    if unlisted:  # COCO's evaluation leaves them out without a word
+        raise InputError(
+            f"{args.annotations} has annotations of category_id {listed(unlisted)}, which is not "
+            "among its categories: list it there"
+        )
+    categories = keypoint_categories(truth, args.annotations)
+    found = of_categories(every, categories, args.results)
+    if len(found) < len(every):
+        print(f"{len(every) - len(found)} results are of other categories and are left out")
     if args.oks_nms is not None:
         every, found = found, oks_nms(found, args.oks_nms)
         print(f"OKS-NMS keeps {len(found)} of {len(every)} results")
+    if silent := sum(not any(s > 0 for s in r["keypoints"][2::3]) for r in found):
+        print(f"{silent} results have no keypoint with a score above 0: they do not count for AP")
     metrics = average_precision(truth, found, args.backend)
     scores = score_keypoints(truth, found)
     print_report(metrics, scores)

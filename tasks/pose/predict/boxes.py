@@ -10,14 +10,20 @@ from typing import NamedTuple
 import numpy as np
 
 from bsam_suite.errors import InputError
-from tasks.pose.files import read_annotations, read_json, read_results
+from tasks.pose.category_ids import keypoint_categories, of_categories
+from tasks.pose.fields import problem
+from tasks.pose.files import read_annotations, read_json, read_results, refuse
 
 
 class Box(NamedTuple):
-    """A person: left, top, right and bottom in pixels, and how sure it is, from 0 to 1."""
+    """A person: left, top, right and bottom in pixels, and how sure it is, from 0 to 1.
+
+    ``category`` is the ``category_id`` of its result; None where no file tells.
+    """
 
     corners: tuple[float, float, float, float]
     score: float
+    category: int | None = None
 
 
 Boxes = Callable[[int, np.ndarray], list[Box]]
@@ -30,36 +36,41 @@ def whole_picture(image_id: int, image: np.ndarray) -> list[Box]:
     return [Box((0, 0, width, height), 1.0)]
 
 
-def given_boxes(path: Path, ids: Iterable[int]) -> Boxes:
+def given_boxes(path: Path, ids: Iterable[int], categories: set[int] | None = None) -> Boxes:
     """The boxes of a file: COCO annotations, or results of a detector in COCO's format.
 
-    As when a network is evaluated: persons are of category 1, crowds are left out, and boxes of
-    annotations (not those of results) are cut at the borders of the image.
+    As when a network is evaluated: crowds are left out, and boxes of annotations (not those of
+    results) are cut at the borders of the image.
 
     Args:
         path: the file.
         ids: of the pictures that are looked at.
+        categories: ids of the categories of persons, where another file tells them; else those of
+            annotations, and COCO's 1 for results.
 
     Raises:
         InputError: it cannot be read, or has no box for these pictures.
     """
     ids, boxes = set(ids), defaultdict(list)
     if isinstance(read_json(path), list):
-        for result in read_results(path, ids, "bbox"):
-            if result["category_id"] == 1:
-                boxes[result["image_id"]].append(_box(result, None))
+        found, sizes = read_results(path, ids, "bbox"), {}
+        categories = categories or {1}
     else:
         content = read_annotations(path, "bbox")
-        sizes = {i["id"]: (i.get("width"), i.get("height")) for i in content["images"]}
-        for annotation in content["annotations"]:
-            if annotation["category_id"] == 1 and not annotation.get("iscrowd", 0):
-                size = sizes[annotation["image_id"]]
-                boxes[annotation["image_id"]].append(_box(annotation, size))
-    boxes = {i: [b for b in group if _has_area(b)] for i, group in boxes.items() if i in ids}
+        found = [a for a in content["annotations"] if not a.get("iscrowd", 0)]
+        images = content["images"]
+        looked_at = [i["id"] in ids and problem(i, "width", "height") or None for i in images]
+        refuse(path, "images", looked_at)
+        sizes = {i["id"]: (i["width"], i["height"]) for i in images if i["id"] in ids}
+        categories = categories or keypoint_categories(content, path)
+    for entry in of_categories(found, categories, path):
+        if entry["image_id"] in ids:
+            boxes[entry["image_id"]].append(_box(entry, sizes.get(entry["image_id"])))
+    boxes = {i: [b for b in group if _has_area(b)] for i, group in boxes.items()}
     if not any(boxes.values()):
         raise InputError(
-            f"--boxes {path} has no person (category_id 1) in these {len(ids)} pictures: give the "
-            "file that belongs to them, or leave it out to take each picture for one person"
+            f"--boxes {path} has no box of a person in these {len(ids)} pictures: give the file "
+            "that belongs to them, or leave it out to take each picture for one person"
         )
     return lambda image_id, image: boxes.get(image_id, [])
 
@@ -69,7 +80,7 @@ def _box(entry: dict, size: tuple[int, int] | None) -> Box:
     corners = np.array([x, y, x + width, y + height])
     if size is not None:
         corners = np.clip(corners, 0, np.array([*size, *size]) - 1)
-    return Box(tuple(corners.tolist()), float(entry.get("score", 1.0)))
+    return Box(tuple(corners.tolist()), float(entry.get("score", 1.0)), entry["category_id"])
 
 
 def _has_area(box: Box) -> bool:

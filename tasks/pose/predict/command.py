@@ -12,6 +12,7 @@ from pathlib import Path
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
 from bsam_suite.progress import progress_bar
+from tasks.pose.category_ids import keypoint_categories
 from tasks.pose.coco import category
 from tasks.pose.files import read_images, read_json
 from tasks.pose.predict.boxes import Boxes, given_boxes, whole_picture
@@ -30,7 +31,8 @@ def predict(args: Namespace) -> None:
     source, ids = identify(source, args.annotations, args.boxes)
     name = args.inputs[0].resolve().stem if len(args.inputs) == 1 else "images"
     folder = choose_out_dir(args.out, Path("work_dirs/predict") / name)
-    boxes = _boxes(args, ids)
+    categories = _categories(args)
+    boxes = _boxes(args, ids, categories)
     network = Network(args.checkpoint, args.config)
     from tasks.pose.predict.results import Results
 
@@ -39,7 +41,7 @@ def predict(args: Namespace) -> None:
     images: list[dict] = []
     with progress_bar() as bar:
         found = bar.track(source, total=len(source), description="finding keypoints")
-        persons = _persons(found, ids, boxes, images)
+        persons = _persons(found, ids, boxes, min(categories), images)
         while batch := list(islice(persons, network.batch_size)):
             results.add(network.predict(batch))
         by_image = defaultdict(list)
@@ -49,7 +51,8 @@ def predict(args: Namespace) -> None:
         for picture, image in zip(bar.track(source, len(images), description="drawing"), images):
             drawing.add(picture, by_image[image["id"]], boxes is not whole_picture)
         drawing.close()
-    listed = dict(images=images, annotations=[], categories=[category()])
+    listed = [dict(category(), id=number) for number in sorted(categories)]
+    listed = dict(images=images, annotations=[], categories=listed)
     (folder / "images.json").write_text(json.dumps(listed, indent=1) + "\n")
     count = sum(map(len, by_image.values()))
     print(f"{count} persons in {len(images)} pictures")
@@ -97,9 +100,21 @@ def identify(
     return Images(kept), [known[path.name][0] for path in kept]
 
 
-def _boxes(args: Namespace, ids: list[int]) -> Boxes:
+def _categories(args: Namespace) -> set[int]:
+    """Ids of the categories of persons: as the annotations tell, or COCO's 1."""
+    file = args.annotations or args.boxes
+    content = read_json(file) if file else None
+    return keypoint_categories(content, file) if isinstance(content, dict) else {1}
+
+
+def _boxes(args: Namespace, ids: list[int], categories: set[int]) -> Boxes:
     if args.boxes:
-        return given_boxes(args.boxes, ids)
+        return given_boxes(args.boxes, ids, categories)
+    if len(categories) > 1:
+        raise InputError(
+            f"--annotations {args.annotations} has several categories with keypoints, {categories}:"
+            " give --boxes FILE, which tells them apart"
+        )
     if args.detector:
         from tasks.pose.predict.detector import Detector
 
@@ -108,14 +123,19 @@ def _boxes(args: Namespace, ids: list[int]) -> Boxes:
 
 
 def _persons(
-    source: Iterator[Picture], ids: list[int], boxes: Boxes, images: list[dict]
+    source: Iterator[Picture], ids: list[int], boxes: Boxes, category: int, images: list[dict]
 ) -> Iterator[Person]:
-    """All persons of all pictures; ``images`` gets an entry for each picture on the way."""
+    """All persons of all pictures; ``images`` gets an entry for each picture on the way.
+
+    They are of ``category`` where their box does not tell.
+    """
     number = 0
     for index, (name, image) in enumerate(source):
         image_id = ids[index] if index < len(ids) else index + 1
         height, width = image.shape[:2]
         images.append(dict(id=image_id, file_name=name, width=width, height=height))
         for box in boxes(image_id, image):
+            if box.category is None:
+                box = box._replace(category=category)
             yield Person(number, image_id, image, box)
             number += 1

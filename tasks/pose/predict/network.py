@@ -99,6 +99,7 @@ class Network:
         return self._model.test_step(batch)
 
     def _info(self, person: Person) -> dict:
+        category = {} if person.box.category is None else dict(category_id=person.box.category)
         return dict(
             self.metainfo,
             id=person.id,
@@ -106,6 +107,7 @@ class Network:
             img=person.image,
             bbox=np.array([person.box.corners], np.float32),
             bbox_score=np.array([person.box.score], np.float32),
+            **category,
         )
 
 

@@ -46,7 +46,7 @@ class Images:
             if not path.is_file():
                 raise InputError(f"{path} does not exist")
             # Reduced by 8 a JPEG is read quickly.
-            if cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_8) is None:
+            if _read(path, cv2.IMREAD_REDUCED_GRAYSCALE_8) is None:
                 raise InputError(
                     f"{path} is no image that OpenCV reads: convert it to JPEG or PNG, or leave it "
                     "out"
@@ -57,7 +57,14 @@ class Images:
 
     def __iter__(self) -> Iterator[Picture]:
         for path in self.paths:
-            yield Picture(path.name, cv2.imread(str(path)))
+            yield Picture(path.name, _read(path, cv2.IMREAD_COLOR))
+
+
+def _read(path: Path, flag: int) -> np.ndarray | None:
+    try:
+        return cv2.imread(str(path), flag)
+    except cv2.error:  # more than 2^30 pixels
+        return None
 
 
 class Video:
@@ -114,7 +121,8 @@ def open_source(given: Sequence[Path]) -> Images | Video:
 
 
 def _images_in(folder: Path) -> list[Path]:
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGES and p.is_file())
+    files = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    found = sorted(p for p in files if p.suffix.lower() in IMAGES)
     if not found:
         raise InputError(f"{folder} holds no images: give a folder with {', '.join(IMAGES)} files")
     return found

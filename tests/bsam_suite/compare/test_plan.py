@@ -10,6 +10,7 @@ from mmengine.config import Config
 from bsam_suite.compare.command import compare
 from bsam_suite.compare.plan import plan, stretch
 from bsam_suite.compare.results import collect
+from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
 
 CONFIG = """
@@ -94,18 +95,33 @@ def test_a_folder_of_other_settings_is_refused(planned):
         planned(seeds=0)
 
 
+def test_only_what_is_to_be_run_is_checked(planned, tmp_path, monkeypatch):
+    checked = []
+    monkeypatch.setattr("bsam_suite.compare.plan.preflight", lambda cfg: checked.append(cfg.model))
+    runs = planned(grid={"model.rate": [0.0, 0.4]})
+    assert [model.rate for model in checked] == [0.0, 0.4]  # once for all rules and seeds
+    for run in runs:
+        if run.setting == "rate=0.0":
+            run.folder.mkdir(parents=True)
+            (run.folder / METRICS).write_text("{}")
+    checked.clear()
+    planned(grid={"model.rate": [0.0, 0.4]})
+    assert [model.rate for model in checked] == [0.4]
+
+
 def test_stretch():
     schedulers = [
         dict(type="LinearLR", by_epoch=False, end=500),
         dict(type="CosineAnnealingLR", begin=1, end=10, T_max=9),
         dict(type="MultiStepLR", milestones=[4, 8]),
+        dict(type="StepLR", step_size=2),
     ]
     cfg = Config(dict(train_cfg=dict(max_epochs=10), param_scheduler=schedulers))
     stretch(cfg, 3)
     assert cfg.train_cfg.max_epochs == 30
-    warmup, cosine, steps = cfg.param_scheduler
+    warmup, cosine, steps, every = cfg.param_scheduler
     assert (warmup.end, cosine.begin, cosine.end, cosine.T_max) == (500, 3, 30, 27)
-    assert steps.milestones == [12, 24]
+    assert steps.milestones == [12, 24] and every.step_size == 6
     with pytest.raises(InputError, match="train_cfg.max_epochs is not set"):
         stretch(Config(dict(train_cfg=dict(max_iters=10))), 1)
 

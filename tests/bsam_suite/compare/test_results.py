@@ -5,8 +5,12 @@ import json
 
 import pytest
 
+from bsam_suite.compare.plan import Run
 from bsam_suite.compare.report import report
-from bsam_suite.compare.results import Record, summarize
+from bsam_suite.compare.results import Record, collect, summarize
+from bsam_suite.compare.variants import Variant
+from bsam_suite.engine.summary import METRICS
+from bsam_suite.errors import InputError
 
 RECORDS = [
     Record(setting, rule, seed, epochs, passes, 10.0, base + gain + 0.01 * seed)
@@ -29,6 +33,25 @@ def test_differences_are_to_the_first_rule_and_to_equal_compute():
     assert summaries["rate=0", "sgd"].difference is None
     for rule in ("sgd", "sgd x3"):
         assert summaries["rate=0", rule].at_equal_compute is None
+
+
+def test_what_is_done_is_collected(tmp_path):
+    runs = []
+    for seed in range(3):
+        variant = Variant("sam", dict(type="SAM"), 2, 1)
+        folder = tmp_path / str(seed)
+        runs.append(Run(f"{seed}", "rate=0", variant, seed, folder / "c.py", "", (), 4, folder))
+    assert collect(runs, None) == ("", [])
+    for run in runs[::2]:
+        run.folder.mkdir()
+        metrics = dict(accuracy=0.5 + run.seed, loss=0.25)
+        content = dict(metrics=metrics, iterations=8, seconds=3.0 + run.seed)
+        (run.folder / METRICS).write_text(json.dumps(content))
+    expected = [Record("rate=0", "sam", s, 4, 8, 3.0 + s, 0.5 + s) for s in (0, 2)]
+    assert collect(runs, None) == ("accuracy", expected)
+    assert [record.metric for record in collect(runs, "loss")[1]] == [0.25, 0.25]
+    with pytest.raises(InputError, match="--metric AP: runs have accuracy, loss"):
+        collect(runs, "AP")
 
 
 def test_report_files(tmp_path, capsys):

@@ -56,12 +56,19 @@ def test_what_is_not_the_rule_stays():
     assert configured(bsam, config(**wrapper)) == dict(rule=own, **common)
 
 
+def test_the_rule_of_the_config_keeps_its_values():
+    wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="ASAM", rho=0.3))
+    asam, sam = variants(config(**wrapper), ["asam", "sam"], {}, False)
+    assert configured(asam, config(**wrapper))["rule"] == dict(type="ASAM", rho=0.3)
+    assert configured(sam, config(**wrapper))["rule"] == dict(type="SAM")
+
+
 def test_mixed_precision_stays_for_all():
-    for wrapper in (dict(type="AmpOptimWrapper", dtype="bfloat16"), dict(amp_dtype="bfloat16")):
+    for wrapper in (dict(type="AmpOptimWrapper", dtype="bfloat16"), dict(dtype="bfloat16")):
         plain, sam = variants(config(**wrapper), ["sgd", "sam"], {}, False)
         found = configured(plain, config(**wrapper))
         assert (found["type"], found["dtype"]) == ("AmpOptimWrapper", "bfloat16")
-        assert configured(sam, config(**wrapper))["amp_dtype"] == "bfloat16"
+        assert configured(sam, config(**wrapper))["dtype"] == "bfloat16"
 
 
 def test_unusable_values_are_named():

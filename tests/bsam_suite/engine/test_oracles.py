@@ -124,15 +124,15 @@ def test_trajectory(problem, face, rule, base):
     net = NETS[problem]().double()
     net.load_state_dict({k[5:]: torch.from_numpy(data[k]) for k in data if k.startswith("init/")})
     batches = zip(torch.from_numpy(data["X"]), torch.from_numpy(data["Y"]))
-    rounding = (problem, base) == ("convbn", "adamw") and rule in ("bsam_released", "gsam")
+    rounding = (problem, base) == ("convbn", "adamw")
     steps = 0
     for losses in face(net, meta, base, batches):
         weights = nn.utils.parameters_to_vector(net.parameters()).detach().numpy()
         error = np.abs(weights - data[run + "weights"][steps])
         if rounding:
             # The second convolution's bias feeds a batch norm: its gradient is 0 but for rounding,
-            # which AdamW normalizes to steps of visible size. The authors' codes' own order of
-            # operations shows there (at 1e-10), and nowhere else.
+            # which AdamW normalizes to steps of visible size. There, and nowhere else, the order of
+            # operations shows: of the authors' codes (at 1e-10) and of the processor (at 1e-11).
             assert error[296:302].max() < 1e-9
             error[296:302] = 0
         assert error.max() < 1e-12

@@ -1,5 +1,6 @@
 """Float models as ONNX: ONNX Runtime computes what PyTorch does."""
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -62,7 +63,7 @@ def test_several_outputs(tmp_path):
     )
 
 
-def test_what_is_refused(checkpoint, tmp_path, monkeypatch):
+def test_what_is_refused(checkpoint, tmp_path):
     def refused(match, out="b.onnx", batches=1, path=checkpoint):
         with pytest.raises(InputError, match=match):
             command.export(CONFIG, path, str(tmp_path / out), batches, OPTIONS)
@@ -78,5 +79,22 @@ def test_what_is_refused(checkpoint, tmp_path, monkeypatch):
     refused("mine.onnx exists", out="mine.onnx", path=str(tmp_path / "none.pth"))  # before work
     with pytest.raises(InputError, match="mine.onnx cannot be read by ONNX Runtime"):
         Session(tmp_path / "mine.onnx")
-    monkeypatch.setattr(command, "difference", lambda found, wanted: 2e-4)
-    refused("ONNX Runtime is off by 2.0e-04")
+
+
+def test_a_file_that_computes_otherwise_is_refused(checkpoint, tmp_path, monkeypatch):
+    """The first layer's weights are a tenth of a percent larger in it."""
+
+    def bent(*args):
+        found = trace(*args)
+        weight = next(tensor for tensor in found.graph.initializer if len(tensor.dims) == 4)
+        larger = onnx.numpy_helper.to_array(weight) * np.float32(factor)
+        weight.CopyFrom(onnx.numpy_helper.from_array(larger, weight.name))
+        return found
+
+    monkeypatch.setattr(command, "trace", bent)
+    factor = 1 + 1e-3
+    with pytest.raises(InputError, match=r"ONNX Runtime is off by [1-9]\.\de-0[34]"):
+        command.export(CONFIG, checkpoint, str(tmp_path / "b.onnx"), 1, OPTIONS)
+    assert not (tmp_path / "b.onnx").exists()
+    factor = 1.0
+    command.export(CONFIG, checkpoint, str(tmp_path / "b.onnx"), 1, OPTIONS)

@@ -1,6 +1,8 @@
 """The plain face: what it takes and refuses, and how others drive it."""
 
 import copy
+import io
+import pickle
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch import nn
 
 from bsam_suite.errors import InputError
 from bsam_suite.optim import BSAM, SharpnessOptimizer
-from bsam_suite.sharpness import ASAM
+from bsam_suite.sharpness import ASAM, SAM, FriendlySAM
 
 
 def test_batch_norm_without_the_model_is_refused(make_net, batch, closure_of):
@@ -87,6 +89,66 @@ def test_any_function_makes_the_base_optimizer(make_net, batch, closure_of):
     assert torch.equal(*ends)
 
 
+def through_torch_save(optimizer):
+    file = io.BytesIO()
+    torch.save(optimizer, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize(
+    "way", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o)), through_torch_save]
+)
+@pytest.mark.parametrize("rule", [BSAM, None])
+def test_a_copy_goes_on_as_the_original(make_net, batch, closure_of, way, rule):
+    net = make_net(dropout=0.0)
+    del net.before_pass, net.after_forward  # lambdas are in the way of pickle
+    net.before_pass, net.after_forward = print_nothing, hand_on
+    kwargs = dict(model=net, lr=0.1)
+    if rule is None:
+        optimizer = SharpnessOptimizer(net.parameters(), torch.optim.Adam, FriendlySAM(), **kwargs)
+    else:
+        optimizer = rule(net.parameters(), torch.optim.Adam, rho=0.3, **kwargs)
+    optimizer.step(closure_of(net, optimizer, *batch(0)))
+    other = way(optimizer)
+    ends = []
+    for o in (optimizer, other):
+        assert o.param_groups is o.base_optimizer.param_groups
+        for seed in (1, 2):
+            o.step(closure_of(o.model, o, *batch(seed)))
+        ends.append(list(o.model.state_dict().values()))
+        assert repr(o) and o.skipped == 0
+    assert other.model is not net
+    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+def print_nothing(count):
+    pass
+
+
+def hand_on(count, loss):
+    return loss
+
+
+def test_the_state_of_another_optimizer_leaves_the_rules_values(make_net, batch, closure_of):
+    net = make_net()
+    plain = torch.optim.SGD(net.parameters(), lr=0.3, momentum=0.9)
+    net(*batch(0))["loss"].backward()
+    plain.step()
+    sam = SharpnessOptimizer(net.parameters(), torch.optim.SGD, SAM(rho=0.7), lr=0.2, momentum=0.9)
+    for state, rho in ((plain.state_dict(), 0.4), (sam.state_dict(), 0.7)):
+        own = dict(params=list(net.parameters()), rho_min=0.1)
+        bsam = BSAM([own], torch.optim.SGD, model=net, rho=0.4, lr=0.1, momentum=0.9)
+        bsam.load_state_dict(state)
+        group = bsam.param_groups[0]
+        assert (group["rho"], group["rho_min"]) == (rho, 0.1)
+        assert group["lr"] == state["param_groups"][0]["lr"]
+        bsam.step(closure_of(net, bsam, *batch(1)))
+    back = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    back.load_state_dict(bsam.state_dict())
+    back.step()
+
+
 def test_lightning(make_net, batch, tmp_path, closure_of):
     """Its automatic optimization calls ``optimizer.step(closure)``: equal to a plain loop."""
     import lightning.pytorch as lightning
@@ -154,3 +216,13 @@ def test_accelerate(make_net, batch):
         ends.append(net.state_dict())
     for key, a in ends[0].items():
         assert torch.equal(a, ends[1][key]), key
+
+
+def test_weights_that_cannot_be_moved_are_refused(make_net, batch, closure_of):
+    class FullyShardedDataParallel(nn.Module):
+        """PyTorch's needs processes; it is known by its name."""
+
+    net = make_net()
+    optimizer = BSAM(net.parameters(), torch.optim.SGD, model=FullyShardedDataParallel(), lr=0.1)
+    with pytest.raises(InputError, match="FullyShardedDataParallel.*fully_shard"):
+        optimizer.step(closure_of(net, optimizer, *batch(0)))

@@ -145,6 +145,11 @@ def test_one_bad_process_makes_all_pass_the_step_by(results, case):
     assert moved[1] is False and seen.isfinite().all()
     # The first step of float16 may overflow at the scaler's initial scale.
     assert moved[2] is True
+    assert all(result[case]["skipped"] == moved.count(False) for result in results)
+
+
+def test_weights_that_are_not_finite_in_one_process_stop_all(results):
+    assert all("net.0.weight of the model" in result["bad_shard"]["error"] for result in results)
 
 
 def test_local_perturbation_of_shards_is_refused(results):

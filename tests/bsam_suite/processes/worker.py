@@ -5,10 +5,12 @@ python worker.py RANK WORLD_SIZE FOLDER
 
 import sys
 import warnings
+from argparse import Namespace
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from mmengine.logging import MessageHub
 from mmengine.model import BaseModel, MMDistributedDataParallel
 from torch import nn
 from torch.distributed.fsdp import fully_shard
@@ -16,6 +18,7 @@ from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 from bsam_suite.engine import BSAMOptimWrapper
+from bsam_suite.engine.divergence import DivergenceHook
 from bsam_suite.errors import InputError
 from bsam_suite.optim import BSAM, SharpnessOptimizer
 from bsam_suite.sharpness import GSAM, AdaptiveBSAM
@@ -156,14 +159,31 @@ def one_bad_process(perturbation, **kwargs):
     optimizer = torch.optim.SGD(net.parameters(), lr=LR)
     wrapper = BSAMOptimWrapper(optimizer, perturbation=perturbation, **kwargs)
     seen = [weights(net)]
+    hub = MessageHub(f"{perturbation}{kwargs}")
+    runner = Namespace(optim_wrapper=wrapper, model=model, message_hub=hub, hooks=[], iter=0)
+    hook = DivergenceHook()
+    hook.before_train(runner)
     for step, (x, y) in enumerate(batches()):
         net.scale = float("inf") if step == 1 and RANK == WORLD - 1 else 1.0
         x, y = x.to(seen[0].dtype), y.to(seen[0].dtype)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            model.train_step(dict(x=x, y=y), wrapper)
+            outputs = model.train_step(dict(x=x, y=y), wrapper)
+        hook.after_train_iter(runner, step, outputs=outputs)
         seen.append(weights(net))
-    return dict(seen=torch.stack(seen))
+    return dict(seen=torch.stack(seen), skipped=hub.get_info("skipped_steps"))
+
+
+def one_bad_shard():
+    """NaN in the last process's part of the weights; every process stops."""
+    net = make()
+    fully_shard(net)
+    if RANK == WORLD - 1:
+        net.net[0].weight.to_local().detach().fill_(float("nan"))
+    try:
+        DivergenceHook().after_train_epoch(Namespace(model=net, work_dir=FOLDER))
+    except InputError as error:
+        return dict(error=str(error))
 
 
 def local_is_refused():
@@ -190,7 +210,8 @@ CASES = dict(
     synchronized_norm=synchronized_norm,
     bad_global=lambda: one_bad_process("global"),
     bad_local=lambda: one_bad_process("local"),
-    bad_float16=lambda: one_bad_process("local", amp_dtype="float16"),
+    bad_float16=lambda: one_bad_process("local", dtype="float16"),
+    bad_shard=one_bad_shard,
     local_is_refused=local_is_refused,
 )
 

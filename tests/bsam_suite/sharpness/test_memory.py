@@ -93,7 +93,7 @@ def test_resume_in_a_plain_loop():
 
 def test_loss_scale_does_not_enter_the_average():
     exact, wrapper = make("SGD")
-    low, scaled = make("SGD", amp_dtype="float16")
+    low, scaled = make("SGD", dtype="float16")
     scaled.loss_scaler = torch.amp.GradScaler("cpu", init_scale=1024, growth_interval=2)
     for i in range(4):
         exact.train_step(batch(i), wrapper)
@@ -107,7 +107,7 @@ def test_loss_scale_does_not_enter_the_average():
 def test_skipped_step_keeps_nothing(fused):
     net, _ = make("SGD")
     base = torch.optim.Adam(net.parameters(), lr=0.01, fused=fused)
-    wrapper = SharpnessOptimWrapper(base, FriendlySAM(), amp_dtype="float16")
+    wrapper = SharpnessOptimWrapper(base, FriendlySAM(), dtype="float16")
     bad = batch(0)
     bad["y"] *= 1e30
     net.train_step(bad, wrapper)

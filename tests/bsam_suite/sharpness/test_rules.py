@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from bsam_suite.engine import RULES, SharpnessOptimWrapper
 from bsam_suite.errors import InputError
-from bsam_suite.optim import SharpnessOptimizer
+from bsam_suite.optim import SharpnessOptimizer, hyperparameter
+from bsam_suite.sharpness import GSAM, SAM, Here, Rule
 
 LR, MOMENTUM, STEPS = 0.1, 0.9, 6
 
@@ -232,3 +233,115 @@ def test_unusable_values_are_named(name, hyper):
 def test_the_registry_holds_the_family():
     assert set(FORMULAS) | {"SAM", "BSAM"} <= set(RULES.module_dict)
     assert repr(RULES.build(dict(type="ASAM"))) == "ASAM(rho=0.5, eta=0.01)"
+
+
+@pytest.mark.parametrize("face", [plain, mmengine])
+def test_a_rule_and_its_optimizer_may_use_one_name_for_two_things(face):
+    """GSAM's alpha beside RMSprop's: its first step along GSAM's formula, written out."""
+    torch.manual_seed(0)
+    net = Net().double()
+    shapes = [p.shape for p in net.parameters()]
+    names = [name for name, _ in net.named_parameters()]
+    w = nn.utils.parameters_to_vector(net.parameters()).detach().clone()
+    x, y = next(batches())
+
+    def grad(w):
+        w = w.clone().requires_grad_()
+        parts = [v.view(s) for v, s in zip(w.split([s.numel() for s in shapes]), shapes)]
+        return torch.autograd.grad(
+            functional_call(net, dict(zip(names, parts)), (x, y))["loss"], w
+        )[0]
+
+    gradient = gsam(grad, w, dict(rho=0.1, alpha=0.3), {})
+    wanted = w - 0.01 * gradient / ((1 - 0.9) * gradient**2).sqrt().add(1e-8)
+    base = torch.optim.RMSprop(net.parameters(), lr=0.01, alpha=0.9)
+    train = face(net, base, GSAM(rho=0.1, alpha=0.3))
+    group = base.param_groups[0]
+    assert (group["alpha"], group["rule_alpha"], group["rho"]) == (0.9, 0.3, 0.1)
+    assert hyperparameter(base, "rule_alpha").param_groups[0]["lr"] == 0.3
+    train(x, y)
+    assert (nn.utils.parameters_to_vector(net.parameters()) - wanted).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("name", ["SAM", "GSAM", "FriendlySAM", "BSAM", "ASAM", "GCSAM"])
+def test_complex_parameters_are_pairs_of_real_ones(name):
+    """A complex layer beside a real one, and the same network of real numbers."""
+    torch.manual_seed(0)
+    pairs, real = torch.randn(3, 4, 2, dtype=torch.float64), torch.randn(3, dtype=torch.float64)
+    x = torch.view_as_complex(torch.randn(8, 4, 2, dtype=torch.float64))
+    ends = []
+    for whole in (True, False):
+        c = nn.Parameter(torch.view_as_complex(pairs.clone()) if whole else pairs.clone())
+        r = nn.Parameter(real.clone())
+        optimizer = SharpnessOptimizer(
+            [c, r], torch.optim.SGD, RULES.build(dict(type=name)), lr=0.1, momentum=0.9
+        )
+
+        def closure(c=c, r=r, optimizer=optimizer):
+            optimizer.zero_grad()
+            weight = c if c.is_complex() else torch.view_as_complex(c)
+            loss = ((x @ weight.T).abs().square() * r).tanh().mean()
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            optimizer.step(closure)
+        ends.append((torch.view_as_real(c) if whole else c, r))
+    (c, r), (pairs_after, r_after) = ends
+    if name not in ("ASAM", "GCSAM"):  # their |w| and means are other ones for complex numbers
+        assert torch.allclose(c, pairs_after, atol=1e-12, rtol=0)
+        assert torch.allclose(r, r_after, atol=1e-12, rtol=0)
+    assert not torch.equal(c, pairs) and c.isfinite().all()
+
+
+def test_a_rule_that_does_not_begin_at_w_and_reserved_names_are_refused():
+    class Never(Rule):
+        def gradient(self, h):
+            return (yield "somewhere")
+
+    net = Net()
+    base = torch.optim.SGD(net.parameters(), lr=0.1)
+    with pytest.raises(TypeError, match=r"Never.gradient has to begin with yield Here\(\)"):
+        plain(net, base, Never())(
+            *[t.float() if t.is_floating_point() else t for t in next(batches())]
+        )
+    with pytest.raises(InputError, match="'lr' of SAM: rename it"):
+        SAM().add(lr=0.1)
+
+
+def test_what_a_rule_asks_for_and_does_not_have_is_named():
+    class Misspelt(Rule):
+        def gradient(self, h):
+            g = yield Here()
+            return g * h.roh
+
+    net = Net().double()
+    train = plain(net, torch.optim.SGD(net.parameters(), lr=0.1), Misspelt(rho=0.1))
+    with pytest.raises(AttributeError, match="'roh'.*'rho'"):
+        train(*next(batches()))
+
+
+def test_the_count_of_steps_is_resumed():
+    class Counting(Rule):
+        def gradient(self, h):
+            seen.append(h.step)
+            return (yield Here())
+
+    seen, state = [], None
+    net = Net().double()
+    for _ in range(2):
+        base = torch.optim.SGD(net.parameters(), lr=0.1)
+        optimizer = SharpnessOptimizer(base.param_groups, lambda _, base=base: base, Counting())
+        if state is not None:
+            optimizer.load_state_dict(state)
+        for x, y in list(batches())[:2]:
+
+            def closure(x=x, y=y, optimizer=optimizer):
+                optimizer.zero_grad()
+                loss = net(x, y)["loss"]
+                loss.backward()
+                return loss
+
+            optimizer.step(closure)
+        state = optimizer.state_dict()
+    assert seen == [0, 1, 2, 3]

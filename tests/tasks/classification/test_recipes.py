@@ -147,7 +147,7 @@ def test_folders_are_checked_first(root):
 
 def test_weights_to_start_from_are_asked_for(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"epoch_10.pth does not exist: make it by python tools"):
+    with pytest.raises(InputError, match=r"epoch_10.pth does not exist: make it by .*train.py"):
         preflight(load("transfer_bsam"))
     with pytest.raises(InputError, match=r"model.transfer_from is not set"):
         preflight(load("transfer_bsam", data_root=root))

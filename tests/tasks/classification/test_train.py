@@ -1,6 +1,8 @@
 """Training on digits, and the tools on a folder of images, as a user runs them."""
 
 import re
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 from bsam_suite.compat import mend
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.reproduce import make_reproducible
+from bsam_suite.errors import InputError
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,6 +44,17 @@ def test_digits_are_learned(tmp_path, capsys):
     assert runner.message_hub.get_scalar("val/accuracy").current() > 0.9
 
 
+@pytest.mark.parametrize("rule", ["sgd", "bsam"])
+def test_a_training_that_diverges_ends_with_an_error(tmp_path, monkeypatch, rule):
+    monkeypatch.chdir(tmp_path)
+    args = ["train.py", str(ROOT / f"configs/classification/resnet18_{rule}.py"), "--cfg-options"]
+    args += ["image_size=8", "model.net.width=4", "optim_wrapper.optimizer.lr=1e20"]
+    monkeypatch.setattr(sys, "argv", [*args, "default_hooks.divergence.max_skipped=4"])
+    with pytest.raises(InputError, match=rf"has diverged after [{dict(sgd=12, bsam=5)[rule]}] "):
+        runpy.run_path(str(ROOT / "tools/train.py"))["main"]()
+    assert not list(tmp_path.rglob("*.pth"))
+
+
 @pytest.fixture
 def stripes(tmp_path):
     """Images of stripes that lie or stand, with noise."""
@@ -60,7 +74,7 @@ def test_a_folder_is_trained_on_and_resumed_bit_for_bit(tool, tmp_path, stripes)
     options = [
         f"data_root={stripes}",
         "train_cfg.max_epochs=2",
-        "train_dataloader.batch_size=8",
+        "train_dataloader.batch_size=4",
         "train_dataloader.dataset.rate=0.1",
         "model.net.width=8",
         "model.data_preprocessor.cutout=4",
@@ -87,6 +101,7 @@ def test_a_folder_is_trained_on_and_resumed_bit_for_bit(tool, tmp_path, stripes)
     tested = tool("test", BSAM, "whole/epoch_2.pth", options=options)
     assert tested.returncode == 0, tested.stderr[-2000:]
     assert accuracy(tested.stdout) == accuracy(whole.stdout)
+    assert accuracy(tested.stdout) > 0.6  # of two classes: it has learned, and its weights are read
 
 
 def test_a_folder_of_imagenets_form_is_resumed_bit_for_bit(tmp_path, stripes):

@@ -119,7 +119,7 @@ def test_flip_test_sees_no_side(config):
             lambda path: path.write_text(
                 path.read_text().replace('"image_id": 1', '"image_id": 9')
             ),
-            "entry 0 of .* is of image 9",
+            r"results\[0\] of .*: image_id 9.* is not among the 12 images",
         ),
     ],
 )
@@ -127,5 +127,26 @@ def test_unusable_detections(config, boxes, change, said):
     cfg = config("bad", test_dataloader__dataset__bbox_file=str(boxes))
     preflight(cfg)
     change(boxes)
+    with pytest.raises(InputError, match=said):
+        preflight(cfg)
+
+
+def test_another_category(people, boxes, tmp_path):
+    """It is that of the annotation file; MMPose's own data set takes 1 alone."""
+    for split in ("train2017", "val2017"):
+        file = people / f"annotations/person_keypoints_{split}.json"
+        content = json.loads(file.read_text().replace('"category_id": 1', '"category_id": 3'))
+        content["categories"][0]["id"] = 3
+        (tmp_path / "set/annotations").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"set/annotations/{file.name}").write_text(json.dumps(content))
+        (tmp_path / f"set/{split}").symlink_to(people / split)
+    options = {"data_root": str(tmp_path / "set"), "val_dataloader.dataset.bbox_file": str(boxes)}
+    cfg = load_config(CONFIG.replace("adam_people", "bsam_coco"), options)
+    with pytest.raises(InputError, match="of category_id 1, 18, none of 3, which"):
+        preflight(cfg)
+    boxes.write_text(boxes.read_text().replace('"category_id": 1,', '"category_id": 3,'))
+    preflight(cfg)
+    cfg.val_dataloader.dataset.type = "CocoDataset"
+    said = "category_id 3, and CocoDataset takes 1 .*: set val_dataloader.dataset.type=AnyCategory"
     with pytest.raises(InputError, match=said):
         preflight(cfg)

@@ -28,11 +28,22 @@ def without(entry, field):
 @pytest.mark.parametrize(
     "annotation, said",
     [
-        (without(PERSON, "keypoints"), "annotation 7 of .* has no 'keypoints': use"),
-        (dict(PERSON, keypoints=[1] * 15), "annotation 7 of .* 15 numbers in 'keypoints': give 51"),
-        (without(PERSON, "bbox"), "annotation 7 of .* has no 'bbox'"),
-        (dict(PERSON, area=None), "has None in 'area': give numbers"),
-        (dict(PERSON, image_id=3), "is of image 3, which is not among the 1 images, such as 1"),
+        (
+            without(PERSON, "keypoints"),
+            r"annotations\[0\] of .*: it lacks 'keypoints': .*person_keypoints_",
+        ),
+        (
+            dict(PERSON, keypoints=[1] * 15),
+            r"annotations\[0\] of .* 15 numbers in 'keypoints': give 51",
+        ),
+        (without(PERSON, "bbox"), r"annotations\[0\] of .* lacks 'bbox'"),
+        (dict(PERSON, area=None), "area is None: give a number"),
+        (dict(PERSON, image_id=3), "image_id 3 is not among the 1 images, such as 1"),
+        (dict(PERSON, image_id="1"), "image_id is '1': give a whole number"),
+        (dict(PERSON, category_id="1"), "category_id is '1': give a whole number"),
+        (dict(PERSON, bbox=[0, 0, float("inf"), 9]), "inf in 'bbox': give numbers"),
+        (dict(PERSON, iscrowd="0"), "iscrowd is '0': give 0 or 1"),
+        ([PERSON], "it is a list, not an object"),
     ],
 )
 def test_annotations(write, annotation, said):
@@ -48,26 +59,45 @@ def test_annotations(write, annotation, said):
     [
         ("[", "is not JSON"),
         ({"a": 1}, "holds a dict: give a list of results"),
-        ([RESULT, without(RESULT, "score")], "entry 1 of .* lacks image_id, category_id or score"),
-        ([dict(RESULT, score="high")], "entry 0 of .* has 'high' in 'score'"),
-        ([dict(RESULT, keypoints=[float("nan")] * 51)], "has nan in 'keypoints'"),
-        ([dict(RESULT, image_id=9)], "is of image 9"),
-        ([without(RESULT, "keypoints")], "no numbers in 'keypoints'"),
+        ([RESULT, without(RESULT, "score")], r"results\[1\] of .*: it lacks 'score'"),
+        ([dict(RESULT, score="high")], r"results\[0\] of .*: score is 'high': give a number"),
+        ([dict(RESULT, keypoints=[float("nan")] * 51)], "nan in 'keypoints'"),
+        ([dict(RESULT, image_id=9)], "image_id 9 is not among the 2 images"),
+        ([RESULT, dict(RESULT, image_id="1"), 3], r"results\[1\] of .*1 more.*: image_id is '1'"),
+        ([without(RESULT, "keypoints")], "it lacks 'keypoints'"),
     ],
 )
 def test_results(write, content, said):
     with pytest.raises(InputError, match=said):
         read_results(write(content), [1, 2], "keypoints")
-    assert read_results(write([RESULT]), [1, 2], "keypoints") == [RESULT]
+    for images in ([1, 2], None):
+        assert read_results(write([RESULT]), images, "keypoints") == [RESULT]
+
+
+def test_all_results_have_a_box_or_none(write):
+    """pycocotools takes the size of all from where the first has it."""
+    boxed = dict(RESULT, bbox=[0, 0, 9, 9])
+    for found in ([boxed, boxed], [RESULT, RESULT], [RESULT, dict(RESULT, bbox=[])]):
+        assert read_results(write(found), [1], "keypoints") == found
+    with pytest.raises(InputError, match="2 of 3 results have a 'bbox'"):
+        read_results(write([boxed, RESULT, boxed]), [1], "keypoints")
+    with pytest.raises(InputError, match=r"results\[1\] of .*bbox is None: give 4 numbers"):
+        read_results(write([boxed, dict(boxed, bbox=None)]), [1], "keypoints")
 
 
 def test_images_alone(write):
-    path = write(dict(images=[dict(id=1)]))
-    assert read_images(path) == [dict(id=1)]
-    with pytest.raises(
-        InputError, match=r"not a COCO file, it lacks \['annotations', 'categories'\]"
-    ):
+    images = [dict(id=1, file_name="1.jpg")]
+    path = write(dict(images=images))
+    assert read_images(path) == images
+    with pytest.raises(InputError, match="not a COCO file: it has no list 'annotations'"):
         read_annotations(path)
+    for content, said in (
+        ([], "no images"),
+        ([dict(id=1)], r"images\[0\] of .* it lacks 'file_name'"),
+        ([dict(id="1", file_name="1.jpg")], "id is '1'"),
+    ):
+        with pytest.raises(InputError, match=said):
+            read_images(write(dict(images=content)))
 
 
 def test_no_file(tmp_path):

@@ -72,6 +72,8 @@ def test_recipes_on_coco_load_quickly(name):
     quick = [s.type for s in loader.dataset.pipeline if s.type.startswith("Quick")]
     assert quick == ["QuickRandomFlip", "QuickRandomBBoxTransform"]
     assert loader.dataset.pipeline == load(name).train_pipeline
+    for evaluation in (load(name).val_dataloader, load(name).test_dataloader):
+        assert evaluation.num_workers == workers() and evaluation.persistent_workers
 
 
 @pytest.mark.parametrize(
@@ -145,11 +147,11 @@ def damage_images(root):
     ("damage", "words"),
     [
         (damage_folder, "is not a folder"),
-        (damage_annotations, "person_keypoints_val2017.json does not exist"),
+        (damage_annotations, "person_keypoints_val2017.json: there is none: unpack"),
         (damage_json, "is not JSON"),
         (damage_kind, "is not a COCO file"),
-        (damage_keypoints, "annotations without keypoints"),
-        (damage_images, "1 of 12 images"),
+        (damage_keypoints, r"annotations\[0\]: it lacks 'keypoints'.*use the person_keypoints_"),
+        (damage_images, "1 x missing_image: .*val2017/0"),
     ],
 )
 def test_half_a_data_root_is_an_error(coco, damage, words):

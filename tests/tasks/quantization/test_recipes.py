@@ -173,6 +173,14 @@ def test_the_float_model_is_trained_once(tmp_path, monkeypatch):
     cfg.model.checkpoint = "work_dirs/float/other/epoch_7.pth"
     with pytest.raises(InputError, match="made no epoch_7.pth"):
         prepare_float(cfg, "short.py")
+    # One that diverges.
+    (tmp_path / "far.py").write_text(
+        "_base_ = 'short.py'\noptim_wrapper = dict(optimizer=dict(lr=1e20))"
+    )
+    cfg.model.checkpoint = "work_dirs/float/far/epoch_1.pth"
+    with pytest.raises(InputError, match="has diverged"):
+        prepare_float(cfg, "far.py")
+    assert not Path(cfg.model.checkpoint).exists()
 
 
 @HOOKS.register_module()

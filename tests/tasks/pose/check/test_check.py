@@ -1,17 +1,22 @@
 """What is a fault, what a warning and what neither."""
 
+from pathlib import Path
+
 import cv2
 from PIL import Image
 
 from tasks.pose.check.command import check_set
 from tasks.pose.check.entries import Person
 from tasks.pose.check.findings import Example, Findings
+from tasks.pose.check.layout import Split
 from tasks.pose.check.persons import check_persons
+
+SPLIT = Split.named(Path("set"), "train2017")
 
 
 def look(persons):
     findings, image = Findings(), dict(id=1, file_name="1.jpg", width=160, height=120)
-    counts = check_persons("train2017", [Person(p, image) for p in persons], findings)
+    counts = check_persons(SPLIT, [Person(p, image) for p in persons], findings)
     return counts, {f.kind: (f.count, f.is_fault) for f in findings.all()}
 
 
@@ -72,7 +77,8 @@ def test_other_skeletons_are_looked_at_too(small_set, person):
     content["annotations"][1] = hand | dict(keypoints=[50, 30, 2, 300, 30, 2])
     small_set.write()
     report = check_set(small_set.root)
-    assert {f.kind for f in report.findings} == {"other_keypoints", "keypoint_outside_image"}
+    expected = {"other_keypoints", "mixed_keypoints", "keypoint_outside_image"}
+    assert {f.kind for f in report.findings} == expected
     assert report.counts["train2017"]["visible"] == 24 + 2
 
 
@@ -121,6 +127,6 @@ def test_without_decoding_no_file_is_opened(small_set):
 def test_only_the_first_examples_are_kept_and_all_are_counted(person):
     broken = [person(n, 1) | dict(num_keypoints=3) for n in range(250)]
     findings, image = Findings(), dict(id=1, file_name="1.jpg", width=160, height=120)
-    check_persons("train2017", [Person(p, image) for p in broken], findings)
+    check_persons(SPLIT, [Person(p, image) for p in broken], findings)
     [finding] = findings.all()
     assert finding.count == 250 and [e.annotation for e in finding.examples] == list(range(100))

@@ -4,8 +4,10 @@ import shutil
 
 import pytest
 
+from bsam_suite.errors import InputError
 from tasks.pose.check.command import check_set
 from tasks.pose.check.kinds import KINDS
+from tasks.pose.check.training import check_splits
 
 # Each plants one fault and returns what must be told of it.
 PLANTS = {}
@@ -108,13 +110,13 @@ def other_order(s):
 @plants("broken_entry")
 def no_box(s):
     del s.content["train2017"]["annotations"][1]["bbox"]
-    return dict(annotation=1010, says="annotations[1]: it lacks 'bbox'")
+    return dict(annotation=1010, says="annotations[1]: it lacks 'bbox': give 4 numbers")
 
 
 @plants("broken_entry")
 def box_of_three(s):
     del s.content["train2017"]["annotations"][1]["bbox"][3]
-    return dict(annotation=1010, says="annotations[1]: bbox is [40.0, 20.0, 60.0]")
+    return dict(annotation=1010, says="annotations[1]: bbox is [40.0, 20.0, 60.0]: give 4 numbers")
 
 
 @plants("broken_entry")
@@ -132,7 +134,7 @@ def number_beyond_floats(s):
 @plants("broken_entry")
 def image_without_size(s):
     s.content["train2017"]["images"].append(dict(id=7, file_name="7.jpg", height=120))
-    return dict(says="images[3]: it lacks 'width'")
+    return dict(says="images[3]: it lacks 'width': give a number of pixels")
 
 
 @plants("duplicate_image_id")
@@ -176,6 +178,14 @@ def a_keypoint_too_few(s):
     return PERSON
 
 
+@plants("mixed_keypoints")
+def persons_and_a_hand(s):
+    hand = dict(id=2, name="hand", keypoints=["wrist", "thumb"])
+    s.content["train2017"]["categories"].append(hand)
+    damaged(s).update(category_id=2, num_keypoints=2, keypoints=[50, 30, 2, 60, 30, 2])
+    return dict(says="2 persons with 17, 1 persons with 2", also={"other_keypoints"})
+
+
 @plants("not_finite")
 def keypoint_nan(s):
     damaged(s)["keypoints"][4] = float("nan")
@@ -204,6 +214,58 @@ def visibility_as_a_score(s):
 def another_number(s):
     damaged(s)["num_keypoints"] = 14
     return dict(PERSON, says="14, but 15 are labelled")
+
+
+@plants("area")
+def no_area(s):
+    del damaged(s)["area"]
+    return dict(PERSON, says="area nan")
+
+
+@plants("area")
+def area_of_nothing(s):
+    damaged(s)["area"] = 0
+    return dict(PERSON, says="area 0")
+
+
+@plants("broken_entry")
+def area_as_text(s):
+    damaged(s)["area"] = "2000"
+    return dict(says="annotations[1]: area is '2000': give a number")
+
+
+@plants("broken_entry")
+def crowd_as_text(s):
+    damaged(s)["iscrowd"] = "0"
+    return dict(says="annotations[1]: iscrowd is '0': give 0 or 1")
+
+
+@plants("broken_entry")
+def image_id_as_text(s):
+    s.content["train2017"]["images"].append(dict(id="7", file_name="7.jpg", height=9, width=9))
+    return dict(says="images[3]: id is '7': give a whole number")
+
+
+@plants("unreadable_annotations")
+def byte_order_mark(s):
+    s.write()
+    s.file("val2017").write_text(s.file("val2017").read_text(), encoding="utf-8-sig")
+    del s.content["val2017"]
+    return dict(split="val2017", file="annotations/person_keypoints_val2017.json")
+
+
+@plants("unreadable_annotations")
+def utf_16(s):
+    s.file("val2017").write_text(s.file("val2017").read_text(), encoding="utf-16")
+    del s.content["val2017"]
+    return dict(split="val2017", file="annotations/person_keypoints_val2017.json")
+
+
+@plants("no_persons")
+def told_to_have_no_keypoints(s):
+    for annotation in s.content["val2017"]["annotations"]:
+        annotation["num_keypoints"] = 0
+    return dict(split="val2017", also={"num_keypoints"})
 
 
 @plants("box_without_area")
@@ -277,6 +339,42 @@ def test_a_fault_is_found(small_set, kind, plant):
     assert finding.split == expected.pop("split", "train2017")
     told = finding.examples[0].as_dict()
     assert {name: told[name] for name in expected} == expected
+
+
+NOT_LOOKED_AT = ("unreadable_image", "image_size", "image_in_train_and_val")  # before training
+
+
+@pytest.mark.parametrize(("kind", "plant"), CASES)
+def test_training_is_refused_for_the_same_faults(small_set, kind, plant, config, used, capsys):
+    expected = plant(small_set)
+    small_set.write()
+    cfg = config()
+    split = expected.get("split", "train2017")
+    file = str(small_set.file(split))
+    if kind == "area":  # which training does without
+        check_splits(cfg)
+        cfg.val_dataloader = cfg.train_dataloader
+    if KINDS[kind].stops:
+        with pytest.raises(InputError, match=f"1 x {kind}: ") as error:
+            check_splits(cfg)
+        told, found = str(error.value), check_set(small_set.root, decode=False).findings
+        for finding in (f for f in found if KINDS[f.kind].stops):
+            assert str(finding.examples[0]) in told and KINDS[finding.kind].remedy in told
+        assert file in told and f"check_dataset.py {small_set.root} " in told
+        assert "\n" not in told
+    else:
+        check_splits(cfg)
+        warned = f"1 x {kind} in {file}" in capsys.readouterr().out
+        assert warned == (kind not in (*NOT_LOOKED_AT, *WARNINGS))
+        used()
+
+
+def test_area_is_needed_by_evaluation_alone(small_set, config):
+    del small_set.content["val2017"]["annotations"][0]["area"]
+    small_set.write()
+    with pytest.raises(InputError, match="1 x area: .*annotation 2000, .*use_area=False"):
+        check_splits(config())
+    check_splits(config(use_area=False))
 
 
 def test_every_kind_is_planted():

@@ -123,5 +123,5 @@ def test_a_backend_that_is_not_there(monkeypatch):
         check_backend("coco")
     check_backend("faster-coco-eval")
     monkeypatch.setattr(ap, "is_missing", lambda name: name == "faster_coco_eval")
-    with pytest.raises(InputError, match=r"is missing: pip install -e '.\[faster-coco-eval\]'"):
+    with pytest.raises(InputError, match=r"is missing: .*install.*\[faster-coco-eval\]"):
         check_backend("faster-coco-eval")

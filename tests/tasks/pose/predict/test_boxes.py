@@ -59,24 +59,29 @@ def test_annotations(write):
         entry(5, [0, 0, 9, 9]),
     )
     boxes = given_boxes(write(content), [3])
-    assert boxes(3, IMAGE) == [((0, 10, 15, 47), 1.0)]
+    assert boxes(3, IMAGE) == [((0, 10, 15, 47), 1.0, 1)]
     assert boxes(5, IMAGE) == []
 
 
 def test_results_of_a_detector(write):
     content = [entry(3, [-5, 10, 20, 100], score=0.75), entry(3, [0, 0, 9, 9], 18, score=0.5)]
     boxes = given_boxes(write(content), [3, 5])
-    assert boxes(3, IMAGE) == [((-5, 10, 15, 110), 0.75)] and boxes(5, IMAGE) == []
+    assert boxes(3, IMAGE) == [((-5, 10, 15, 110), 0.75, 1)] and boxes(5, IMAGE) == []
 
 
 @pytest.mark.parametrize(
     "content, said",
     [
-        ([entry(7, [0, 0, 9, 9], score=1)], "entry 0 of .* is of image 7, .* the 1 images, such"),
-        ([entry(3, [0, 0, 9], score=1)], "3 numbers in 'bbox': give 4"),
-        ([], "--boxes .* has no person .* in these 1 pictures"),
-        (coco(entry(5, [0, 0, 9, 9])), "--boxes .* has no person .* in these 1 pictures"),
-        (coco(dict(image_id=3, category_id=1)), "annotation 0 of .* has no 'bbox'"),
+        (
+            [entry(7, [0, 0, 9, 9], score=1)],
+            r"results\[0\] of .*: image_id 7 .* the 1 images, such",
+        ),
+        ([entry(3, [0, 0, 9], score=1)], r"bbox is \[0, 0, 9\]: give 4 numbers"),
+        ([entry(3, [0, 0, 9, 9], 18, score=1)], "of category_id 18, none of 1, which"),
+        (dict(coco(entry(3, [0, 0, 9, 9])), images=[dict(id=3)]), "lacks 'width'"),
+        ([], "--boxes .* has no box .* in these 1 pictures"),
+        (coco(entry(5, [0, 0, 9, 9])), "--boxes .* has no box .* in these 1 pictures"),
+        (coco(dict(image_id=3, category_id=1)), r"annotations\[0\] of .*: it lacks 'bbox'"),
     ],
 )
 def test_unusable_boxes(write, content, said):
@@ -85,7 +90,7 @@ def test_unusable_boxes(write, content, said):
 
 
 def test_the_whole_picture():
-    assert whole_picture(1, IMAGE) == [((0, 0, 64, 48), 1.0)]
+    assert whole_picture(1, IMAGE) == [((0, 0, 64, 48), 1.0, None)]
 
 
 def test_ids(write, tmp_path):

@@ -53,7 +53,7 @@ def test_sure_persons_alone(hub, monkeypatch):
     torch.save({}, hub / FILE)
     red = np.zeros((2, 4, 3), np.uint8)
     red[..., 2] = 255
-    assert Detector(NAME)(1, red) == [((0, 1, 2, 3), 0.75)]
+    assert Detector(NAME)(1, red) == [((0, 1, 2, 3), 0.75, None)]
 
 
 def test_missing_weights_say_where_they_belong(hub):

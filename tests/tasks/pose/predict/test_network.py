@@ -31,8 +31,12 @@ def changed(random_hrnet, tmp_path):
     [
         ("test_evaluator", "other", "has no test_evaluator: give one by --config"),
         ("data_mode='topdown'", "data_mode='bottomup'", "is of a bottomup model: give a top-down"),
-        ("type='CocoDataset'", "type='AP10KDataset'", "is for 17 keypoints, L_Eye, .*: give a"),
-        ("type='CocoDataset'", "type='CocoWholeBodyDataset'", "is for 133 keypoints"),
+        (
+            "type='AnyCategoryCocoDataset'",
+            "type='AP10KDataset'",
+            "is for 17 keypoints, L_Eye, .*: give a",
+        ),
+        ("type='AnyCategoryCocoDataset'", "type='CocoWholeBodyDataset'", "is for 133 keypoints"),
         ("type='SmallHRNet'", "type='TinyHRNet'", "cannot be built: .*TinyHRNet"),
         ("out_channels=17", "out_channels=5", "is of another model"),
         ("type='SmallHRNet'", "type='os.system'", "names os.system, which could run code"),

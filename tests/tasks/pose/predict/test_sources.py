@@ -19,6 +19,7 @@ def test_a_folder_and_files(tmp_path):
     for name, value in (("b.PNG", 20), ("a.jpg", 10)):
         write(folder / name, value)
     (folder / "notes.txt").touch()
+    (folder / "._a.jpg").write_bytes(b"what macOS keeps beside a.jpg")
     (folder / "more.jpg").mkdir()
     source = open_source([folder, write(tmp_path / "c.bmp", 30)])
     assert len(source) == 3 and source.names == ["a.jpg", "b.PNG", "c.bmp"]
@@ -45,6 +46,7 @@ def test_what_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "broken.jpg").write_text("no image")
+    (tmp_path / "huge.pgm").write_bytes(b"P5 60000 60000 255\n")
     (tmp_path / "broken.mp4").write_text("no video")
     good = write(tmp_path / "good.jpg", 9)
     twice = [good, write(tmp_path / "other" / "good.jpg", 9)]
@@ -52,6 +54,7 @@ def test_what_is_refused(tmp_path):
         ([tmp_path / "empty"], "empty holds no images: give a folder with .jpg"),
         ([tmp_path / "none.jpg"], "none.jpg does not exist"),
         ([good, tmp_path / "broken.jpg"], "broken.jpg is no image that OpenCV reads"),
+        ([good, tmp_path / "huge.pgm"], "huge.pgm is no image that OpenCV reads"),
         (twice, "2 images have the name good.jpg"),
         ([tmp_path / "broken.mp4"], "broken.mp4 is no video that OpenCV reads"),
         ([tmp_path / "none.mp4"], "none.mp4 does not exist"),

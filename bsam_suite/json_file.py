@@ -1,0 +1,36 @@
+"""JSON files that users give, read with one-line errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bsam_suite.errors import InputError
+
+
+def read_json(path: str | Path):
+    """The content of a JSON file in UTF-8 without a byte order mark, as RFC 8259 has it.
+
+    Other encodings are refused: MMPose and MMEngine, which read the same files, take no other.
+
+    Raises:
+        InputError: no such file, or one that cannot be read, is not UTF-8 or not JSON.
+    """
+    remedy = "save it as UTF-8 without a byte order mark"
+    try:
+        text = Path(path).read_text("utf-8")
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        place = f"byte {error.start} is 0x{error.object[error.start]:02x}"
+        raise InputError(f"{path} is not UTF-8 ({place}): {remedy}") from error
+    if text.startswith("\ufeff"):
+        raise InputError(f"{path} starts with a byte order mark (U+FEFF): {remedy}")
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise InputError(f"{path} is nested too deeply to be read: write it again") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from error

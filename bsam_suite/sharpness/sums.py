@@ -1,0 +1,95 @@
+"""Sums over tensors, of which each process may hold a shard only (FSDP2, tensor parallelism)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+
+def squares(tensors: list[Tensor]) -> Tensor:
+    """The square of the Euclidean norm of each of n tensors; shape (n,), on the device."""
+    return _sums([as_real(t) for t in tensors], _squares)
+
+
+def totals(tensors: list[Tensor]) -> Tensor:
+    """The sum of the elements of each of n tensors; shape (n,), on the device."""
+    return _sums(tensors, _totals)
+
+
+def _sums(tensors: list[Tensor], function: Callable[[list[Tensor]], Tensor]) -> Tensor:
+    """``function`` of the tensors, in double precision where the device has it; shape (n,)."""
+    if not tensors:
+        return torch.zeros(0)
+    sums = _over_shards(tensors, function)
+    return sums if sums.device.type == "mps" else sums.double()
+
+
+def _squares(tensors: list[Tensor]) -> Tensor:
+    """The square of the Euclidean norm of each tensor."""
+    dtype = _sum_dtype(tensors)
+    if dtype == torch.float64:  # for comparisons, see add_scaled_
+        return _stack([t.square().sum() for t in tensors])
+    return _stack(torch._foreach_norm(tensors, 2, dtype=dtype)).square()
+
+
+def _totals(tensors: list[Tensor]) -> Tensor:
+    """The sum of each tensor's elements."""
+    dtype = _sum_dtype(tensors)
+    return _stack([t.sum(dtype=dtype) for t in tensors])
+
+
+def _stack(scalars: Sequence[Tensor]) -> Tensor:
+    return torch.stack([s.to(scalars[0].device) for s in scalars])
+
+
+def _sum_dtype(tensors: list[Tensor]) -> torch.dtype:
+    """The type to sum in: at least float32."""
+    return reduce(torch.promote_types, (t.dtype for t in tensors), torch.float32)
+
+
+def as_real(tensor: Tensor) -> Tensor:
+    """Complex numbers as pairs of real ones, which shares their memory."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def local(tensor: Tensor) -> Tensor:
+    """The part of ``tensor`` that this process holds; shares its memory."""
+    return tensor.to_local() if is_sharded(tensor) else tensor
+
+
+def is_sharded(tensor: Tensor) -> bool:
+    """Whether it is a DTensor (FSDP2, tensor parallelism)."""
+    return hasattr(tensor, "placements")
+
+
+def _over_shards(tensors: list[Tensor], function: Callable[[list[Tensor]], Tensor]) -> Tensor:
+    """``function`` of the tensors, summed over the processes that hold shards of them.
+
+    Args:
+        tensors: plain ones and DTensors may be mixed.
+        function: from n tensors to a tensor of shape (n,): for each a sum over its elements.
+
+    Returns:
+        Shape (n,): a number for each tensor, the same in all processes of its mesh.
+    """
+    kinds: dict[tuple | None, list[int]] = {}
+    for i, t in enumerate(tensors):
+        kind = (t.device_mesh, t.placements) if is_sharded(t) else None
+        kinds.setdefault(kind, []).append(i)
+    if list(kinds) == [None]:
+        return function(tensors)
+    sums: list[Tensor] = [torch.empty(0)] * len(tensors)
+    for kind, indices in kinds.items():
+        total = function([local(tensors[i]) for i in indices])
+        if kind is not None:
+            from torch.distributed.tensor import DTensor, Partial, Replicate  # takes 2 s to import
+
+            mesh, placements = kind
+            whole = [Replicate() if p.is_replicate() else Partial() for p in placements]
+            total = DTensor.from_local(total, mesh, whole, run_check=False).full_tensor()
+        for i, value in zip(indices, total.unbind()):
+            sums[i] = value
+    return torch.stack(sums)

@@ -1,0 +1,177 @@
+"""The weights of a model, moved along directions and brought back; their gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from bsam_suite.errors import InputError
+from bsam_suite.sharpness.rule import Along
+from bsam_suite.sharpness.sums import as_real, local
+from bsam_suite.sharpness.vector import Number, Vector, blocks, is_zero, scaled
+
+# Not by thread: a backward that recomputes activations does so in threads of autograd's own.
+_perturbed = False
+
+
+def perturbed() -> bool:
+    """Whether the pass under way is one of a rule's further passes, away from w.
+
+    For layers that then behave in another way.
+    """
+    return _perturbed
+
+
+@contextmanager
+def perturbing() -> Iterator[None]:
+    """Tell :func:`perturbed` inside."""
+    global _perturbed
+    before, _perturbed = _perturbed, True
+    try:
+        yield
+    finally:
+        _perturbed = before
+
+
+class Weights:
+    """The weights w, of which it keeps one copy of those parameters that are moved.
+
+    The copies' memory is kept from step to step: fresh memory costs more than the copying.
+    """
+
+    def __init__(self) -> None:
+        self._copies: dict[Tensor, Tensor] = {}
+        self._params: list[list[Tensor]] = []
+        self.w = Vector([])
+
+    def start(self, params: list[list[Tensor]]) -> Vector:
+        """Take the parameters as they stand for w, and return it, to read."""
+        self._params, self.w = params, Vector(params)
+        return self.w
+
+    @torch.no_grad()
+    def move(self, point: Along) -> None:
+        """Move the parameters to ``point``, from wherever they are.
+
+        A direction whose norm is 0 or not finite leads nowhere: the weights are w there.
+        """
+        norm = point.norm if point.norm is not None else point.direction.norm(where=point.rho)
+        # Divided by infinity a direction is 0.
+        norm = torch.where((norm > 0) & norm.isfinite(), norm, math.inf)
+        for params, home, directions, rho in zip(
+            self._params, self.w.groups, point.direction.groups, point.rho
+        ):
+            moved = [i for i, d in enumerate(directions) if d is not None and not is_zero(rho)]
+            self._bring_back(_away(params, home) - {*moved}, params, home)
+            for block in blocks([params[i] for i in moved]):
+                which = [moved[i] for i in block]
+                self._keep([i for i in which if home[i] is params[i]], params, home)
+                ps, ws, ds = ([local(ts[i]) for i in which] for ts in (params, home, directions))
+                _set_sum(ps, ws, ds, rho, norm.to(ps[0].device))
+
+    @torch.no_grad()
+    def restore(self, unless: Tensor | None = None) -> None:
+        """Move the parameters back to w, bit for bit, unless ``unless`` says not to."""
+        for params, home in zip(self._params, self.w.groups):
+            self._bring_back(_away(params, home), params, home, unless)
+            home[:] = params
+
+    def _keep(self, which: list[int], params: list[Tensor], home: list[Tensor]) -> None:
+        if which:
+            copies = [self._copy_of(params[i]) for i in which]
+            torch._foreach_copy_([local(c) for c in copies], [local(params[i]) for i in which])
+            for i, copy in zip(which, copies):
+                home[i] = copy
+
+    def _copy_of(self, param: Tensor) -> Tensor:
+        copy = self._copies.get(param)
+        if copy is None or (copy.shape, copy.dtype, copy.device, copy.stride()) != (
+            param.shape,
+            param.dtype,
+            param.device,
+            param.stride(),
+        ):
+            copy = self._copies[param] = torch.empty_like(param, requires_grad=False)
+        return copy
+
+    def _bring_back(
+        self,
+        which: set[int],
+        params: list[Tensor],
+        home: list[Tensor],
+        unless: Tensor | None = None,
+    ) -> None:
+        ps, ws = [local(params[i]) for i in which], [local(home[i]) for i in which]
+        if unless is not None:
+            ws = [torch.where(unless.to(p.device), p, w) for p, w in zip(ps, ws)]
+        if which:
+            torch._foreach_copy_(ps, ws)
+
+
+def _away(params: list[Tensor], home: list[Tensor]) -> set[int]:
+    return {i for i, w in enumerate(home) if w is not params[i]}
+
+
+def _set_sum(
+    targets: list[Tensor],
+    starts: list[Tensor],
+    tensors: list[Tensor],
+    factor: Number,
+    divisor: Tensor,
+) -> None:
+    """``targets = starts + factor * tensors / divisor``, and 0 where that is not a number.
+
+    A gradient that is not finite costs the step, but its passes are made still, and a model that
+    checks its numbers shall not stop there.
+    """
+    if all(t.dtype == torch.float64 for t in targets):  # see add_scaled_
+        moves = torch._foreach_div(scaled(tensors, factor), divisor)
+        torch._foreach_copy_(targets, torch._foreach_add(starts, moves))
+    elif len(targets) == 1:  # in a single pass over memory
+        torch.addcmul(starts[0], tensors[0], factor / divisor, out=targets[0])
+    else:
+        torch._foreach_copy_(targets, starts)
+        torch._foreach_add_(targets, scaled(tensors, factor / divisor))
+    for target in map(as_real, targets):
+        torch.nan_to_num(target, 0.0, math.inf, -math.inf, out=target)
+
+
+def take_gradient(params: list[list[Tensor]]) -> Vector:
+    """Take the gradients away from the parameters, without a copy where they own their memory."""
+    taken = Vector([[_own(p.grad) for p in group] for group in params])
+    for group in params:
+        for p in group:
+            p.grad = None
+    return taken
+
+
+def _own(grad: Tensor | None) -> Tensor | None:
+    if grad is None or not grad._is_view():  # DDP's gradients may be views of its buckets
+        if grad is not None and grad.is_sparse:
+            raise InputError(
+                f"a parameter of shape {tuple(grad.shape)} has a sparse gradient, which "
+                "sharpness-aware rules do not take: give its nn.Embedding sparse=False"
+            )
+        return grad
+    return grad.clone()
+
+
+def set_gradient(params: list[list[Tensor]], gradient: Vector) -> None:
+    """Put the gradient into ``p.grad``."""
+    for group, grads in zip(params, gradient.groups):
+        for p, grad in zip(group, grads):
+            p.grad = grad
+
+
+@torch.no_grad()
+def spoil_gradient(params: Iterable[Tensor], unless: Tensor) -> None:
+    """Make one number of the gradient NaN, for those who look for it there."""
+    for p in params:
+        if p.grad is not None and local(p.grad).numel():
+            grad = local(p.grad)
+            grad[(0,) * grad.ndim] += torch.where(unless.to(grad.device), 0.0, math.nan)
+            return

@@ -1,0 +1,84 @@
+"""One image as upright RGB of 8 bits."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from PIL import Image
+
+from bsam_suite.errors import InputError
+
+ORIENTATION = 0x0112  # in EXIF
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns an image of each EXIF orientation upright (EXIF 2.32, 4.6.4)."""
+OF_16_BITS = ("PNG", "PPM")
+"""Formats whose grey images Pillow gives as int32, though they have no more than 16 bits."""
+
+
+def open_image(path: str) -> Image.Image:
+    """The image in a file, decoded.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            image = Image.open(file)
+            image.load()
+    except Exception as error:  # a damaged file makes Pillow raise almost anything
+        raise cannot_be_read(path, error) from error
+    return image
+
+
+def cannot_be_read(name: str, error: Exception) -> InputError:
+    """The error for an image that Pillow does not take."""
+    return InputError(f"{name} cannot be read ({error}): mend or remove this image")
+
+
+def to_rgb(image: Image.Image, name: str) -> Image.Image:
+    """``image`` as OpenCV reads it for the pose task.
+
+    It is turned upright by its EXIF orientation. Of 16 bits the upper 8 are taken, of an image with
+    transparency the colours, of an animation the first picture.
+
+    Args:
+        image: of any mode.
+        name: what to call it in an error.
+
+    Raises:
+        InputError: its values are 32-bit integers or floats.
+    """
+    turn = UPRIGHT.get(_orientation(image))
+    image = _to_8_bits(image, name)
+    if image.mode == "P":  # Pillow warns of transparency in a palette unless it is kept at first
+        image = image.convert("RGBA")
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        return image.getexif().get(ORIENTATION)
+    except (SyntaxError, struct.error):  # of damaged EXIF, which OpenCV passes by
+        return None
+
+
+def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in OF_16_BITS):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        kind = "floats" if image.mode == "F" else "32-bit integers"
+        raise InputError(
+            f"{name} holds {kind}, and no range of them is known: save it with 8 or 16 bits"
+        )
+    return image

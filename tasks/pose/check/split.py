@@ -1,0 +1,50 @@
+"""A split looked at without a look into its images; training and the check of a set do the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks.pose.check.entries import sound_images, sound_persons
+from tasks.pose.check.findings import Example, Findings
+from tasks.pose.check.image_files import there
+from tasks.pose.check.layout import Split, read
+from tasks.pose.check.persons import COUNTS, check_persons
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a split holds.
+
+    Attributes:
+        counts: images, annotations and :data:`COUNTS`.
+        images: those that are there.
+    """
+
+    counts: dict[str, int]
+    images: list[dict]
+
+
+def check_split(split: Split, findings: Findings) -> Contents | None:
+    """Tell what is wrong with the annotation file and which images are missing.
+
+    Returns:
+        None where the annotation file cannot be read.
+    """
+    content = read(split, findings)
+    if content is None:
+        return None
+    images = sound_images(split, content["images"], findings)
+    counts = dict(images=len(content["images"]), annotations=len(content["annotations"]))
+    counts |= dict.fromkeys(COUNTS, 0)
+    sound = sound_persons(split, content, images, findings)
+    if len(sound) > 1:
+        says = ", ".join(f"{len(persons)} persons with {k}" for k, persons in sound.items())
+        place = split.place(split.annotations)
+        findings.add("mixed_keypoints", split.name, Example(says, place))
+    for persons in sound.values():
+        for name, number in check_persons(split, persons, findings).items():
+            counts[name] += number
+    if not counts["persons"]:
+        says = f"{len(content['annotations'])} annotations, none of which can be used"
+        findings.add("no_persons", split.name, Example(says, split.place(split.annotations)))
+    return Contents(counts, there(split, images.values(), findings))

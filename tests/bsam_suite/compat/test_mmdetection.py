@@ -1,0 +1,99 @@
+"""MMPose is imported whatever MMDetection is installed beside it, by packages that stand for it."""
+
+import importlib
+import subprocess
+import sys
+
+import mmcv
+import pytest
+from mmengine.utils import digit_version
+
+from bsam_suite.compat.mmdetection import let_mmdet_take_mmcv
+from bsam_suite.compat.placeholders import mmdet_utils
+
+CHECK = """
+import mmcv
+from mmengine.utils import digit_version
+assert digit_version({low!r}) <= digit_version(mmcv.__version__) < digit_version({high!r}), 'mmcv'
+"""
+ACCEPTS = CHECK.format(low="2.0.0rc4", high="3.0")
+V3_0 = CHECK.format(low="2.0.0rc4", high="2.1.0")
+V3_3 = CHECK.format(low="2.0.0rc4", high="2.2.0")
+UTILS = "class ConfigType: pass\ndef reduce_mean(tensor): return 'its own'\n"
+
+
+@pytest.fixture
+def mmdet(tmp_path, monkeypatch):
+    """Install what stands for MMDetection; gone after the test."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(init, utils=UTILS):
+        (tmp_path / "mmdet").mkdir()
+        (tmp_path / "mmdet/__init__.py").write_text(init)
+        (tmp_path / "mmdet/utils.py").write_text(utils)
+        importlib.invalidate_caches()
+        return tmp_path
+
+    yield install
+    for name in ("mmdet", "mmdet.utils"):
+        sys.modules.pop(name, None)
+
+
+def test_mmcv_is_as_new_as_the_check_is_strict():
+    assert digit_version(mmcv.__version__) >= digit_version("2.2.0")
+
+
+@pytest.mark.parametrize("check, needed", [(V3_0, True), (V3_3, True), (ACCEPTS, False)])
+def test_the_check_is_passed_and_the_real_one_is_used(mmdet, check, needed):
+    mmdet(check)
+    version = mmcv.__version__
+    assert let_mmdet_take_mmcv() is needed
+    assert mmcv.__version__ == version
+    with mmdet_utils() as placed:
+        from mmdet.utils import reduce_mean
+    assert not placed and reduce_mean(1) == "its own"
+    assert importlib.import_module("mmdet.utils").reduce_mean is reduce_mean
+    assert let_mmdet_take_mmcv() is False
+
+
+@pytest.mark.parametrize(
+    "init, utils, error",
+    [
+        ("assert False, 'mmengine'", UTILS, AssertionError),
+        ("import package_that_is_missing", UTILS, ImportError),
+        (V3_3, "import package_that_is_missing", ImportError),
+        (V3_3, "import numpy; numpy.of_a_release_that_is_gone", AttributeError),
+    ],
+)
+def test_one_that_cannot_be_imported_is_as_good_as_none(mmdet, init, utils, error):
+    mmdet(init, utils)
+    version = mmcv.__version__
+    let_mmdet_take_mmcv()
+    assert mmcv.__version__ == version
+    with mmdet_utils() as placed:
+        from mmdet.utils import ConfigType, reduce_mean
+    assert placed and reduce_mean(1) == 1 and issubclass(dict, ConfigType)
+    with pytest.raises(error):  # it says as before what is wrong with it
+        importlib.import_module("mmdet.utils")
+
+
+def test_where_there_is_none(monkeypatch):
+    assert "mmdet" not in sys.modules and let_mmdet_take_mmcv() is False
+
+
+def test_mmpose_is_imported_beside_it(mmdet):
+    folder = mmdet(V3_3)
+    code = f"""
+import sys
+sys.path.insert(0, {str(folder)!r})
+from bsam_suite.compat import import_mmpose
+mended = import_mmpose()
+print(mended["mmdet's check of mmcv"], mended["mmdet.utils"], "mmdet.utils" in sys.modules)
+import mmcv, mmpose
+from mmpose.models.heads.hybrid_heads import rtmo_head
+print(mmcv.__version__, rtmo_head.reduce_mean(1))
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[-3:-1] == ["True False True", f"{mmcv.__version__} its own"]
