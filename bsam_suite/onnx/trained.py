@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from bsam_suite.compat import mend
 from bsam_suite.engine.building import building
 from bsam_suite.engine.check_config import check_config
-from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
+from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
 
@@ -32,8 +32,7 @@ def load_trained(config: str, checkpoint: str, options: dict | None) -> tuple[Co
     content = read_checkpoint(checkpoint)
     with building(cfg):
         model = MODELS.build(cfg.model)
-    check_weights(model, content, checkpoint)
-    model.load_state_dict(content.get("state_dict", content))
+    load_weights(model, content, checkpoint)
     return cfg, model.eval()
 
 

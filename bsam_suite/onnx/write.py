@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bsam_suite.engine.work_dir import check_new
+from bsam_suite.files import replacing
 from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import CONFIG
 
@@ -33,7 +34,8 @@ def write(
     for key, value in metadata.items():
         graph.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(graph)
-    onnx.save(graph, file)
+    with replacing(file) as part:
+        onnx.save(graph, part)
     return file
 
 

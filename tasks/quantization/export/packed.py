@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bsam_suite.engine.checkpoint import check_weights
+from bsam_suite.engine.checkpoint import load_weights
 from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
+from bsam_suite.files import replacing
 from bsam_suite.onnx.extra import need
 from tasks.quantization.export.bits import pack
-from tasks.quantization.export.packed_file import FORMAT, read_packed, take_weight
+from tasks.quantization.export.packed_file import FORMAT, checksum, read_packed, take_weight
 from tasks.quantization.export.rounded import RoundedWeight, quantized_layers, weight_name
 from tasks.quantization.quantizers import Codes
 from tasks.quantization.support import weight_of
@@ -48,7 +49,7 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
     ``W.scale`` and, where codes do not stand for multiples of the scale, ``W.offset``, which
     broadcast over the weight; without it a single bit stands for -scale / 2 and scale / 2.
     Everything else of the state dict is there as it is. The metadata has one entry, named by
-    ``FORMAT``: JSON with bits, bounds and shape by the layers' names.
+    ``FORMAT``: JSON with a checksum, and bits, bounds and shape by the layers' names.
 
     Args:
         model: calibrated, on any device.
@@ -72,7 +73,9 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
         size.weight_bytes += _bytes(tensors)
         size.ideal_bytes += codes.values.numel() * codes.bits / 8
         state.update(tensors)
-    save_file(state, file, metadata={FORMAT: json.dumps(described)})
+    content = dict(layers=described, crc32=checksum(described, state))
+    with replacing(file) as part:
+        save_file(state, part, metadata={FORMAT: json.dumps(content)})
     size.other_bytes = _bytes(state) - size.weight_bytes
     size.file_bytes = file.stat().st_size
     return size
@@ -133,8 +136,7 @@ def _load(model: nn.Module, state: dict, rounded: dict[str, nn.Module], file: st
     try:
         for name, layer in layers.items():
             layer.weight_quantizer = rounded[name]
-        check_weights(model, state, file)
-        model.load_state_dict(state)
+        load_weights(model, state, str(file))
     except Exception:
         for name, layer in layers.items():
             layer.weight_quantizer = before[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from bsam_suite.onnx.extra import need
 from tasks.quantization.export.bits import unpack
 from tasks.quantization.quantizers import Codes
 
-FORMAT = "bsam-suite packed 1"  # the only key of the metadata: of several the order is random
+FORMAT = "bsam-suite packed 2"  # the only key of the metadata: of several the order is random
 AGAIN = "the file is damaged, export it again"
 
 
@@ -76,12 +77,28 @@ def read_packed(file: Path) -> tuple[dict[str, Entry], dict[str, Tensor]]:
             "tools/export_quantized.py writes one"
         )
     try:
-        described = json.loads(metadata[FORMAT])
+        content = json.loads(metadata[FORMAT])
     except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: its metadata is no JSON ({error}): {AGAIN}") from error
-    if not isinstance(described, dict):
-        raise InputError(f"{file}: its metadata is {_short(described)} and not a dict: {AGAIN}")
-    return {k: _entry(v, f"{file}: the metadata of {k[:60]}") for k, v in described.items()}, state
+    if not isinstance(content, dict) or content.keys() != {"layers", "crc32"}:
+        raise InputError(
+            f"{file}: its metadata is {_short(content)} and not a dict of layers, crc32: {AGAIN}"
+        )
+    layers = content["layers"]
+    if content["crc32"] != checksum(layers, state):
+        raise InputError(f"{file} is damaged, its checksum differs: copy or export it again")
+    if not isinstance(layers, dict):
+        raise InputError(f"{file}: its metadata is {_short(layers)} and not a dict: {AGAIN}")
+    return {k: _entry(v, f"{file}: the metadata of {k[:60]}") for k, v in layers.items()}, state
+
+
+def checksum(layers: object, state: dict[str, Tensor]) -> int:
+    """CRC-32 of all that the file holds: the format has none of its own."""
+    total = zlib.crc32(json.dumps(layers, sort_keys=True).encode())
+    for name in sorted(state):
+        total = zlib.crc32(name.encode(), total)
+        total = zlib.crc32(state[name].reshape(-1).view(torch.uint8).numpy(), total)
+    return total
 
 
 def take_weight(state: dict[str, Tensor], name: str, entry: Entry, file: str) -> Codes:

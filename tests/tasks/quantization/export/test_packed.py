@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import json
+import os
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from bsam_suite.errors import InputError
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
 from tasks.quantization.export.bits import pack, unpack
-from tasks.quantization.export.packed import FORMAT, load_packed, save_packed
+from tasks.quantization.export.packed import load_packed, save_packed
+from tasks.quantization.export.packed_file import FORMAT, checksum
 
 LSQ4 = dict(type="LSQ", bits=4)
 
@@ -133,14 +135,19 @@ def test_refusals(tmp_path):
 
 
 def changed(file, metadata=None, **tensors):
-    """A copy of ``file`` with other metadata, or other tensors; None leaves one out."""
+    """A copy of ``file`` with other metadata, or other tensors; None leaves one out.
+
+    Its checksum is right: who means harm can compute one.
+    """
     with safe_open(file, "pt") as content:
         kept = content.metadata()[FORMAT]
         state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
     state = {k: v for k, v in {**state, **tensors}.items() if v is not None}
-    text = kept if metadata is None else metadata(json.loads(kept))
+    layers = json.loads(kept)["layers"]
+    layers = layers if metadata is None else metadata(layers)
+    text = json.dumps(dict(layers=layers, crc32=checksum(layers, state)))
     other = file.parent / "other.safetensors"
-    save_file(state, other, {FORMAT: text if isinstance(text, str) else json.dumps(text)})
+    save_file(state, other, {FORMAT: layers if isinstance(layers, str) else text})
     return other
 
 
@@ -157,6 +164,7 @@ def entry(**values):
 DAMAGED = {
     "no JSON": (lambda d: "{", "its metadata is no JSON"),
     "deep JSON": (lambda d: "[" * 100_000, "its metadata is no JSON"),
+    "no checksum": (lambda d: json.dumps(dict(layers=d)), "not a dict of layers, crc32"),
     "a list": (lambda d: [1], r"its metadata is \[1\] and not a dict"),
     "null": (lambda d: None, "its metadata is None and not a dict"),
     "a number for a layer": (lambda d: {**d, "conv": 3}, "of conv is 3 and not a dict of bits"),
@@ -241,6 +249,22 @@ def test_any_cut_or_changed_byte_is_loaded_or_refused(packed, tmp_path):
         other.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
         with contextlib.suppress(InputError):
             load_packed(copy.deepcopy(model), other)
+
+
+def test_every_byte_counts(tmp_path):
+    """The format itself has no checksum."""
+    file = tmp_path / "a.safetensors"
+    save_packed(converted(Net(), images(2, 3, 6, 6), **LSQ4), file)
+    assert os.listdir(tmp_path) == ["a.safetensors"]
+    whole = file.read_bytes()
+    data = 8 + int.from_bytes(whole[:8], "little")
+    bounds = whole.index(b"bounds") + len(b'bounds\\": [-')
+    for place in (data, (data + len(whole)) // 2, len(whole) - 1, bounds):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(InputError, match="a.safetensors.*(is damaged|no whole)"):
+            load_packed(converted(Net(), **LSQ4), file)
+    file.write_bytes(whole)
+    load_packed(converted(Net(), **LSQ4), file)
 
 
 def test_float_weights_do_not_slip_in(tmp_path):
