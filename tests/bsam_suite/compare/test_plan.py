@@ -62,7 +62,9 @@ def test_equal_compute_is_as_many_passes_with_the_whole_schedule(planned):
     assert ends == [4, 4, 4, 8, 12]
 
 
-@pytest.mark.parametrize("hooks", ["", "default_hooks = dict(checkpoint=dict(interval=3))"])
+@pytest.mark.parametrize(
+    "hooks", ["", "default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval=3))"]
+)
 def test_a_run_keeps_two_checkpoints(planned, tmp_path, hooks):
     """One is not enough: where it is damaged the run could not go on."""
     (tmp_path / "config.py").write_text(CONFIG + hooks)
