@@ -22,6 +22,13 @@ def parse_args() -> argparse.Namespace:
         help="validation batches that ONNX Runtime is checked with (default 4)",
     )
     parser.add_argument(
+        "--form",
+        choices=["auto", "fast", "exact"],
+        default="auto",
+        help="of ONNX: as many layers as possible on integers, none, or (auto, the default) as "
+        "many as the model's answers allow",
+    )
+    parser.add_argument(
         "--int4",
         action="store_true",
         help="in ONNX, store weights of up to 4 bits as int4: a smaller file, and a slower one",
@@ -36,7 +43,15 @@ def main() -> None:
     args = parse_args()
     from tasks.quantization.export.command import export
 
-    done = export(args.config, args.checkpoint, args.out, args.batches, args.int4, args.cfg_options)
+    done = export(
+        args.config,
+        args.checkpoint,
+        args.out,
+        args.batches,
+        args.int4,
+        args.cfg_options,
+        args.form,
+    )
     print(done)
 
 

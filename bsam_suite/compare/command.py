@@ -10,6 +10,7 @@ from bsam_suite.compare.report import report
 from bsam_suite.compare.results import collect
 from bsam_suite.compare.run import run_all
 from bsam_suite.compat import mend
+from bsam_suite.engine.disk import writing_to
 from bsam_suite.errors import InputError
 from bsam_suite.options import Typed, items, meaning
 
@@ -36,9 +37,10 @@ def compare(args: Namespace, command: str) -> int:
         args.config, args.rules, args.seeds, grid, args.equal_compute, args.cfg_options, out
     )
     print(f"{len(runs)} runs in {out}", flush=True)
-    failed = run_all(runs, args.jobs, out)
-    metric, records = collect(runs, args.metric)
-    report(records, metric, command, out)
+    with writing_to(out):
+        failed = run_all(runs, args.jobs, out)
+        metric, records = collect(runs, args.metric)
+        report(records, metric, command, out)
     print(f"Results: {out}/results.md, .csv, .json, .png")
     return len(failed)
 

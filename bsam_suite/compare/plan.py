@@ -15,6 +15,7 @@ from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
+from bsam_suite.files import write_text
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Run:
 
     def write_config(self) -> None:
         self.config.parent.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(self.text)
+        write_text(self.config, self.text)
 
 
 def plan(
@@ -98,8 +99,9 @@ def plan(
             variant.configure(cfg)
             check_optim_wrapper(cfg)
             stretch(cfg, variant.stretch)
-            hooks = cfg.setdefault("default_hooks", {})
-            hooks.setdefault("checkpoint", dict(type="CheckpointHook"))["max_keep_ckpts"] = 1
+            hooks = cfg.get("default_hooks") or {}
+            saving = hooks.get("checkpoint") or dict(type="CheckpointHook")
+            cfg.default_hooks = {**hooks, "checkpoint": {**saving, "max_keep_ckpts": 2}}
             configs[label, variant] = cfg
     runs = [
         _run(label, variant, seed, cfg, out)

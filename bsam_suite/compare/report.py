@@ -12,6 +12,7 @@ from pathlib import Path
 from bsam_suite.compare.picture import draw
 from bsam_suite.compare.results import Record, Summary, summarize
 from bsam_suite.compare.statistics import Difference, Spread
+from bsam_suite.files import replacing, write_text
 
 
 def report(records: Sequence[Record], metric: str, command: str, out: Path) -> None:
@@ -32,15 +33,15 @@ def report(records: Sequence[Record], metric: str, command: str, out: Path) -> N
         for line in lines
     )
     print(text)
-    (out / "results.md").write_text(f"```bash\n{command}\n```\n\n{text}\n")
-    with (out / "results.csv").open("w", newline="") as file:
+    write_text(out / "results.md", f"```bash\n{command}\n```\n\n{text}\n")
+    with replacing(out / "results.csv") as part, part.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([field.name for field in fields(Record)])
         writer.writerows(map(astuple, records))
     content = dict(command=command, metric=metric)
     content["summaries"] = [_named(summary) for summary in summaries]
     content["runs"] = [asdict(record) for record in records]
-    (out / "results.json").write_text(json.dumps(content, indent=2) + "\n")
+    write_text(out / "results.json", json.dumps(content, indent=2) + "\n")
     draw(records, metric, out / "results.png")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bsam_suite.compare.plan import Run
 from bsam_suite.compare.statistics import Difference, Spread, paired_difference, spread
@@ -70,7 +71,7 @@ def collect(runs: Sequence[Run], metric: str | None) -> tuple[str, list[Record]]
     for run in runs:
         if not run.done:
             continue
-        content = json.loads((run.folder / METRICS).read_text())
+        content = _read(run.folder / METRICS)
         found = content["metrics"]
         metric = metric or next(iter(found), None)
         if metric not in found:
@@ -87,6 +88,15 @@ def collect(runs: Sequence[Run], metric: str | None) -> tuple[str, list[Record]]
             )
         )
     return metric or "", records
+
+
+def _read(file: Path) -> dict:
+    try:
+        return json.loads(file.read_text())
+    except ValueError as error:
+        raise InputError(
+            f"{file} is damaged ({error}): delete it and repeat the command, which makes it again"
+        ) from error
 
 
 def summarize(records: Sequence[Record]) -> list[Summary]:

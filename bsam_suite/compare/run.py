@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from multiprocessing import connection
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import torch
 from bsam_suite.compare.plan import Run
 from bsam_suite.compare.progress import Progress
 from bsam_suite.compare.worker import LOG, work
+from bsam_suite.engine.claim import claim
 from bsam_suite.errors import InputError
 
 
@@ -38,27 +37,30 @@ def run_all(runs: Sequence[Run], jobs: int, out: Path) -> list[Run]:
     progress = Progress(runs, waiting)
     running: dict[int, tuple[Run, multiprocessing.process.BaseProcess]] = {}
     failed: list[Run] = []
-    with _only_one(out):
-        try:
-            while waiting or running:
-                for slot in range(jobs):
-                    if waiting and slot not in running:
-                        run = waiting.pop(0)
-                        running[slot] = run, _start(run, slot, jobs)
-                connection.wait([process.sentinel for _, process in running.values()])
-                for slot, (run, process) in list(running.items()):
-                    if process.exitcode is None:
-                        continue
-                    del running[slot]
-                    if not run.done:
-                        failed.append(run)
-                        if progress.good == 0:
-                            raise InputError(f"{run.name} failed: {_last_line(run)}")
-                    progress.report(run)
-        finally:
-            for _, process in running.values():
-                process.terminate()
-                process.join()
+    if not claim(out):
+        raise InputError(
+            f"another comparison works in {out}: wait for it, or name another folder by --out"
+        )
+    try:
+        while waiting or running:
+            for slot in range(jobs):
+                if waiting and slot not in running:
+                    run = waiting.pop(0)
+                    running[slot] = run, _start(run, slot, jobs)
+            connection.wait([process.sentinel for _, process in running.values()])
+            for slot, (run, process) in list(running.items()):
+                if process.exitcode is None:
+                    continue
+                del running[slot]
+                if not run.done:
+                    failed.append(run)
+                    if progress.good == 0:
+                        raise InputError(f"{run.name} failed: {_last_line(run)}")
+                progress.report(run)
+    finally:
+        for _, process in running.values():
+            process.terminate()
+            process.join()
     return failed
 
 
@@ -81,19 +83,6 @@ def _device(slot: int) -> str | None:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     devices = visible.split(",") if visible else range(torch.cuda.device_count())
     return str(devices[slot % len(devices)])
-
-
-@contextmanager
-def _only_one(out: Path) -> Iterator[None]:
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(
-                f"another comparison works in {out}: wait for it, or name another folder by --out"
-            ) from None
-        yield
 
 
 def _last_line(run: Run) -> str:

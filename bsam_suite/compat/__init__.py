@@ -44,11 +44,13 @@ def mend() -> dict[str, bool]:
     """
     from bsam_suite.compat.allowed import allow_checkpoint_classes
     from bsam_suite.compat.checkpoints import load_checkpoints_safely
+    from bsam_suite.compat.saving import save_whole_files
 
     return {
         "pkg_resources": check_pkg_resources(),
         "classes in checkpoints": allow_checkpoint_classes(),
         "safe loading": load_checkpoints_safely(),
+        "whole files": save_whole_files(),
     }
 
 

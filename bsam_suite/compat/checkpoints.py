@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from http.client import HTTPException
 from types import ModuleType
 from urllib.parse import urlparse
@@ -42,14 +43,40 @@ def read(file, map_location=None):
     """Read a checkpoint from a path or an open binary file with ``weights_only=True``.
 
     Raises:
-        InputError: no checkpoint, or one that holds a class that is not allowed.
+        InputError: no checkpoint, a damaged one, or one that holds a class that is not allowed.
     """
     import torch
 
     try:
+        check_sums(file)
         return _as_data(torch.load(file, map_location=map_location, weights_only=True))
     except Exception as error:  # a damaged file fails in many ways
         raise _refusal(file, error) from error
+
+
+def check_sums(file) -> None:
+    """Compare the content of a zip file, as PyTorch writes since 1.6, with the sums kept in it.
+
+    PyTorch itself reads a file with flipped bits without a word. A file without sums, as it writes
+    them after ``set_crc32_options(False)``, passes.
+
+    Args:
+        file: a path or an open binary file, which is left at its start.
+
+    Raises:
+        BadZipFile: they differ.
+    """
+    try:
+        if not zipfile.is_zipfile(file):
+            return
+        with zipfile.ZipFile(file) as content:
+            summed = any(member.CRC for member in content.infolist())
+            damaged = content.testzip() if summed else None
+    finally:
+        if hasattr(file, "seek"):
+            file.seek(0)
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"{damaged} in it is damaged, its checksum differs")
 
 
 def load_url(url: str, model_dir: str | None = None, map_location=None, progress: bool = True):
@@ -57,12 +84,17 @@ def load_url(url: str, model_dir: str | None = None, map_location=None, progress
 
     Raises:
         OSError: it cannot be downloaded.
-        InputError: no checkpoint, or one that holds a class that is not allowed.
+        InputError: no checkpoint, a damaged one, or one that holds a class that is not allowed.
     """
     import torch
 
     folder = model_dir or os.path.join(torch.hub.get_dir(), "checkpoints")
+    file = os.path.join(folder, os.path.basename(urlparse(url).path))
     try:
+        if not os.path.exists(file):
+            os.makedirs(folder, exist_ok=True)
+            torch.hub.download_url_to_file(url, file, None, progress)
+        check_sums(file)
         return _as_data(
             torch.hub.load_state_dict_from_url(
                 url, folder, map_location=map_location, progress=progress, weights_only=True
@@ -73,7 +105,6 @@ def load_url(url: str, model_dir: str | None = None, map_location=None, progress
     except OSError:
         raise
     except Exception as error:
-        file = os.path.join(folder, os.path.basename(urlparse(url).path))
         raise _refusal(file, error, "delete it, so that it is downloaded again") from error
 
 
@@ -95,7 +126,8 @@ def _refusal(file, error: Exception, again: str = "copy or save it again") -> In
     where = str(file) if isinstance(file, (str, os.PathLike)) else "the checkpoint"
     if isinstance(error, InputError):
         return InputError(f"{where} holds {error}, which is not allowed: save it again without")
-    names = _foreign_names(file, error)
+    damaged = isinstance(error, zipfile.BadZipFile)  # what it then names is not to be allowed
+    names = [] if damaged else _foreign_names(file, error)
     blocked = [name for name in names if name.rpartition(".")[0] in BLOCKED]
     if blocked:
         return InputError(

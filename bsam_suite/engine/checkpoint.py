@@ -1,8 +1,10 @@
-"""Checks of a checkpoint before long work starts."""
+"""Checkpoints are read and checked before long work starts."""
 
 from __future__ import annotations
 
-from mmengine.runner.checkpoint import CheckpointLoader
+import re
+
+from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint_to_model
 from torch import nn
 
 from bsam_suite.errors import InputError
@@ -12,35 +14,84 @@ def read_checkpoint(path: str) -> dict:
     """Load a checkpoint to the CPU, safely.
 
     Raises:
-        InputError: no such file, or one that holds no weights.
+        InputError: no such file, one that cannot be fetched, is damaged or holds no weights.
     """
     try:
         checkpoint = CheckpointLoader.load_checkpoint(path, map_location="cpu")
     except FileNotFoundError as error:
         raise InputError(f"checkpoint {path} does not exist: {error}") from error
+    except OSError as error:
+        remedy = "fetch it by hand and give the file" if "://" in path else "make it readable"
+        raise InputError(f"checkpoint {path} cannot be read ({error}): {remedy}") from error
+    except (KeyError, ImportError) as error:
+        raise InputError(
+            f"checkpoint {path} is not to be had here ({error}): give a file"
+        ) from error
     if not isinstance(checkpoint, dict):
         raise InputError(f"checkpoint {path} holds a {type(checkpoint).__name__}, not weights")
     return checkpoint
 
 
-def check_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
-    """Make sure that the checkpoint's weights are those of ``model``.
+def load_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
+    """Load the weights of ``checkpoint`` into ``model``, as MMEngine's runner does.
+
+    Names are those after the model's own hooks, which rename what older versions have saved, and
+    without the ``module.`` of several processes. The model stays as it is when an error is raised.
 
     Raises:
-        InputError: names are missing or left over, or shapes differ.
+        InputError: no weights, names that are missing or left over, or shapes that differ.
     """
     model = getattr(model, "module", model)
-    have, want = checkpoint.get("state_dict", checkpoint), model.state_dict()
-    faults = [
-        f"{name} is {tuple(have[name].shape)} there, {tuple(want[name].shape)} in the model"
-        for name in want
-        if name in have and have[name].shape != want[name].shape
-    ]
-    faults += [f"{name} is missing there" for name in want if name not in have]
-    faults += [f"{name} is not in the model" for name in have if name not in want]
-    if faults:
+    _state(checkpoint, path)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    try:
+        _load_checkpoint_to_model(model, checkpoint, strict=True)
+    except RuntimeError as error:
+        model.load_state_dict(before)
+        lines = str(error).splitlines()
+        if "do not match exactly" not in lines[0]:
+            raise
+        faults = [fault for line in lines[1:] for fault in _faults(line)]
         more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise InputError(
             f"checkpoint {path} is of another model: {'; '.join(faults[:3])}{more}. Give the "
             "config that it was trained with"
+        ) from error
+
+
+def check_some_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
+    """Make sure that there is something in ``checkpoint`` to fine-tune from.
+
+    Raises:
+        InputError: no weight of it has the name and the shape of one of ``model``.
+    """
+    have = _state(checkpoint, path)
+    want = getattr(model, "module", model).state_dict()
+    names = {
+        re.sub(r"^module\.", "", name): getattr(value, "shape", None)
+        for name, value in have.items()
+    }
+    if not any(names.get(name) == value.shape for name, value in want.items()):
+        raise InputError(
+            f"load_from={path} has no weight that fits the model, such as {next(iter(want), '')}: "
+            "give a checkpoint of this kind of model"
         )
+
+
+def _state(checkpoint: dict, path: str) -> dict:
+    state = checkpoint.get("state_dict", checkpoint)
+    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+        raise InputError(f"checkpoint {path} holds no weights by name: give another file")
+    return state
+
+
+def _faults(line: str) -> list[str]:
+    """Those that ``line`` of MMEngine's message names, each in a few words."""
+    words = {"unexpected": "is not in the model", "missing": "is missing there"}
+    listed = re.match(r"(unexpected|missing) keys? in source state_dict: (.*)", line)
+    if listed:
+        return [f"{name} {words[listed[1]]}" for name in listed[2].split(", ")]
+    shapes = re.search(r"size mismatch for (\S+): .*?Size\(\[(.*?)\]\).*?Size\(\[(.*?)\]\)", line)
+    if shapes:
+        return [f"{shapes[1]} is ({shapes[2]}) there, ({shapes[3]}) in the model"]
+    return [line.strip()] if line.strip() else []

@@ -8,21 +8,22 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 from bsam_suite.compat import mend
 from bsam_suite.engine.amp import use_amp
 from bsam_suite.engine.building import building
 from bsam_suite.engine.check_optim import check_optim_wrapper
-from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
+from bsam_suite.engine.checkpoint import check_some_weights, load_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.disk import writing_to
 from bsam_suite.engine.divergence import stop_when_diverged
 from bsam_suite.engine.keep_memory import keep_memory
 from bsam_suite.engine.metric_names import MetricNamesHook
 from bsam_suite.engine.processes import join_processes
 from bsam_suite.engine.reproduce import make_reproducible
+from bsam_suite.engine.start import choose_start
 from bsam_suite.engine.summary import summarize, table
-from bsam_suite.engine.work_dir import choose_work_dir
 from bsam_suite.errors import InputError
 
 
@@ -30,12 +31,13 @@ def train(args: Namespace) -> None:
     """Train as ``tools/train.py`` was told, then print metrics, checkpoint and next command.
 
     Raises:
-        InputError: something given is not usable; nothing has been written over.
+        InputError: something given is not usable, or the disk is full; nothing has been written
+            over.
     """
     if not torch.cuda.is_available():
         keep_memory()
     cfg = _prepare(args)
-    cfg.work_dir = choose_work_dir(args.config, args.work_dir, resume=args.resume is not None)
+    checkpoint = choose_start(args, cfg)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
@@ -46,32 +48,21 @@ def train(args: Namespace) -> None:
                 f"--auto-scale-lr: {args.config} sets no auto_scale_lr.base_batch_size"
             )
         cfg.auto_scale_lr.enable = True
-    if args.resume is not None:
-        cfg.resume = True
-        found = find_latest_checkpoint(cfg.work_dir) if args.resume == "auto" else args.resume
-        if found is None:
-            print(f"--resume auto: no checkpoint in {cfg.work_dir} yet, training starts anew")
-        cfg.load_from = found
-        cfg.resume = found is not None
-    checkpoint = read_checkpoint(cfg.load_from) if cfg.get("load_from") else None
     check_optim_wrapper(cfg)
     make_reproducible(cfg, _seed(args, cfg, checkpoint))
     stop_when_diverged(cfg)
     preflight(cfg)
     print(f"Results: {cfg.work_dir}", flush=True)
-    with building(cfg):
+    with building(cfg), writing_to(cfg.work_dir):
         runner = Runner.from_cfg(cfg)
-    runner.register_hook(MetricNamesHook())
-    if checkpoint is not None and cfg.resume:
-        check_weights(runner.model, checkpoint, cfg.load_from)
-    start = checkpoint["meta"]["iter"] if checkpoint is not None and cfg.resume else None
-    del checkpoint
-    with building(cfg):
+        runner.register_hook(MetricNamesHook())
+        if checkpoint is not None:
+            check = load_weights if cfg.resume else check_some_weights
+            check(runner.model, checkpoint, cfg.load_from)
+        del checkpoint
         runner.train()
-    if runner.iter == start and runner.val_loop is not None:
-        runner.val_loop.run()  # the run had been stopped before its last validation
-    if is_main_process():
-        summarize(runner, args)
+        if is_main_process():
+            summarize(runner, args)
 
 
 def test(args: Namespace) -> None:
@@ -81,19 +72,21 @@ def test(args: Namespace) -> None:
         InputError: something given is not usable.
     """
     cfg = _prepare(args)
-    cfg.work_dir = args.work_dir or str(Path(args.checkpoint).parent / "test")
+    beside = str(Path(args.checkpoint).parent / "test")
+    cfg.work_dir = args.work_dir or cfg.get("work_dir") or beside
     checkpoint = read_checkpoint(args.checkpoint)
-    cfg.load_from = args.checkpoint
+    cfg.load_from, cfg.resume = args.checkpoint, False
     if args.dump:
         if not args.dump.endswith((".pkl", ".pickle")):
             raise InputError(f"--dump {args.dump}: give a name that ends in .pkl")
         evaluators = cfg.test_evaluator
         evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
         cfg.test_evaluator = [*evaluators, dict(type="DumpResults", out_file_path=args.dump)]
+    cfg.custom_hooks = [*cfg.get("custom_hooks", []), dict(type="PlainWeightsHook")]
     preflight(cfg)
     with building(cfg):
         runner = Runner.from_cfg(cfg)
-        check_weights(runner.model, checkpoint, args.checkpoint)
+        load_weights(runner.model, checkpoint, args.checkpoint)
         del checkpoint
         metrics = runner.test()
     if is_main_process():

@@ -169,6 +169,11 @@ class SharpnessOptimWrapper(OptimWrapper):
         return loss
 
     @property
+    def rule_name(self) -> str:
+        """The class of the rule that it trains with."""
+        return type(self._step.rule).__name__
+
+    @property
     def skipped(self) -> int:
         """Steps skipped so far because of a gradient that was not finite."""
         return self._step.skipped

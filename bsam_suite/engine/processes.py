@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import broadcast_object_list, init_dist, is_main_process
 
 from bsam_suite.errors import InputError
 from bsam_suite.shell import ROOT, near, tool, torchrun
+
+T = TypeVar("T")
 
 
 def join_processes(cfg: Config) -> None:
     """Join the processes of ``cfg.launcher``, also on machines without a GPU.
 
-    MMEngine 0.10.7 takes a GPU for every process. Without one the processes are joined here, over
-    gloo, and the model is wrapped without a device; MMEngine then finds both done.
+    MMEngine 0.10.7 does so when the runner is built, and takes a GPU for every process. Here they
+    are joined earlier; without a GPU over gloo, and the model is wrapped without a device.
 
     Raises:
         InputError: the launcher's environment is missing, or slurm without a GPU.
@@ -29,7 +34,10 @@ def join_processes(cfg: Config) -> None:
         raise InputError(
             f"--launcher slurm: start it as srun --ntasks N {tool('train')} CONFIG --launcher slurm"
         )
-    if cfg.launcher == "none" or torch.cuda.is_available():
+    if cfg.launcher == "none":
+        return
+    if torch.cuda.is_available():
+        init_dist(cfg.launcher, **cfg.get("env_cfg", {}).get("dist_cfg", {}))
         return
     if cfg.launcher == "slurm":
         raise InputError(
@@ -39,3 +47,21 @@ def join_processes(cfg: Config) -> None:
     torch.distributed.init_process_group("gloo")
     wrapper = dict(type="MMDistributedDataParallel", broadcast_buffers=False, device_ids=None)
     cfg.model_wrapper_cfg = {**wrapper, **cfg.get("model_wrapper_cfg", {})}
+
+
+def agree(choose: Callable[[], T]) -> T:
+    """What ``choose`` gives in the first process, in all of them.
+
+    Raises:
+        InputError: the first process has raised it.
+    """
+    chosen = [None]
+    if is_main_process():
+        try:
+            chosen = [choose()]
+        except InputError as error:
+            chosen = [error]
+    broadcast_object_list(chosen)
+    if isinstance(chosen[0], InputError):
+        raise chosen[0]
+    return chosen[0]

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dist import get_rank
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import FUNCTIONS, HOOKS
+
+from bsam_suite.engine import checkpoint_hook, resume_hook  # noqa: F401
 
 
 @HOOKS.register_module()
@@ -38,11 +40,17 @@ def seed_worker(worker_id: int) -> None:
 
 
 def make_reproducible(cfg: Config, seed: int) -> None:
-    """Change ``cfg`` so that training can be stopped after any epoch and resumed exactly.
+    """Change ``cfg`` so that training can be killed at any time and resumed exactly.
 
-    Workers start anew each epoch: one that lives on has drawn numbers that no checkpoint holds.
+    It goes on from the epoch that was saved last. Workers start anew each epoch: one that lives on
+    has drawn numbers that no checkpoint holds.
     """
     cfg.randomness = {**cfg.get("randomness", {}), "seed": seed}
     cfg.train_dataloader.persistent_workers = False
     cfg.train_dataloader.setdefault("worker_init_fn", dict(type="seed_worker"))
-    cfg.custom_hooks = [*cfg.get("custom_hooks", []), dict(type="EpochSeedHook")]
+    own = ("EpochSeedHook", "PlainWeightsHook", "ResumeHook")
+    cfg.custom_hooks = [*cfg.get("custom_hooks", []), *(dict(type=name) for name in own)]
+    cfg.default_hooks = {"checkpoint": dict(type="CheckpointHook"), **cfg.get("default_hooks", {})}
+    for hook in (cfg.default_hooks.checkpoint, *cfg.custom_hooks):
+        if hook is not None and hook.get("type") in ("CheckpointHook", CheckpointHook):
+            hook["type"] = "AtomicCheckpointHook"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmengine.runner import Runner
 
+from bsam_suite.files import write_text
 from bsam_suite.shell import near, short, tool
 
 METRICS = "metrics.json"
@@ -51,7 +52,7 @@ def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> N
     content = dict(metrics=metrics, iterations=runner.iter, seconds=float(seconds.sum()))
     content["skipped_steps"] = skipped
     file = Path(runner.work_dir) / METRICS
-    file.write_text(json.dumps(content, indent=2) + "\n")
+    write_text(file, json.dumps(content, indent=2) + "\n")
 
 
 def table(metrics: dict) -> str:

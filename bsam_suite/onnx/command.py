@@ -7,10 +7,16 @@ from torch import Tensor
 
 from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
+from bsam_suite.onnx.describe import describe
 from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import Session
-from bsam_suite.onnx.trace import Outputs, trace
-from bsam_suite.onnx.trained import load_trained, validation_inputs
+from bsam_suite.onnx.trace import Outputs, as_tuple, trace
+from bsam_suite.onnx.trained import (
+    load_trained,
+    metainfo,
+    validation_inputs,
+    validation_loader,
+)
 from bsam_suite.onnx.write import write
 
 TOLERANCE = 1e-4
@@ -24,7 +30,8 @@ def export(
     """Write a float model, and compare it with ONNX Runtime on validation data.
 
     The file takes batches of any size, as they leave the model's data preprocessor, gives what
-    ``mode="tensor"`` does, and holds the config.
+    ``mode="tensor"`` does, and holds the config and what :func:`bsam_suite.onnx.describe.describe`
+    tells.
 
     Args:
         config: config file.
@@ -46,22 +53,25 @@ def export(
     need("onnxscript")
     need("onnxruntime")
     cfg, model = load_trained(config, checkpoint, options)
-    data = validation_inputs(cfg, model, batches)
+    loader = validation_loader(cfg)
+    data = validation_inputs(cfg, model, batches, loader)
     outputs = Outputs(model).eval()
-    write(trace(outputs, data[0], file), file, cfg.pretty_text)
-    session = Session(file)
-    off = max(difference(session(x), outputs(x)) for x in data)
+    wanted = [outputs(x) for x in data]
+    graph = trace(outputs, data[0], file)
+    session = Session(graph.SerializeToString())
+    off = max(difference(session(x), y) for x, y in zip(data, wanted))
     if not off <= TOLERANCE:
-        file.unlink()
         raise InputError(
             f"{out} is not exported, ONNX Runtime is off by {off:.1e} of the largest value. A "
             "quantized model is exported by tools/export_quantized.py"
         )
+    about = describe(cfg, model, data[0], as_tuple(wanted[0]), metainfo(loader))
+    write(graph, file, cfg.pretty_text, about)
     size, count = file.stat().st_size, sum(map(len, data))
     return f"{file}: {size:,} bytes; off by {off:.1e} at most on {count} inputs"
 
 
 def difference(found: Tensor | tuple, wanted: Tensor | tuple) -> float:
     """Largest difference of any output, relative to that output's largest magnitude."""
-    pairs = zip(*((x,) if isinstance(x, Tensor) else x for x in (found, wanted)), strict=True)
+    pairs = zip(as_tuple(found), as_tuple(wanted), strict=True)
     return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)

@@ -27,6 +27,11 @@ class Outputs(nn.Module):
         return self.model(inputs, None, mode="tensor")
 
 
+def as_tuple(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """One output or several as a tuple."""
+    return (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+
+
 def trace(model: nn.Module, inputs: Tensor, file: str | Path):
     """The ONNX graph of ``model``, opset 21, with one input named ``input``.
 

@@ -8,11 +8,12 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from bsam_suite.compat import mend
 from bsam_suite.engine.building import building
 from bsam_suite.engine.check_config import check_config
-from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
+from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
 
@@ -31,23 +32,40 @@ def load_trained(config: str, checkpoint: str, options: dict | None) -> tuple[Co
     content = read_checkpoint(checkpoint)
     with building(cfg):
         model = MODELS.build(cfg.model)
-    check_weights(model, content, checkpoint)
-    model.load_state_dict(content.get("state_dict", content))
+    load_weights(model, content, checkpoint)
     return cfg, model.eval()
 
 
-def validation_inputs(cfg: Config, model: nn.Module, batches: int) -> list[Tensor]:
-    """Inputs of the network for the first batches of ``val_dataloader``, preprocessed.
+def validation_loader(cfg: Config) -> DataLoader:
+    """The config's ``val_dataloader``.
 
     Raises:
-        InputError: ``batches`` is less than 1, there is no validation data, or the config's
-            preflight refuses.
+        InputError: there is no validation data, or the config's preflight refuses.
     """
-    if batches < 1:
-        raise InputError(f"--batches {batches}: give a whole number from 1")
     if not cfg.get("val_dataloader"):
         raise InputError(f"{cfg.filename} has no val_dataloader to check the file on")
     preflight(cfg)
     with building(cfg):
-        loader = Runner.build_dataloader(cfg.val_dataloader)
+        return Runner.build_dataloader(cfg.val_dataloader)
+
+
+def validation_inputs(
+    cfg: Config, model: nn.Module, batches: int, loader: DataLoader | None = None
+) -> list[Tensor]:
+    """Inputs of the network for the first batches of ``val_dataloader``, preprocessed.
+
+    Args:
+        loader: what :func:`validation_loader` built; None: build it.
+
+    Raises:
+        InputError: ``batches`` is less than 1, or see :func:`validation_loader`.
+    """
+    if batches < 1:
+        raise InputError(f"--batches {batches}: give a whole number from 1")
+    loader = loader or validation_loader(cfg)
     return [model.data_preprocessor(b, False)["inputs"] for b in islice(loader, batches)]
+
+
+def metainfo(loader: DataLoader) -> dict:
+    """What the data say of themselves, such as the names of classes or keypoints."""
+    return getattr(getattr(loader, "dataset", None), "metainfo", {})

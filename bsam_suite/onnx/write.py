@@ -5,25 +5,45 @@ from __future__ import annotations
 from pathlib import Path
 
 from bsam_suite.engine.work_dir import check_new
+from bsam_suite.files import replacing
 from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import CONFIG
 
 
-def write(graph, file: str | Path, config: str | None = None) -> Path:
+def write(
+    graph, file: str | Path, config: str | None = None, about: dict[str, str] | None = None
+) -> Path:
     """Write a graph that ONNX takes for valid.
 
+    What ``torch.onnx.export`` notes of where each node comes from, with stack traces that name the
+    machine's folders, is left out.
+
     Args:
-        graph: ``onnx.ModelProto``.
+        graph: ``onnx.ModelProto``, changed in place.
         file: a new file.
         config: text of the config that the network was trained with, kept in the file.
+        about: more metadata, by keys: see :func:`bsam_suite.onnx.describe.describe`.
 
     Raises:
         InputError: there is something at ``file``, or no such folder.
     """
     onnx = need("onnx")
     file = check_new(file)
-    if config is not None:
-        graph.metadata_props.add(key=CONFIG, value=config)
+    _drop_notes(graph)
+    metadata = dict(about or {}) | ({} if config is None else {CONFIG: config})
+    for key, value in metadata.items():
+        graph.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(graph)
-    onnx.save(graph, file)
+    with replacing(file) as part:
+        onnx.save(graph, part)
     return file
+
+
+def _drop_notes(message) -> None:
+    """Empty ``metadata_props`` and ``doc_string`` of a message and of all that it holds."""
+    for field, value in message.ListFields():
+        if field.name in ("metadata_props", "doc_string"):
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for part in value if field.is_repeated else [value]:
+                _drop_notes(part)

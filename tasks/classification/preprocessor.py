@@ -26,6 +26,9 @@ class ImagePreprocessor(BaseDataPreprocessor):
         InputError: a negative size or a ``std`` that is not positive.
     """
 
+    #: Order of the network's input channels, told in exported files.
+    channels = "RGB"
+
     def __init__(
         self,
         mean: list[float],

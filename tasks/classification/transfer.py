@@ -56,9 +56,15 @@ def read_weights(file: str) -> dict[str, Tensor]:
     if not Path(file).is_file():
         raise InputError(f"model.transfer_from={file} does not exist: give a file with weights")
     if file.endswith(".safetensors"):
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        weights = load_file(file)
+        try:
+            weights = load_file(file)
+        except SafetensorError as error:
+            raise InputError(
+                f"model.transfer_from={file} is no whole safetensors file ({error}): copy it again"
+            ) from error
     else:
         weights = read_checkpoint(file)
         weights = weights.get("state_dict", weights)

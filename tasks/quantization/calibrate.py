@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from mmengine.model import BaseModel
+from torch import Tensor, nn
 
 from bsam_suite.errors import InputError
 from tasks.quantization.quantizers import FakeQuantizer
@@ -32,8 +33,9 @@ def calibrate(
 
     Args:
         model: a converted model.
-        batches: what ``forward`` takes, one by one.
-        forward: runs the model on a batch. Default ``model(batch)``.
+        batches: such as a data loader: inputs, or tuples and lists that start with them, as
+            ``(inputs, targets)``; what MMEngine's loaders give, for a model of MMEngine.
+        forward: runs the model on a batch of another kind.
 
     Returns:
         The number of batches.
@@ -57,7 +59,7 @@ def calibrate(
         # Notes are no part of a graph: a compiled model would be compiled anew for each layer.
         with torch.compiler.set_stance("force_eager"):
             for batch in batches:
-                (forward or model)(batch)
+                forward(batch) if forward else _run(model, batch)
                 count += 1
         _check_reached(found, count)
         for quantizer in found.values():
@@ -68,6 +70,20 @@ def calibrate(
         for module, mode in modes.items():
             module.training = mode
     return count
+
+
+def _run(model: nn.Module, batch: Any) -> None:
+    if isinstance(model, BaseModel) and not isinstance(batch, Tensor):
+        model._run_forward(model.data_preprocessor(batch, False), mode="tensor")
+        return
+    inputs = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
+    if not isinstance(inputs, Tensor):
+        raise InputError(
+            f"a calibration batch is a {type(batch).__name__} and not inputs or (inputs, targets): "
+            "give calibrate(..., forward=FUNCTION), which runs the model on it"
+        )
+    weight = next(model.parameters())
+    model(inputs.to(weight.device))
 
 
 def _check_reached(found: dict[str, FakeQuantizer], count: int) -> None:

@@ -57,7 +57,8 @@ def quantize(
             order in which the model registers them. None: as all others.
         last: names of the last layers, as in ``skip``, of a model with more than one, such as one
             for x and one for y.
-        fold_batch_norm: first fold batch norms into the layers right before them.
+        fold_batch_norm: first fold batch norms into the quantized layers right before them: see
+            :func:`tasks.quantization.folding.fold_batch_norms`.
         perturb_rounded: let sharpness-aware rules perturb the rounded weights, Q(w) + e, instead of
             the weights before rounding, Q(w + e).
 
@@ -94,7 +95,7 @@ def quantize(
 
     model = copy.deepcopy(model)
     if fold_batch_norm:
-        fold_batch_norms(model)
+        fold_batch_norms(model, chosen)
     modules = dict(model.named_modules())
     for name in chosen:
         bits = {"bits": first_last_bits} if name in ends else {}

@@ -43,11 +43,7 @@ class CalibrationHook(Hook):
         if not needs_calibration(model):
             return
         random_state = RandomState(model.parameters())
-
-        def forward(batch):
-            return model._run_forward(model.data_preprocessor(batch, False), mode="tensor")
-
-        count = calibrate(model, islice(runner.train_dataloader, self.batches), forward)
+        count = calibrate(model, islice(runner.train_dataloader, self.batches))
         random_state.restore()
         _share(model)
         runner.logger.info(f"{len(quantizers(model))} quantizers calibrated on {count} batches")

@@ -11,8 +11,11 @@ from mmengine.runner import Runner
 
 from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.disk import writing_to
 from bsam_suite.engine.divergence import stop_when_diverged
 from bsam_suite.engine.reproduce import make_reproducible
+from bsam_suite.engine.resume import find_checkpoint
+from bsam_suite.engine.work_dir import choose_work_dir
 from bsam_suite.errors import InputError
 from bsam_suite.shell import near, tool
 
@@ -60,10 +63,15 @@ PLACE = Path("work_dirs/float")
 def _train(config: str, file: Path) -> None:
     print(f"The float model comes first: {config}, kept in {file}", flush=True)
     cfg = load_config(str(ROOT / config))
-    cfg.work_dir, cfg.launcher = str(file.parent), "none"
+    cfg.work_dir = choose_work_dir(config, str(file.parent), "auto", "model.checkpoint in")
+    if file.is_file():
+        return  # another run has just made it
+    cfg.launcher, cfg.load_from = "none", find_checkpoint(cfg.work_dir)
+    cfg.resume = cfg.load_from is not None
     make_reproducible(cfg, cfg.get("randomness", {}).get("seed") or 0)
     stop_when_diverged(cfg)
     preflight(cfg)
-    Runner.from_cfg(cfg).train()
+    with writing_to(cfg.work_dir):
+        Runner.from_cfg(cfg).train()
     if not file.is_file():
         raise InputError(f"{config} made no {file.name}, it ends with another epoch")

@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from mmengine.registry import MODELS
 from torch import nn
 
-from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
+from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
 from tasks.quantization.convert import layer_bits, quantize
 
 
@@ -56,8 +56,7 @@ def _start(built: nn.Module, model: dict, quantization: dict, checkpoint: str | 
     source = MODELS.build(model)
     if checkpoint is not None:
         content = read_checkpoint(checkpoint)
-        check_weights(source, content, checkpoint)
-        source.load_state_dict(content.get("state_dict", content))
+        load_weights(source, content, checkpoint)
     elif hasattr(source, "init_weights"):
         source.init_weights()
     state = quantize(source, **quantization).state_dict()

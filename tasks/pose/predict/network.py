@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor
 
 from bsam_suite.compat import import_mmpose
-from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
+from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
 from bsam_suite.engine.config import load_config
 from bsam_suite.engine.recorded import building
 from bsam_suite.errors import InputError
@@ -88,8 +88,7 @@ class Network:
         evaluators = cfg.test_evaluator
         self.evaluator = evaluators if isinstance(evaluators, dict) else evaluators[0]
         if not session:
-            check_weights(self._model, dict(state_dict=state), checkpoint)
-            self._model.load_state_dict(state)
+            load_weights(self._model, dict(state_dict=state), checkpoint)
         self._model.to(get_device()).eval()
         blank = Person(0, 0, np.zeros((64, 48, 3), np.uint8), Box((0, 0, 48, 64), 1.0))
         with guard():

@@ -11,7 +11,7 @@ from pathlib import Path
 from mmengine.registry import MODELS
 from torch import nn
 
-from bsam_suite.engine.checkpoint import check_weights
+from bsam_suite.engine.checkpoint import load_weights
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
 from bsam_suite.progress import progress_bar
@@ -110,8 +110,7 @@ def _jobs(
 
 
 def _load(model: nn.Module, checkpoint: dict, path: str) -> None:
-    check_weights(model, checkpoint, path)
-    model.load_state_dict(checkpoint.get("state_dict", checkpoint))
+    load_weights(model, checkpoint, path)
     model.eval()
 
 

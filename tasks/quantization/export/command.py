@@ -18,6 +18,7 @@ def export(
     batches: int = 4,
     int4: bool = False,
     options: dict | None = None,
+    form: str = "auto",
 ) -> str:
     """Export a trained model; the end of ``out`` says as what.
 
@@ -28,6 +29,7 @@ def export(
         batches: validation batches that ONNX Runtime is checked with.
         int4: store weights that 4 bits hold as int4, in ONNX.
         options: overrides of the config, by dotted keys.
+        form: in ONNX, "fast", "exact", or "auto" for the fastest that answers as the model does.
 
     Returns:
         What was written, in a few lines.
@@ -39,6 +41,12 @@ def export(
         raise InputError(f"--out {out}: give a name that ends in .safetensors or .onnx")
     if int4 and not out.endswith(".onnx"):
         raise InputError(f"--int4 with --out {out}: packed weights have their bits anyway; omit it")
+    if form not in ("auto", "fast", "exact"):
+        raise InputError(f"--form {form}: give auto, fast or exact")
+    if form != "auto" and not out.endswith(".onnx"):
+        raise InputError(f"--form {form} with --out {out}: forms are ONNX's, omit it")
+    if form != "auto" and int4:
+        raise InputError(f"--form {form} with --int4, which is a form of its own: omit one")
     check_new(out)
     cfg, model = load_trained(config, checkpoint, options)
     quantized_layers(model)  # or there are none
@@ -53,4 +61,4 @@ def export(
         )
     from tasks.quantization.export.validate import export_checked
 
-    return export_checked(model, cfg, Path(out), batches, int4)
+    return export_checked(model, cfg, Path(out), batches, "int4" if int4 else form)

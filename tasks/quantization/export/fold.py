@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from tasks.quantization.export.graph import Graph
+from tasks.quantization.folding import scale_and_shift
 
 
 def fold_batch_norms(model) -> int:
     """Fold batch norms into the scales of the convolutions before them; integers keep their value.
 
-    A channel with a negative factor gets its integers negated. Where one of them is -128, whose
-    negative int8 does not have, the batch norm stays.
+    A batch norm stays where it takes the batch's own statistics, or where the convolution's output
+    or its weight's scale goes elsewhere, too. A channel with a negative factor gets its integers
+    negated. Where one of them is -128, whose negative int8 does not have, the batch norm stays.
 
     Args:
         model: ``onnx.ModelProto``, changed in place.
@@ -31,6 +33,8 @@ def fold_batch_norms(model) -> int:
             continue
         if graph.uses[dequantize.output[0]] != 1:
             continue
+        if any(a.name == "training_mode" and a.i for a in norm.attribute):
+            continue
         constants += dequantize.input[:2]
         if not all(name in graph.initializer for name in constants):
             continue
@@ -40,21 +44,21 @@ def fold_batch_norms(model) -> int:
 
 
 def _fold(graph: Graph, norm, conv, dequantize) -> bool:
-    gamma, beta, mean, variance = (graph.array(name) for name in norm.input[1:5])
     epsilon = next((a.f for a in norm.attribute if a.name == "epsilon"), 1e-5)
-    factor = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
+    constants = (graph.array(name).astype(np.float64) for name in norm.input[1:5])
+    factor, shift = scale_and_shift(*constants, epsilon)
     integers = graph.array(dequantize.input[0])
     rows = integers.reshape(len(integers), -1)
     negative = factor < 0
     if negative.any() and (integers.dtype != np.int8 or (rows[negative] == -128).any()):
         return False
     if negative.any() or (factor == 0).any():
-        sign = np.sign(factor).astype(np.int8).reshape(-1, *[1] * (integers.ndim - 1))
+        sign = np.sign(factor).astype(integers.dtype).reshape(-1, *[1] * (integers.ndim - 1))
         dequantize.input[0] = graph.add(conv.name + ".weight", integers * sign)
     scale = graph.array(dequantize.input[1]).astype(np.float64)
     size = np.where(factor == 0, 1, np.abs(factor))
     bias = graph.array(conv.input[2]) if len(conv.input) > 2 else 0
-    bias = (bias - mean.astype(np.float64)) * factor + beta
+    bias = bias * factor + shift
     dequantize.input[1] = graph.add(conv.name + ".scale", (scale * size).astype(np.float32))
     zero = np.zeros(len(factor), integers.dtype)
     if len(dequantize.input) > 2:

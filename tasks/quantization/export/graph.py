@@ -35,6 +35,10 @@ class Graph:
         self.model.graph.initializer.append(tensor)
         self.initializer[tensor.name] = tensor
 
+    def axis(self, node) -> int:
+        """The dimension of a QuantizeLinear's or DequantizeLinear's channels."""
+        return next((a.i for a in node.attribute if a.name == "axis"), 1)
+
     def set_axis(self, node, axis: int) -> None:
         from onnx import helper
 
@@ -42,13 +46,14 @@ class Graph:
         del node.attribute[:]
         node.attribute.extend([*kept, helper.make_attribute("axis", axis)])
 
-    def node(self, op: str, inputs: list[str], **attributes) -> str:
+    def node(self, op: str, inputs: list[str], output: str = "", **attributes) -> str:
         """A new node, right behind the one that makes its first input. Returns its output."""
         from onnx import helper
 
-        output = f"{inputs[0]}.{op}"
-        while output in self.producer:
-            output += "_"
+        if not output:
+            output = f"{inputs[0]}.{op}"
+            while output in self.producer:
+                output += "_"
         nodes = self.model.graph.node
         place = next((i + 1 for i, node in enumerate(nodes) if inputs[0] in node.output), 0)
         nodes.insert(place, helper.make_node(op, inputs, [output], **attributes))
@@ -67,11 +72,12 @@ class Graph:
         return any(output.name == name for output in self.model.graph.output)
 
     def drop_unused(self) -> None:
-        outputs = {output.name for output in self.model.graph.output}
-        used = {name for node in self.model.graph.node for name in node.input} | outputs
-        for node in [n for n in self.model.graph.node if used.isdisjoint(n.output)]:
-            self.model.graph.node.remove(node)
-        used = {name for node in self.model.graph.node for name in node.input} | outputs
+        used = {output.name for output in self.model.graph.output}
+        for node in reversed(list(self.model.graph.node)):  # each stands behind what it takes
+            if used.isdisjoint(node.output):
+                self.model.graph.node.remove(node)
+            else:
+                used.update(node.input)
         kept = [t for t in self.model.graph.initializer if t.name in used]
         del self.model.graph.initializer[:]
         self.model.graph.initializer.extend(kept)

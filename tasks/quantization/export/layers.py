@@ -2,11 +2,12 @@
 
 Its QLinearConv takes the place of a Conv, and of a Relu behind it, between DequantizeLinear and
 QuantizeLinear, with the bias as int32 in steps of input scale * weight scale; QGemm that of a Gemm.
-A layer whose output is not rounded stays in float. ONNX Runtime makes a float bias int32 itself,
-with errors of half a step, where it is not added behind the layer.
+A convolution whose output is not rounded is computed in float.
 """
 
 from __future__ import annotations
+
+from collections.abc import Container
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from tasks.quantization.export.graph import Graph
 KEEP_GRID = {"Flatten", "Identity", "MaxPool", "Relu", "Reshape", "Squeeze", "Transpose"}
 
 
-def integer_biases(model) -> int:
+def integer_biases(model, exact: Container[str] = ()) -> int:
     """Biases of layers whose outputs are rounded as int32 in a DequantizeLinear.
 
     Half a step of the bias is much where weights have few bits. So each channel's weights are
@@ -27,13 +28,14 @@ def integer_biases(model) -> int:
 
     Args:
         model: ``onnx.ModelProto``, changed in place.
+        exact: outputs of the layers to leave out.
 
     Returns:
         The number of layers.
     """
     graph = Graph(model)
     count = 0
-    for layer in layers(graph):
+    for layer in layers(graph, exact):
         rounding = rounding_of(graph, layer)
         if rounding is not None and _integer_bias(graph, layer):
             end = end_of(graph, layer)
@@ -44,14 +46,18 @@ def integer_biases(model) -> int:
     return count
 
 
-def layers(graph: Graph) -> list:
+def layers(graph: Graph, exact: Container[str] = ()) -> list:
     """Conv and Gemm with int8 weights, and an input that is rounded with a single scale.
+
+    Those with an output in ``exact`` are left out.
 
     The first dimension of the weights is that of the output channels.
     """
     found = []
     for layer in graph.model.graph.node:
         transposed = any(a.name == "transB" and a.i for a in layer.attribute)
+        if layer.output[0] in exact:
+            continue
         if layer.op_type != "Conv" and not (layer.op_type == "Gemm" and transposed):
             continue
         x, weight = (graph.producer.get(name) for name in layer.input[:2])
@@ -99,12 +105,11 @@ def round_here(graph: Graph, name: str, grid: list[str]) -> None:
 def _integer_bias(graph: Graph, layer) -> bool:
     weight = graph.producer[layer.input[1]]
     integers = graph.array(weight.input[0]).astype(np.int32)
-    scale = np.broadcast_to(graph.array(weight.input[1]), len(integers)).astype(np.float64)
-    step = graph.array(graph.producer[layer.input[0]].input[1]) * scale
-    bias = graph.array(layer.input[2]) / step if len(layer.input) > 2 else np.zeros_like(step)
+    step, bias = bias_steps(graph, layer)
     factor = _factors(integers, bias)
     if np.abs(bias * factor).max() >= 2**31:  # a channel of next to nothing but its bias
         return False
+    scale = np.broadcast_to(graph.array(weight.input[1]), len(integers)).astype(np.float64)
     integers *= factor.reshape(-1, *[1] * (integers.ndim - 1))
     name = graph.add(layer.name + ".weight", integers.astype(np.int8))
     layer.input[1] = graph.dequantize(layer.name + ".weight", name, scale / factor)
@@ -112,6 +117,23 @@ def _integer_bias(graph: Graph, layer) -> bool:
     del layer.input[2:]
     layer.input.append(graph.dequantize(layer.name + ".bias", name, step / factor))
     return True
+
+
+def bias_error(graph: Graph, layer) -> np.ndarray:
+    """How far an int32 bias is off, in the output's unit, (channels,)."""
+    integers = graph.array(graph.producer[layer.input[1]].input[0]).astype(np.int32)
+    step, bias = bias_steps(graph, layer)
+    factor = _factors(integers, bias)
+    return np.abs(np.round(bias * factor) / factor - bias) * step
+
+
+def bias_steps(graph: Graph, layer) -> tuple[np.ndarray, np.ndarray]:
+    """Input scale * weight scale, and the bias in steps of it, (channels,) each."""
+    weight = graph.producer[layer.input[1]]
+    count = graph.initializer[weight.input[0]].dims[0]
+    scale = np.broadcast_to(graph.array(weight.input[1]), count).astype(np.float64)
+    step = graph.array(graph.producer[layer.input[0]].input[1]) * scale
+    return step, graph.array(layer.input[2]) / step if len(layer.input) > 2 else np.zeros(count)
 
 
 def _factors(integers: np.ndarray, bias: np.ndarray) -> np.ndarray:

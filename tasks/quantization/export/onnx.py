@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Container
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -12,13 +13,13 @@ from bsam_suite.errors import InputError
 from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.trace import trace
 from bsam_suite.onnx.write import write
-from tasks.quantization.export.biases import add_biases
+from tasks.quantization.export.floats import add_biases, float_convolutions
 from tasks.quantization.export.fold import fold_batch_norms
 from tasks.quantization.export.integers import activation_grid, weight_integers
 from tasks.quantization.export.layers import integer_biases
 from tasks.quantization.export.narrow import narrow_weights
 from tasks.quantization.export.nodes import Dequantize, QuantizeDequantize
-from tasks.quantization.export.outputs import round_outputs
+from tasks.quantization.export.outputs import Seen, round_outputs, seen_outputs
 from tasks.quantization.export.rounded import quantized_layers
 
 FORMS = ("exact", "fast", "int4")
@@ -33,10 +34,10 @@ def save_onnx(
 ) -> Path:
     """Write a quantized model as ONNX, opset 21.
 
-    Weights are int8 initializers behind DequantizeLinear, per channel or per tensor as they were
-    trained; inputs of quantized layers go through QuantizeLinear and DequantizeLinear, with a Clip
-    of the integers between them where they have less than 8 bits. Weights of any width fit: those
-    of 7 bits and less use a part of int8.
+    Weights are integer initializers, per channel or per tensor as they were trained; inputs of
+    quantized layers go through QuantizeLinear and DequantizeLinear, with a Clip of the integers
+    between them where they have less than 8 bits. Weights of any width fit: those of 7 bits and
+    less use a part of int8.
 
     Scales of the weights take in the batch norms behind convolutions.
 
@@ -47,11 +48,11 @@ def save_onnx(
         model: calibrated. It stays as it is; the export is of its evaluation mode.
         inputs: an example, (N, ...) with N from 2; N is free in the file.
         file: a new file.
-        form: "exact" rounds what the model rounds; ONNX Runtime computes layers with a bias in
-            float, on the rounded values. "fast" is for its integer kernels: it rounds biases to
-            int32, and to 8 bits what layers put out to others than quantized ones, such as to a
-            residual addition, over the ranges seen on ``inputs``. "int4" is exact and stores
-            weights that 4 bits hold as int4: the smallest file.
+        form: "exact" rounds what the model rounds; ONNX Runtime computes convolutions in float, on
+            the rounded values. "fast" is for its integer kernels: it rounds biases to int32, and to
+            8 bits what layers put out to others than quantized ones, such as to a residual
+            addition, over the ranges seen on ``inputs``. "int4" is exact and stores weights that 4
+            bits hold as int4: the smallest file, and the slowest.
         config: text of the model's config, kept in the file.
 
     Returns:
@@ -63,19 +64,42 @@ def save_onnx(
     """
     if form not in FORMS:
         raise InputError(f"form={form!r}: give one of {', '.join(FORMS)}")
+    check_new(file)
+    graph = quantized_graph(model, inputs, file)
+    seen = seen_outputs(graph, inputs.numpy()) if form == "fast" else {}
+    return write(in_form(graph, form, seen), file, config)
+
+
+def quantized_graph(model: nn.Module, inputs: Tensor, file: str | Path):
+    """A quantized model as ``onnx.ModelProto``, before it takes a form.
+
+    See :func:`save_onnx` for arguments and errors.
+    """
     need("onnx")
     need("onnxscript")
-    check_new(file)
-    model = _with_nodes(model)
-    graph = trace(model, inputs, file)
+    graph = trace(_with_nodes(model), inputs, file)
     fold_batch_norms(graph)
+    return graph
+
+
+def in_form(graph, form: str, seen: dict[str, Seen], exact: Container[str] = ()):
+    """A copy of :func:`quantized_graph`'s result in a form of :func:`save_onnx`.
+
+    Args:
+        graph: ``onnx.ModelProto``.
+        form: "fast", "exact" or "int4".
+        seen: what :func:`tasks.quantization.export.outputs.seen_outputs` saw, for "fast".
+        exact: outputs of the layers that are as in "exact" even in the form "fast".
+    """
+    graph = copy.deepcopy(graph)
     if form == "fast":
-        round_outputs(graph, inputs.numpy())
-        integer_biases(graph)
+        round_outputs(graph, seen, exact)
+        integer_biases(graph, exact)
+    float_convolutions(graph, constant=form != "int4")
     if form == "int4":
         narrow_weights(graph)
     add_biases(graph)
-    return write(graph, file, config)
+    return graph
 
 
 def _with_nodes(model: nn.Module) -> nn.Module:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from typing import NamedTuple
+
 import numpy as np
 
 from bsam_suite.onnx.extra import need
@@ -12,31 +15,63 @@ from tasks.quantization.export.layers import end_of, layers, round_here, roundin
 MARGIN = 1.1
 
 
-def round_outputs(model, inputs: np.ndarray) -> int:
+class Seen(NamedTuple):
+    """Lowest and highest number of a value, 0 among them; mean square of each channel, (C,)."""
+
+    low: float
+    high: float
+    power: np.ndarray
+
+    @property
+    def step(self) -> float:
+        """Of a grid of 8 bits for it."""
+        return (self.high - self.low) * MARGIN / 255 or 1.0
+
+
+def seen_outputs(model, inputs: np.ndarray) -> dict[str, Seen]:
+    """What layers put out that integer kernels can compute, by the name of the layer's output.
+
+    With the Relu behind a layer. Such a layer's output is rounded by the model, or goes on in float
+    and not to the model's output.
+
+    Args:
+        model: ``onnx.ModelProto``.
+        inputs: the model's input, (N, ...).
+    """
+    graph = Graph(model)
+    ends = {
+        layer.output[0]: end_of(graph, layer)
+        for layer in layers(graph)
+        if rounding_of(graph, layer) is not None or not _reaches_output(graph, layer.output[0])
+    }
+    return dict(zip(ends, _seen(graph, list(ends.values()), inputs)))
+
+
+def round_outputs(model, seen: dict[str, Seen], exact: Container[str] = ()) -> int:
     """Round outputs of layers that go on in float, such as those to a residual addition.
 
-    To 8 bits, over the range seen. What reaches the model's output without being rounded by the
-    model stays.
+    To 8 bits, over the range seen.
 
     Args:
         model: ``onnx.ModelProto``, changed in place.
-        inputs: the model's input on which ranges are seen, (N, ...).
+        seen: by :func:`seen_outputs`, of the same model.
+        exact: outputs of the layers to leave out.
 
     Returns:
         The number of layers.
     """
     graph = Graph(model)
-    names = [
-        end_of(graph, layer)
-        for layer in layers(graph)
-        if rounding_of(graph, layer) is None and not _reaches_output(graph, layer.output[0])
-    ]
-    for name, (low, high) in zip(names, _ranges(graph, names, inputs)):
-        step = (high - low) * MARGIN / 255 or 1.0
-        zero_point = np.uint8(round(-low * MARGIN / step))
+    chosen = {
+        layer.output[0]: end_of(graph, layer)
+        for layer in layers(graph, exact)
+        if layer.output[0] in seen and rounding_of(graph, layer) is None
+    }
+    for output, name in chosen.items():
+        low, step = seen[output].low, seen[output].step
         scale = graph.add(name + ".scale", np.float32(step))
-        round_here(graph, name, [scale, graph.add(name + ".zero_point", zero_point)])
-    return len(names)
+        zero_point = graph.add(name + ".zero_point", np.uint8(round(-low * MARGIN / step)))
+        round_here(graph, name, [scale, zero_point])
+    return len(chosen)
 
 
 def _reaches_output(graph: Graph, name: str) -> bool:
@@ -53,8 +88,7 @@ def _reaches_output(graph: Graph, name: str) -> bool:
     return False
 
 
-def _ranges(graph: Graph, names: list[str], inputs: np.ndarray) -> list[tuple[float, float]]:
-    """Lowest and highest number of each value, 0 among them."""
+def _seen(graph: Graph, names: list[str], inputs: np.ndarray) -> list[Seen]:
     if not names:
         return []
     from onnx import ModelProto, helper
@@ -69,12 +103,20 @@ def _ranges(graph: Graph, names: list[str], inputs: np.ndarray) -> list[tuple[fl
     session = runtime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    ends = [(0.0, 0.0) for _ in names]
+    parts: list[list[Seen]] = []
     # All these values of a whole batch at once may be more than the memory holds.
-    for i in range(0, len(inputs), 8):
-        outputs = session.run(names, {session.get_inputs()[0].name: inputs[i : i + 8]})
-        ends = [
-            (min(low, float(values.min())), max(high, float(values.max())))
-            for (low, high), values in zip(ends, outputs)
-        ]
-    return ends
+    for i in range(0, len(inputs), 4):
+        part = inputs[i : i + 4]
+        outputs = session.run(names, {session.get_inputs()[0].name: part})
+        parts.append([_part(values, len(part) / len(inputs)) for values in outputs])
+    found = []
+    for seen in zip(*parts):
+        lows, highs, powers = zip(*seen)
+        found.append(Seen(min(lows), max(highs), np.sum(powers, 0)))
+    return found
+
+
+def _part(values: np.ndarray, share: float) -> Seen:
+    others = tuple(i for i in range(values.ndim) if i != 1)
+    power = np.square(values, dtype=np.float64).mean(others) * share
+    return Seen(float(values.min(initial=0)), float(values.max(initial=0)), power)

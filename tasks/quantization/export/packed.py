@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from bsam_suite.engine.checkpoint import check_weights
+from bsam_suite.engine.checkpoint import load_weights
 from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
+from bsam_suite.files import replacing
 from bsam_suite.onnx.extra import need
-from tasks.quantization.export.bits import pack, unpack
-from tasks.quantization.export.described import check_tensors, read_described
+from tasks.quantization.export.bits import pack
+from tasks.quantization.export.packed_file import FORMAT, checksum, read_packed, take_weight
 from tasks.quantization.export.rounded import RoundedWeight, quantized_layers, weight_name
 from tasks.quantization.quantizers import Codes
 from tasks.quantization.support import weight_of
-
-FORMAT = "bsam-suite packed 1"  # the only key of the metadata: of several the order is random
 
 
 @dataclass
@@ -51,7 +49,7 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
     ``W.scale`` and, where codes do not stand for multiples of the scale, ``W.offset``, which
     broadcast over the weight; without it a single bit stands for -scale / 2 and scale / 2.
     Everything else of the state dict is there as it is. The metadata has one entry, named by
-    ``FORMAT``: JSON with bits, bounds and shape by the layers' names.
+    ``FORMAT``: JSON with a checksum, and bits, bounds and shape by the layers' names.
 
     Args:
         model: calibrated, on any device.
@@ -75,7 +73,9 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
         size.weight_bytes += _bytes(tensors)
         size.ideal_bytes += codes.values.numel() * codes.bits / 8
         state.update(tensors)
-    save_file(state, file, metadata={FORMAT: json.dumps(described)})
+    content = dict(layers=described, crc32=checksum(described, state))
+    with replacing(file) as part:
+        save_file(state, part, metadata={FORMAT: json.dumps(content)})
     size.other_bytes = _bytes(state) - size.weight_bytes
     size.file_bytes = file.stat().st_size
     return size
@@ -93,9 +93,9 @@ def load_packed(model: nn.Module, file: str | Path) -> None:
         file: the packed checkpoint.
 
     Raises:
-        InputError: no such file, one of another kind, or one of another model.
+        InputError: no such file, one of another kind, a damaged one, or one of another model.
     """
-    described, state = _read(Path(file))
+    described, state = read_packed(Path(file))
     layers = quantized_layers(model)
     if described.keys() != layers.keys():
         different = sorted(described.keys() ^ layers.keys())
@@ -105,48 +105,43 @@ def load_packed(model: nn.Module, file: str | Path) -> None:
         )
     rounded = {}
     for name, layer in layers.items():
-        entry, bits = described[name], getattr(layer.weight_quantizer, "bit_width", None)
-        if bits != entry["bits"]:
+        weight = weight_name(name, layer)
+        shape = getattr(layer, layer.weight_name).shape
+        entry = described[name]
+        bits = getattr(layer.weight_quantizer, "bit_width", None)
+        if bits != entry.bits:
             raise InputError(
-                f"{name} has {entry['bits']!r} bits in {file} and {bits} in the config: give the "
+                f"{name} has {entry.bits} bits in {file} and {bits} in the config: give the "
                 "bits that it was trained with"
             )
-        weight = weight_name(name, layer)
-        check_tensors(entry, weight_of(layer).shape, state, weight, str(file))
-        codes = _unpack(state, weight, entry)
+        if entry.shape != shape:
+            raise InputError(
+                f"{file} is of another model: {weight} is {tuple(entry.shape)} there, "
+                f"{tuple(shape)} in the model. Give the config that it was trained with"
+            )
+        codes = take_weight(state, weight, entry, str(file))
         state[weight] = codes.dequantize()
         quantizer = RoundedWeight(codes)
         prefix = f"{name}.weight_quantizer.".lstrip(".")
         state.update({prefix + k: v for k, v in quantizer.state_dict().items()})
         rounded[name] = quantizer.to(weight_of(layer).device)
+    _load(model, state, rounded, str(file))
+
+
+def _load(model: nn.Module, state: dict, rounded: dict[str, nn.Module], file: str) -> None:
+    """Load all or nothing."""
+    layers = quantized_layers(model)
     before = {name: layer.weight_quantizer for name, layer in layers.items()}
+    kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     try:
         for name, layer in layers.items():
             layer.weight_quantizer = rounded[name]
-        check_weights(model, state, str(file))
-        model.load_state_dict(state)
+        load_weights(model, state, str(file))
     except Exception:
         for name, layer in layers.items():
             layer.weight_quantizer = before[name]
+        model.load_state_dict(kept)
         raise
-
-
-def _read(file: Path) -> tuple[dict, dict[str, Tensor]]:
-    safetensors = need("safetensors")
-    if not file.is_file():
-        raise InputError(f"packed checkpoint {file} does not exist")
-    try:
-        with safetensors.safe_open(file, "pt") as content:
-            metadata = content.metadata() or {}
-            state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise InputError(f"{file} is no whole safetensors file: {error}") from error
-    if FORMAT not in metadata:
-        raise InputError(
-            f"{file} is no packed checkpoint: its metadata has no {FORMAT!r}. "
-            "tools/export_quantized.py writes one"
-        )
-    return read_described(metadata[FORMAT], str(file)), state
 
 
 def _pack(codes: Codes, name: str) -> dict[str, Tensor]:
@@ -156,22 +151,6 @@ def _pack(codes: Codes, name: str) -> dict[str, Tensor]:
     if codes.offset is not None and not _halves(codes):
         tensors[f"{name}.offset"] = codes.offset.detach().cpu().contiguous().clone()
     return tensors
-
-
-def _unpack(state: dict[str, Tensor], name: str, entry: dict) -> Codes:
-    """Takes the weight's tensors out of ``state``."""
-    values = unpack(state.pop(f"{name}.packed").numpy(), entry["bits"], math.prod(entry["shape"]))
-    low, high = entry["bounds"]
-    scale, offset = state.pop(f"{name}.scale"), state.pop(f"{name}.offset", None)
-    if offset is None and entry["bits"] == 1:
-        offset = -scale / 2
-    return Codes(
-        torch.from_numpy(values).to(torch.int16).view(entry["shape"]) + low,
-        scale,
-        offset,
-        (low, high),
-        entry["bits"],
-    )
 
 
 def _halves(codes: Codes) -> bool:

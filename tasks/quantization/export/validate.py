@@ -10,11 +10,16 @@ from torch import Tensor, nn
 
 from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
+from bsam_suite.onnx.describe import describe
 from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import Session
-from bsam_suite.onnx.trace import Outputs
-from bsam_suite.onnx.trained import validation_inputs
-from tasks.quantization.export.onnx import save_onnx
+from bsam_suite.onnx.trace import Outputs, as_tuple
+from bsam_suite.onnx.trained import metainfo, validation_inputs, validation_loader
+from bsam_suite.onnx.write import write
+from tasks.quantization.export.choose import Agreement, Candidate, fastest
+from tasks.quantization.export.cost import milliseconds, without_rounding
+from tasks.quantization.export.onnx import in_form, quantized_graph
+from tasks.quantization.export.outputs import Seen, seen_outputs
 
 AGREEMENT = 0.999
 #: Of maps less. Where a value is next to the middle of a step, rounding goes either way and the
@@ -24,50 +29,86 @@ MAP_AGREEMENT = 0.99
 
 
 @torch.no_grad()
-def export_checked(model: nn.Module, cfg, file: Path, batches: int, int4: bool = False) -> str:
-    """Write ``file`` and compare it on validation data; returns what was found, in a line.
+def export_checked(model: nn.Module, cfg, file: Path, batches: int, form: str = "auto") -> str:
+    """Write ``file`` and compare it on validation data; returns what was found, in some lines.
 
-    The file takes inputs as they leave the model's data preprocessor. It is of the form "fast" of
-    :func:`tasks.quantization.export.onnx.save_onnx`, with ranges seen on the first batch, if that
-    agrees with the model, and "exact" otherwise.
+    The file takes inputs as they leave the model's data preprocessor.
 
     Args:
         model: calibrated.
         cfg: config with a ``val_dataloader``.
         file: a new file.
         batches: validation batches to compare on.
-        int4: write the form "int4".
+        form: of :func:`tasks.quantization.export.onnx.save_onnx`, with ranges seen on the first
+            batch; "auto" for :func:`tasks.quantization.export.choose.fastest`.
 
     Raises:
-        InputError: the model cannot be exported, or ONNX Runtime agrees on fewer than 99.9% of
-            argmaxes (of maps and distributions over places, 99%); there is no file then.
+        InputError: the model cannot be exported, or the share of argmaxes on which ONNX Runtime
+            agrees is below 99.9% (of maps and distributions over places, 99%), by its 95%
+            confidence interval; there is no file then.
     """
     need("onnxruntime")
     check_new(file)
-    data = validation_inputs(cfg, model, batches)
+    loader = validation_loader(cfg)
+    data = validation_inputs(cfg, model, batches, loader)
     outputs = Outputs(model).eval()
-    wanted = [_arrays(outputs(x)) for x in data]
+    wanted = [as_tuple(outputs(x)) for x in data]
     needed = AGREEMENT if wanted[0][0].ndim == 2 else MAP_AGREEMENT
-    for form in ("int4",) if int4 else ("fast", "exact"):
-        save_onnx(outputs, data[0], file, form, cfg.pretty_text)
-        session = Session(file)
-        same = count = difference = 0
-        for x, expected in zip(data, wanted):
-            for a, b in zip(_arrays(session(x)), expected, strict=True):
-                same, count = np.add((same, count), agreement(a, b))
-                difference = max(difference, np.abs(a - b).max() / np.abs(b).max())
-        text = f"{same} of {count} argmaxes as in the model, largest difference {difference:.2%}"
-        if same >= needed * count:
-            return f"{file}: {form}, {file.stat().st_size:,} bytes; {text}"
-        file.unlink()
-    raise InputError(
-        f"{file} is not exported, ONNX Runtime computes otherwise: {text}. Train on at more bits, "
-        "or write the packed checkpoint, --out FILE.safetensors, which is exact"
+
+    def compare(graph) -> Agreement:
+        return _compare(Session(graph.SerializeToString()), data, wanted)
+
+    graph = quantized_graph(outputs, data[0], file)
+    seen = {} if form in ("exact", "int4") else seen_outputs(graph, data[0].numpy())
+    if form == "auto":
+        tried = fastest(graph, seen, compare, needed)
+    else:
+        made = in_form(graph, form, seen)
+        tried = [Candidate(form, made, compare(made), [])]
+    chosen = tried[-1]
+    if chosen.agreement.limit < needed:
+        other = "" if form == "auto" else ", try --form auto"
+        raise InputError(
+            f"{file} is not exported, ONNX Runtime computes otherwise: {chosen.agreement}, and "
+            f"{needed:.1%} are needed{other}. Train on at more bits, or write the packed "
+            "checkpoint, --out FILE.safetensors, which is exact"
+        )
+    cost = _cost(graph, chosen, data[0][:1])
+    about = describe(cfg, model, data[0], wanted[0], metainfo(loader))
+    write(chosen.graph, file, cfg.pretty_text, about)
+    lines = [f"{file}: {chosen.form}, {file.stat().st_size:,} bytes; {chosen.agreement}"]
+    if chosen.exact:
+        lines.append(_why(tried, seen, needed))
+    return "\n".join([*lines, cost])
+
+
+def _why(tried: list[Candidate], seen: dict[str, Seen], needed: float) -> str:
+    fast, chosen = tried
+    return (
+        f"{len(chosen.exact)} of {len(seen)} layers are computed in float, on the rounded values: "
+        f"with all of them on integers, {fast.agreement}, a share of at most "
+        f"{fast.agreement.limit:.2%} at 95% confidence, and {needed:.1%} are needed"
     )
 
 
-def _arrays(outputs: Tensor | tuple[Tensor, ...]) -> list[np.ndarray]:
-    return [x.numpy() for x in ((outputs,) if isinstance(outputs, Tensor) else outputs)]
+def _cost(graph, chosen: Candidate, inputs: Tensor) -> str:
+    graphs = chosen.graph, without_rounding(graph)
+    ours, theirs = milliseconds([Session(g.SerializeToString()) for g in graphs], inputs)
+    return (
+        f"one input takes {ours:.3g} ms here, the same network in float {theirs:.3g} ms: "
+        f"{ours / theirs:.2f} of its time"
+    )
+
+
+def _compare(session: Session, data: list[Tensor], wanted: list) -> Agreement:
+    same = count = 0
+    difference = 0.0
+    for x, expected in zip(data, wanted):
+        for a, b in zip(as_tuple(session(x)), expected, strict=True):
+            a, b = a.numpy(), b.numpy()
+            same, count = np.add((same, count), agreement(a, b))
+            difference = max(difference, np.abs(a - b).max() / np.abs(b).max())
+    return Agreement(int(same), int(count), float(difference))
 
 
 def agreement(found: np.ndarray, wanted: np.ndarray) -> tuple[int, int]:

@@ -1,6 +1,8 @@
 """Which runs there are, and what their configs say."""
 
+import os
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -9,6 +11,7 @@ from mmengine.registry import MODELS
 
 from bsam_suite.compare.command import compare
 from bsam_suite.compare.plan import plan, stretch
+from bsam_suite.compare.results import collect
 from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
 
@@ -57,6 +60,39 @@ def test_equal_compute_is_as_many_passes_with_the_whole_schedule(planned):
     assert passes == {"sgd": 4, "sam": 8, "bsam": 12, "sgd x2": 8, "sgd x3": 12}
     ends = [Config.fromstring(r.text, ".py").param_scheduler[0].end for r in runs]
     assert ends == [4, 4, 4, 8, 12]
+
+
+@pytest.mark.parametrize(
+    "hooks", ["", "default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval=3))"]
+)
+def test_a_run_keeps_two_checkpoints(planned, tmp_path, hooks):
+    """One is not enough: where it is damaged the run could not go on."""
+    (tmp_path / "config.py").write_text(CONFIG + hooks)
+    saving = [Config.fromstring(run.text, ".py").default_hooks.checkpoint for run in planned()]
+    assert {hook.max_keep_ckpts for hook in saving} == {2}
+    assert {hook.get("interval") for hook in saving} == {3 if hooks else None}
+
+
+def test_configs_are_written_whole(planned, monkeypatch):
+    """Half a config would be one of other settings, for ever."""
+    run = planned()[0]
+    monkeypatch.setattr(os, "replace", lambda part, file: kill(Path(part).read_text()))
+
+    def kill(written):
+        assert written == run.text and not run.config.exists()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.write_config()
+    planned()
+
+
+def test_damaged_results_are_named(planned):
+    run = planned()[0]
+    run.folder.mkdir(parents=True)
+    (run.folder / "metrics.json").write_text('{"metrics": {')
+    with pytest.raises(InputError, match="metrics.json is damaged .*: delete it and repeat"):
+        collect([run], None)
 
 
 def test_a_folder_of_other_settings_is_refused(planned):

@@ -12,7 +12,7 @@ from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.runner import CheckpointLoader, save_checkpoint
 
 from bsam_suite.compat import mend
-from bsam_suite.engine.checkpoint import check_weights, read_checkpoint
+from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
 from bsam_suite.errors import InputError
 
 
@@ -148,7 +148,7 @@ def test_missing_file_and_other_model(tmp_path):
     with pytest.raises(InputError, match=r"none\.pth"):
         read_checkpoint(str(tmp_path / "none.pth"))
     model = torch.nn.Linear(3, 2)
-    check_weights(model, dict(state_dict=model.state_dict()), "x.pth")
+    load_weights(model, dict(state_dict=model.state_dict()), "x.pth")
     other = dict(state_dict=torch.nn.Linear(4, 2, bias=False).state_dict())
     with pytest.raises(InputError, match=r"another model: weight is \(2, 4\).*bias is missing"):
-        check_weights(model, other, "x.pth")
+        load_weights(model, other, "x.pth")

@@ -12,6 +12,7 @@ from mmengine.optim import scheduler
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+import bsam_suite.engine  # noqa: F401
 from bsam_suite.compat import mend
 
 ARGUMENTS = {
@@ -97,9 +98,11 @@ def same(one: dict, other: dict) -> bool:
 
 @pytest.mark.parametrize("config", list(configs()), ids=lambda config: config["type"])
 def test_every_scheduler_resumes(train, tmp_path, config):
+    """From a checkpoint saved before the validation of its epoch, which some of them follow."""
     mend()
-    whole = train("whole", [config])
-    resumed = train("resumed", [config], resume=tmp_path / "whole" / "epoch_8.pth")
+    hooks = dict(custom_hooks=[dict(type="ResumeHook")])
+    whole = train("whole", [config], **hooks)
+    resumed = train("resumed", [config], resume=tmp_path / "whole" / "epoch_9.pth", **hooks)
     group, expected = (runner.optim_wrapper.param_groups[0] for runner in (resumed, whole))
     assert group["lr"] == expected["lr"] and group["momentum"] == expected["momentum"]
     moved = (group["lr"], group["momentum"]) != (0.1, 0.9)

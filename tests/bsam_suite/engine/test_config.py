@@ -45,15 +45,15 @@ def test_unknown_config_option_and_preflight(config):
 
 def test_work_dirs_with_results_are_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert choose_work_dir("configs/a.py", None, resume=False) == "work_dirs/a"
-    Path("work_dirs/a").mkdir(parents=True)
-    assert choose_work_dir("configs/a.py", None, resume=False) == "work_dirs/a"
+    assert choose_work_dir("configs/a.py", None, resume=None) == "work_dirs/a"
+    assert Path("work_dirs/a").is_dir()
+    assert choose_work_dir("configs/a.py", None, resume=None) == "work_dirs/a"
     Path("work_dirs/a/epoch_1.pth").touch()
-    assert choose_work_dir("configs/a.py", None, resume=False) == "work_dirs/a-2"
-    assert choose_work_dir("configs/a.py", None, resume=True) == "work_dirs/a"
+    assert choose_work_dir("configs/a.py", None, resume=None) == "work_dirs/a-2"
+    assert choose_work_dir("configs/a.py", None, resume="auto") == "work_dirs/a"
     with pytest.raises(InputError, match="--work-dir work_dirs/a holds"):
-        choose_work_dir("configs/a.py", "work_dirs/a", resume=False)
-    assert choose_work_dir("configs/a.py", "work_dirs/a", resume=True) == "work_dirs/a"
+        choose_work_dir("configs/a.py", "work_dirs/a", resume=None)
+    assert choose_work_dir("configs/a.py", "work_dirs/a", resume="auto") == "work_dirs/a"
 
 
 def test_a_sharpness_aware_wrapper_among_several_is_refused():

@@ -77,7 +77,7 @@ def test_a_recorded_config_imports_nothing_from_beside(folder):
     (folder / "rule_recorded.py").write_text("raise RuntimeError('imported')")
     text = "custom_imports = dict(imports=['rule_recorded'])\nmodel = dict(type='X')\n"
     with pytest.raises(InputError, match="rule_recorded"):
-        recorded_config(dict(meta=dict(cfg=text)), str(folder / "x.pth"), "model")
+        recorded_config(dict(meta=dict(cfg=text)), str(folder / "x.pth"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ def test_results_never_join_other_files(tmp_path):
     default = tmp_path / "evaluation"
     for name in ("evaluation", "evaluation-2", "evaluation-3"):
         assert choose_out_dir(None, default) == tmp_path / name
-        (tmp_path / name).mkdir()
+        assert (tmp_path / name).is_dir()
         assert choose_out_dir(None, default) == tmp_path / name  # empty
         (tmp_path / name / "file").touch()
     assert choose_out_dir(str(tmp_path / "new"), default) == tmp_path / "new"

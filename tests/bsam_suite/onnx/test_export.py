@@ -1,39 +1,54 @@
 """Float models as ONNX: ONNX Runtime computes what PyTorch does."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import MODELS
+from onnx import TensorProto, helper, numpy_helper
 
 from bsam_suite.compat import mend
 from bsam_suite.engine.config import load_config
 from bsam_suite.errors import InputError
 from bsam_suite.onnx import command
+from bsam_suite.onnx.describe import describe
 from bsam_suite.onnx.session import Session
 from bsam_suite.onnx.trace import Outputs, trace
-from bsam_suite.onnx.trained import load_trained, validation_inputs
+from bsam_suite.onnx.trained import load_trained, validation_inputs, validation_loader
 
 CONFIG = "configs/classification/resnet18_sgd.py"
 
 
-@pytest.fixture
-def checkpoint(tmp_path):
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
     """A random ResNet-18 of width 4 for digits, with statistics that are not the first ones."""
     mend()
     model = MODELS.build(load_config(CONFIG, OPTIONS).model).train()
     model(torch.randn(64, 3, 16, 16), None)
-    torch.save(dict(state_dict=model.state_dict()), tmp_path / "a.pth")
-    return str(tmp_path / "a.pth")
+    file = tmp_path_factory.mktemp("checkpoint") / "a.pth"
+    torch.save(dict(state_dict=model.state_dict()), file)
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint):
+    """It as an ONNX file, and what the export said."""
+    file = Path(checkpoint).with_suffix(".onnx")
+    return file, command.export(CONFIG, checkpoint, str(file), 2, OPTIONS)
 
 
 OPTIONS = {"model.net.width": 4}
 
 
-def test_a_classifier(checkpoint, tmp_path):
-    text = command.export(CONFIG, checkpoint, str(tmp_path / "a.onnx"), 2, OPTIONS)
-    assert text.endswith(" on 360 inputs") and f"{(tmp_path / 'a.onnx').stat().st_size:,}" in text
-    session = Session(tmp_path / "a.onnx")
+def test_a_classifier(checkpoint, exported):
+    file, text = exported
+    assert text.endswith(" on 360 inputs") and f"{file.stat().st_size:,}" in text
+    session = Session(file)
     assert "width=4" in session.config
     cfg, model = load_trained(CONFIG, checkpoint, OPTIONS)
     assert not model.training
@@ -44,6 +59,112 @@ def test_a_classifier(checkpoint, tmp_path):
     for n in (1, 5):
         x = torch.randn(n, 3, 16, 16)
         torch.testing.assert_close(session(x).double(), model(x.double()), rtol=0, atol=1e-5)
+
+
+def test_what_the_file_says_of_itself(checkpoint, exported):
+    """By its metadata alone, NumPy and ONNX Runtime give the model's answers to raw images."""
+    session = onnxruntime.InferenceSession(exported[0])
+    about = session.get_modelmeta().custom_metadata_map
+    said = {key: json.loads(value) for key, value in about.items() if key != "mmengine_config"}
+    assert said["input_size"] == [16, 16] and said["input_channels"] == "RGB"
+    assert said["classes"] == [str(i) for i in range(10)]
+    assert said["output"].startswith("scores of classes (N, C)")
+    cfg, model = load_trained(CONFIG, checkpoint, OPTIONS)
+    raw = next(iter(validation_loader(cfg)))
+    images = raw["inputs"].numpy().transpose(0, 2, 3, 1).astype(np.float32)  # (N, H, W, RGB)
+    images = (images - np.float32(said["input_mean"])) / np.float32(said["input_std"])
+    scores = session.run(None, {"input": images.transpose(0, 3, 1, 2)})[0]
+    with torch.no_grad():
+        wanted = model(**model.data_preprocessor(raw, False), mode="tensor")
+    assert wanted.argmax(1).unique().numel() > 1
+    torch.testing.assert_close(torch.from_numpy(scores), wanted, rtol=0, atol=1e-3)
+
+
+def test_no_word_of_the_machine(exported):
+    """Neither stack traces nor folders; nor anything else but what is needed and the metadata."""
+    content = exported[0].read_bytes()
+    for word in (str(Path(__file__).parents[3]), "site-packages", "stack_trace", ".py", "File "):
+        assert word.encode() not in content.replace(b".py'", b""), word  # as in the config
+    model = onnx.load(exported[0])
+    parts = [model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input]
+    parts += [*model.graph.initializer, *model.graph.output, *model.functions]
+    assert not any(part.doc_string or part.metadata_props for part in parts)
+    assert {entry.key for entry in model.metadata_props} >= {"mmengine_config", "input_mean"}
+
+
+@pytest.mark.parametrize(
+    "preprocessor, channels",
+    [
+        (dict(bgr_to_rgb=True), "RGB"),
+        (dict(bgr_to_rgb=False), "BGR"),
+        (dict(), "BGR"),
+    ],
+)
+@pytest.mark.parametrize("quantized", [False, True])
+def test_channels_of_openmmlabs_preprocessors(preprocessor, channels, quantized):
+    preprocessor.update(type="mmengine.ImgDataPreprocessor", mean=[1.0, 2.0, 3.0], std=[4.0] * 3)
+    model = torch.nn.Module()
+    model.data_preprocessor = MODELS.build(preprocessor)
+    codec = dict(type="SimCCLabel", input_size=(6, 8))
+    fields = dict(data_preprocessor=preprocessor, head=dict(decoder=codec))
+    pipeline = [dict(type="LoadImage"), dict(type="GetBBoxCenterScale", padding=1.1)]
+    cfg = Config(
+        dict(
+            model=dict(type="Quantized", model=fields) if quantized else fields,
+            val_dataloader=dict(dataset=dict(pipeline=pipeline)),
+        )
+    )
+    outputs = torch.zeros(2, 2, 12), torch.zeros(2, 2, 16)
+    names = dict(keypoint_id2name={1: "tail", 0: "nose"})
+    about = describe(cfg, model, torch.zeros(2, 3, 8, 6), outputs, names)
+    assert {key: json.loads(value) for key, value in about.items()} == dict(
+        input_channels=channels,
+        input_size=[6, 8],
+        input_mean=[1.0, 2.0, 3.0],
+        input_std=[4.0] * 3,
+        pipeline=pipeline,
+        codec=dict(type="SimCCLabel", input_size=[6, 8]),
+        keypoints=["nose", "tail"],
+        output="scores of x and of y (N, K, L), a keypoint where both are largest",
+    )
+
+
+def test_a_file_of_another_network(tmp_path):
+    """Other inputs, several inputs, integers, a file that runs into an error: a line each."""
+
+    def file(kinds, shape=(None, 3, 4, 4)):
+        ends = [helper.make_tensor_value_info(f"x{i}", k, shape) for i, k in enumerate(kinds)]
+        out = helper.make_tensor_value_info("y", kinds[0], None)
+        graph = helper.make_graph(
+            [helper.make_node("Max", [end.name for end in ends], ["y"])], "g", ends, [out]
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+        onnx.save(model, tmp_path / "b.onnx")
+        return tmp_path / "b.onnx"
+
+    floats, x = TensorProto.FLOAT, torch.randn(2, 3, 4, 4)
+    assert torch.equal(Session(file([floats]))(x), x)
+    for inputs in (torch.randn(2, 3, 4, 5), torch.randn(2, 4, 4), torch.randn(2, 1, 4, 4)):
+        with pytest.raises(InputError, match=r"b.onnx takes inputs of the shape .* not \[2, "):
+            Session(file([floats]))(inputs)
+    for kinds in ([floats, floats], [TensorProto.INT64]):
+        with pytest.raises(InputError, match="b.onnx takes x0 tensor.* not one tensor of floats"):
+            Session(file(kinds))
+    reshaped = file([floats])
+    model = onnx.load(reshaped)
+    model.graph.node[0].op_type = "Reshape"
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 48]), "shape"))
+    model.graph.node[0].input.append("shape")
+    onnx.save(model, reshaped)
+    assert Session(reshaped)(x[:1]).shape == (1, 48)
+    with pytest.raises(InputError, match="b.onnx cannot be run on inputs of the shape") as raised:
+        Session(reshaped)(x)
+    assert "\n" not in str(raised.value)
+    for content in (b"", b"\x08", reshaped.read_bytes()[:-40]):
+        reshaped.write_bytes(content)
+        with pytest.raises(InputError, match="b.onnx cannot be read by ONNX Runtime") as raised:
+            Session(reshaped)
+        assert "\n" not in str(raised.value)
 
 
 class Pair(torch.nn.Module):

@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.model import BaseModel
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 
 from bsam_suite.errors import InputError
-from tasks.quantization.calibrate import calibrate, needs_calibration
+from tasks.quantization.calibrate import calibrate, needs_calibration, quantizers
 from tasks.quantization.convert import quantize
 
 LSQ4 = dict(type="LSQ", bits=4)
@@ -35,6 +38,52 @@ def test_in_float_and_evaluation_mode():
     assert torch.allclose(quantized[4].input_quantizer.step, 2 * hidden.mean() / 15**0.5)
     assert quantized[4].input_quantizer.bounds.tolist() == [0, 15]
     assert quantized[0].input_quantizer.bounds.tolist() == [-8, 7]
+
+
+def test_loaders_of_pytorch():
+    """Inputs with targets, as a DataLoader collates them, set what the inputs alone do."""
+    x, y = torch.randn(24, 4), torch.arange(24)
+    wanted = quantize(net(), LSQ4, LSQ4)
+    assert calibrate(wanted, x.split(8)) == 3
+    expected = [q.step.item() for q in quantizers(wanted).values() if q.kind == "activation"]
+    for data in (TensorDataset(x, y), TensorDataset(x), list(zip(x, y, y))):
+        quantized = quantize(net(), LSQ4, LSQ4)
+        quantized.load_state_dict(wanted.state_dict())
+        for quantizer in quantizers(quantized).values():
+            quantizer.reset()
+        assert calibrate(quantized, DataLoader(data, batch_size=8)) == 3
+        found = [q.step.item() for q in quantizers(quantized).values() if q.kind == "activation"]
+        assert found == expected
+    calibrate(quantize(net(), LSQ4, LSQ4), [(x, y)])
+
+
+class Mean(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.out = nn.Linear(4, 3), nn.Linear(3, 2)
+
+    def forward(self, inputs, data_samples=None, mode="tensor"):
+        assert mode == "tensor"
+        return self.out(self.fc(torch.stack(inputs)))
+
+
+def test_loaders_of_mmengine():
+    x = torch.rand(8, 4)
+    loader = DataLoader(
+        [dict(inputs=row, data_samples=None) for row in x], 4, collate_fn=pseudo_collate
+    )
+    quantized = quantize(Mean(), LSQ4, LSQ4)
+    assert calibrate(quantized, loader) == 2
+    step = 2 * x.mean() / 255**0.5  # 8 bits, the first layer
+    assert torch.allclose(quantized.fc.input_quantizer.step, step)
+
+
+@pytest.mark.parametrize("batch", [dict(image=torch.randn(2, 4)), [], [[1.0]], "a", None])
+def test_a_batch_that_is_no_inputs(batch):
+    quantized = quantize(net(), LSQ4, LSQ4)
+    with pytest.raises(InputError, match=rf"batch is a {type(batch).__name__} .*forward=FUNCTION"):
+        calibrate(quantized, [batch])
+    assert needs_calibration(quantized)
 
 
 def test_other_ways_to_run_the_model():

@@ -27,8 +27,11 @@ def trained(perturb_rounded, **compiled):
     assert (model.net._compiled_call_impl is not None) == bool(compiled)
     batch = dict(inputs=torch.randn(6, 3, 8, 8), labels=torch.arange(6) % 4)
     calibrate(model, [batch["inputs"]])
+    start = [p.detach().clone() for p in model.parameters()]
     wrapper = dict(type="BSAMOptimWrapper", optimizer=dict(type="SGD", lr=0.1))
     loss = model.train_step(batch, build_optim_wrapper(model, wrapper))["loss"]
+    moved = [not torch.equal(p, q) for p, q in zip(start, model.parameters())]
+    assert sum(moved) > 0.9 * len(moved)
     return loss, model
 
 

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.registry import MODELS
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS, MODELS
 from PIL import Image
 
 import tasks.quantization.preflight as module
 from bsam_suite.compat import mend
+from bsam_suite.engine import work_dir
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
@@ -179,3 +181,42 @@ def test_the_float_model_is_trained_once(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="has diverged"):
         prepare_float(cfg, "far.py")
     assert not Path(cfg.model.checkpoint).exists()
+
+
+@HOOKS.register_module()
+class StopOnce(Hook):
+    """Ends the first run after its first checkpoint."""
+
+    priority = "LOWEST"
+    stopped = False
+
+    def after_train_epoch(self, runner):
+        if not StopOnce.stopped:
+            StopOnce.stopped = True
+            raise KeyboardInterrupt
+
+
+def test_a_float_model_that_was_stopped_is_trained_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mend()
+    (tmp_path / "short.py").write_text(
+        f"_base_ = {str(module.ROOT / FLOAT)!r}\n"
+        "train_cfg = dict(max_epochs=2, val_interval=2)\n"
+        "model = dict(net=dict(width=4))\n"
+        "custom_hooks = [dict(type='SyncBuffersHook'), dict(type='StopOnce')]\n"
+        "default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=2))\n"
+    )
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    folder = Path("work_dirs/float/short")
+    cfg = load("resnet18_w4a4_bsam", **{"model.checkpoint": str(folder / "epoch_2.pth")})
+    with pytest.raises(KeyboardInterrupt):
+        prepare_float(cfg, "short.py")
+    written = (folder / "epoch_1.pth").stat().st_mtime_ns
+    prepare_float(cfg, "short.py")
+    assert (folder / "epoch_2.pth").exists()
+    assert (folder / "epoch_1.pth").stat().st_mtime_ns == written
+
+    monkeypatch.setattr(work_dir, "claim", lambda folder: False)
+    cfg.model.checkpoint = "work_dirs/float/other/epoch_2.pth"
+    with pytest.raises(InputError, match="model.checkpoint in work_dirs/float/other is in use"):
+        prepare_float(cfg, "short.py")

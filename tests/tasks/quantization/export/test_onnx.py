@@ -50,6 +50,11 @@ def operators(file, tmp_path):
     return [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
 
 
+def batch_norms(file):
+    """How many are left in a file."""
+    return [node.op_type for node in onnx.load(file).graph.node].count("BatchNormalization")
+
+
 def check_close(net, file, x, share=0.99):
     """Outputs are the same; a value next to the middle of a step may go either way."""
     with torch.no_grad():
@@ -123,7 +128,9 @@ def test_batch_norms_that_stay(tmp_path):
         net.first.weight[:, 0] = -1000.0
         net.norm.weight.fill_(-0.01)
         net.norm.running_var.fill_(1e-4)  # so that epsilon counts
-    check_close(net, save_onnx(net, x[:2], tmp_path / "a.onnx"), x)
+    file = save_onnx(net, x[:2], tmp_path / "a.onnx")
+    check_close(net, file, x)
+    assert batch_norms(file) == 2
 
 
 @pytest.mark.parametrize("bits", [8, 4])
@@ -211,6 +218,7 @@ def test_a_layer_that_is_used_twice(tmp_path):
         file = save_onnx(net, x[:50], tmp_path / f"{form}.onnx", form)
         found = Session(file)(x)
         assert (found - wanted).norm() < 0.05 * wanted.norm(), form
+        assert batch_norms(file) == 2
 
 
 def test_refusals(tmp_path):

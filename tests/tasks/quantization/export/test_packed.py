@@ -1,7 +1,9 @@
 """Packed checkpoints: bit-exact for every width and quantizer, and as small as the bits say."""
 
+import contextlib
 import copy
 import json
+import os
 
 import pytest
 import torch
@@ -14,7 +16,8 @@ from bsam_suite.errors import InputError
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
 from tasks.quantization.export.bits import pack, unpack
-from tasks.quantization.export.packed import FORMAT, load_packed, save_packed
+from tasks.quantization.export.packed import load_packed, save_packed
+from tasks.quantization.export.packed_file import FORMAT, checksum
 
 LSQ4 = dict(type="LSQ", bits=4)
 
@@ -131,6 +134,139 @@ def test_refusals(tmp_path):
     load_packed(converted(Net(), **LSQ4), file)
 
 
+def changed(file, metadata=None, **tensors):
+    """A copy of ``file`` with other metadata, or other tensors; None leaves one out.
+
+    Its checksum is right: who means harm can compute one.
+    """
+    with safe_open(file, "pt") as content:
+        kept = content.metadata()[FORMAT]
+        state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+    state = {k: v for k, v in {**state, **tensors}.items() if v is not None}
+    layers = json.loads(kept)["layers"]
+    layers = layers if metadata is None else metadata(layers)
+    text = json.dumps(dict(layers=layers, crc32=checksum(layers, state)))
+    other = file.parent / "other.safetensors"
+    save_file(state, other, {FORMAT: layers if isinstance(layers, str) else text})
+    return other
+
+
+def entry(**values):
+    """Metadata with other values for ``conv``; "gone" leaves one out."""
+
+    def change(described):
+        new = {k: v for k, v in {**described["conv"], **values}.items() if v != "gone"}
+        return {**described, "conv": new}
+
+    return change
+
+
+DAMAGED = {
+    "no JSON": (lambda d: "{", "its metadata is no JSON"),
+    "deep JSON": (lambda d: "[" * 100_000, "its metadata is no JSON"),
+    "no checksum": (lambda d: json.dumps(dict(layers=d)), "not a dict of layers, crc32"),
+    "a list": (lambda d: [1], r"its metadata is \[1\] and not a dict"),
+    "null": (lambda d: None, "its metadata is None and not a dict"),
+    "a number for a layer": (lambda d: {**d, "conv": 3}, "of conv is 3 and not a dict of bits"),
+    "no bits": (entry(bits="gone"), "of conv is .* and not a dict of bits, bounds, shape"),
+    "another key": (entry(more=1), "of conv is .* and not a dict of bits, bounds, shape"),
+    "text": (entry(bits="4"), "of conv has bits='4'"),
+    "true": (entry(bits=True), "of conv has bits=True"),
+    "too many bits": (entry(bits=9), "of conv has bits=9"),
+    "no width": (entry(bits=0), "of conv has bits=0"),
+    "negative width": (entry(bits=-4), "of conv has bits=-4"),
+    "huge": (entry(bits=10**30), "of conv has bits=1000"),
+    "other bits": (entry(bits=5), "conv has 5 bits in .* and 4 in the config"),
+    "bounds": (entry(bounds=[-8, 8]), r"of conv has bounds=\[-8, 8\], no codes of 4 bits"),
+    "far bounds": (entry(bounds=[-(2**30), 7 - 2**30]), "of conv has bounds="),
+    "one bound": (entry(bounds=[1]), r"of conv has bounds=\[1\]"),
+    "bounds of floats": (entry(bounds=[-8.0, 7.0]), "of conv has bounds="),
+    "narrow bounds": (entry(bounds=[-8, -8]), "conv.weight.packed has codes beyond -8"),
+    "shape": (entry(shape=[7, 3, 3, 4]), r"conv.weight is \(7, 3, 3, 4\) there, \(7, 3, 3, 3\)"),
+    "turned shape": (entry(shape=[3, 7, 3, 3]), r"conv.weight is \(3, 7, 3, 3\) there"),
+    "negative": (entry(shape=[-7, -3, 3, 3]), r"of conv has shape=\[-7, -3, 3, 3\]"),
+    "no shape": (entry(shape=None), "of conv has shape=None"),
+    "huge shape": (entry(shape=[2**62] * 3), "of conv has shape="),
+    "fewer layers": (lambda d: {"conv": d["conv"]}, "is quantized in only one of the two"),
+}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """A packed net, and a net to load into."""
+    file = tmp_path_factory.mktemp("packed") / "a.safetensors"
+    save_packed(converted(Net(), images(2, 3, 6, 6), **LSQ4), file)
+    return file, converted(Net(), images(2, 3, 6, 6), **LSQ4)
+
+
+def refused(file, model, message):
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(InputError, match=message) as raised:
+        load_packed(model, file)
+    assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
+    after = model.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(after[k], before[k]) for k in before)
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_metadata(packed, case):
+    change, message = DAMAGED[case]
+    file, model = packed
+    refused(changed(file, change), model, message)
+
+
+@pytest.mark.parametrize(
+    "tensors, message",
+    [
+        ({"conv.weight.packed": None}, "conv.weight.packed is not 95 bytes"),  # 189 of 4 bits
+        ({"conv.weight.packed": torch.zeros(94, dtype=torch.uint8)}, "packed is not 95 bytes"),
+        ({"conv.weight.packed": torch.zeros(95)}, "conv.weight.packed is not 95 bytes"),
+        ({"conv.weight.scale": None}, "conv.weight.scale is not finite floats"),
+        ({"conv.weight.scale": torch.ones(2, 2)}, "conv.weight.scale is not finite floats"),
+        ({"conv.weight.scale": torch.ones(1, 1, 1, 1, 1)}, "scale is not finite floats"),
+        ({"conv.weight.scale": torch.tensor(float("nan"))}, "scale is not finite floats"),
+        ({"conv.weight.scale": torch.tensor(1)}, "conv.weight.scale is not finite floats"),
+        ({"conv.weight.offset": torch.ones(3)}, "conv.weight.offset is not finite floats"),
+        ({"conv.bias": None}, "conv.bias is missing there"),
+        ({"conv.bias": torch.zeros(3)}, r"conv.bias is \(3\) there"),
+        ({"more": torch.zeros(3)}, "more is not in the model"),
+        ({"head.input_quantizer.bits": torch.tensor(3)}, "head.input_quantizer has 3 bits"),
+    ],
+)
+def test_damaged_tensors(packed, tensors, message):
+    file, model = packed
+    refused(changed(file, **tensors), model, message)
+
+
+def test_any_cut_or_changed_byte_is_loaded_or_refused(packed, tmp_path):
+    """Never a traceback; and the head of the file, in JSON, is refused wherever it is cut."""
+    file, model = packed
+    content = file.read_bytes()
+    other = tmp_path / "b.safetensors"
+    for place in range(0, len(content), len(content) // 40):
+        other.write_bytes(content[:place])
+        refused(other, model, "no whole safetensors file")
+        other.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
+        with contextlib.suppress(InputError):
+            load_packed(copy.deepcopy(model), other)
+
+
+def test_every_byte_counts(tmp_path):
+    """The format itself has no checksum."""
+    file = tmp_path / "a.safetensors"
+    save_packed(converted(Net(), images(2, 3, 6, 6), **LSQ4), file)
+    assert os.listdir(tmp_path) == ["a.safetensors"]
+    whole = file.read_bytes()
+    data = 8 + int.from_bytes(whole[:8], "little")
+    bounds = whole.index(b"bounds") + len(b'bounds\\": [-')
+    for place in (data, (data + len(whole)) // 2, len(whole) - 1, bounds):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(InputError, match="a.safetensors.*(is damaged|no whole)"):
+            load_packed(converted(Net(), **LSQ4), file)
+    file.write_bytes(whole)
+    load_packed(converted(Net(), **LSQ4), file)
+
+
 def test_float_weights_do_not_slip_in(tmp_path):
     x, file = images(2, 3, 6, 6), tmp_path / "a.safetensors"
     save_packed(converted(Net(), x, **LSQ4), file)
@@ -138,45 +274,3 @@ def test_float_weights_do_not_slip_in(tmp_path):
     load_packed(model, file)
     with pytest.raises(InputError, match="rounded weights: build it anew"):
         model.load_state_dict(Net().state_dict(), strict=False)
-
-
-@pytest.mark.parametrize(
-    "described, tensors, said",
-    [
-        ("[" * 10**5, {}, "metadata of .* is not JSON"),
-        ("[]", {}, "metadata of .* is not bits, bounds and shapes"),
-        (dict(conv=5), {}, "metadata of .* is not bits, bounds and shapes"),
-        (dict(conv=dict(bits=None)), {}, "metadata of .* is not bits, bounds and shapes"),
-        (dict(conv=dict(bits="4")), {}, "conv has '4' bits in .* and 4 in the config"),
-        (dict(conv=dict(shape=[10**9, 10**9])), {}, r"conv.weight is \[1000000000, 1000000000\]"),
-        (dict(conv=dict(shape="7")), {}, "conv.weight is 7 there"),
-        (dict(conv=dict(bounds=[-8])), {}, r"conv.weight has bounds \[-8\]"),
-        (dict(conv=dict(bounds=[0, 10**9])), {}, r"conv.weight has bounds \[0, 1000000000\]"),
-        ({}, {"conv.weight.packed": None}, "conv.weight has no 95 bytes of codes"),
-        ({}, {"conv.weight.packed": torch.zeros(4, dtype=torch.uint8)}, "has no 95 bytes"),
-        ({}, {"conv.weight.packed": torch.zeros(95)}, "has no 95 bytes"),
-        ({}, {"conv.weight.scale": None}, "conv.weight has no scale that fits"),
-        ({}, {"conv.weight.scale": torch.zeros(5)}, "conv.weight has no scale that fits"),
-        ({}, {"conv.weight.offset": torch.zeros(9, 9)}, "conv.weight has an offset that does"),
-    ],
-)
-def test_damaged_descriptions(tmp_path, described, tensors, said):
-    model, file = converted(Net(), images(2, 3, 6, 6), **LSQ4), tmp_path / "a.safetensors"
-    save_packed(model, file)
-    with safe_open(file, "pt") as content:
-        text = content.metadata()[FORMAT]
-        state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
-    if isinstance(described, dict):
-        entries = json.loads(text)
-        for name, entry in described.items():
-            entries[name] = entries[name] | entry if isinstance(entry, dict) else entry
-            if isinstance(entry, dict) and None in entry.values():
-                del entries[name]["bits"]
-        described = json.dumps(entries)
-    state = {k: v for k, v in (state | tensors).items() if v is not None}
-    save_file(state, file, metadata={FORMAT: described})
-    before = copy.deepcopy(model.state_dict())
-    with pytest.raises(InputError, match=f"a.safetensors.*{said}|{said}") as refused:
-        load_packed(model, file)
-    assert str(file) in str(refused.value)
-    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())

@@ -208,7 +208,12 @@ def test_observers_follow_training_data_only():
 
 
 def test_observer_used_twice_in_a_forward():
-    quantizer = EMAObserver(8).initialize(randn(4, 4))
+    quantizer = EMAObserver(8, momentum=0.5).initialize(randn(4, 4))
     x = randn(4, 4).requires_grad_()
+    wanted = quantizer.high
+    for factor in (1, 2):
+        wanted = (wanted + factor * x.detach().max()) / 2
     quantizer(2 * quantizer(x)).sum().backward()
+    assert torch.allclose(quantizer.high, wanted, rtol=0.02)
+    assert set(x.grad.unique().tolist()) <= {0.0, 2.0} and (x.grad == 2).any()
     assert x.grad.any()

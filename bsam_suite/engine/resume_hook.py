@@ -1,0 +1,185 @@
+"""A run goes on with the optimizer, the schedules and the validation that it was stopped in."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+
+from bsam_suite.errors import InputError
+
+VALIDATED = "validated"
+KINDS = "optimizers"
+# How PyTorch computes, not what; older and newer versions have more or fewer of them.
+MODES = {"foreach", "fused", "capturable", "differentiable", "maximize", "decoupled_weight_decay"}
+
+
+@HOOKS.register_module()
+class PlainWeightsHook(Hook):
+    """Give other hooks the weights of a checkpoint as MMEngine's model gets them.
+
+    ``EMAHook`` takes them under ``state_dict`` only, and would leave its average at random weights
+    where their names begin with the ``module.`` of several processes.
+    """
+
+    priority = "VERY_HIGH"
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        if "state_dict" not in checkpoint:
+            weights = copy(checkpoint)
+            checkpoint.clear()
+            checkpoint["state_dict"] = weights
+        weights = checkpoint["state_dict"]
+        for name in [name for name in weights if name.startswith("module.")]:
+            weights[name.removeprefix("module.")] = weights.pop(name)
+
+
+@HOOKS.register_module()
+class ResumeHook(Hook):
+    """Let a resumed run be the uninterrupted one of the same config, or refuse it.
+
+    MMEngine loads the state of optimizer and schedules over what the config says, whatever it says.
+    And it saves a checkpoint before the validation of the same epoch, which a resumed run leaves
+    out: schedules that follow a metric and the choice of the best checkpoint miss one. Here that
+    validation is made up for.
+    """
+
+    priority = "LOWEST"
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Compare the state in ``checkpoint`` with what the config has built.
+
+        Raises:
+            InputError: they differ in what is no progress of the run.
+        """
+        if not runner._resume:
+            return
+        place = runner._load_from
+        meta, loop, kinds = checkpoint["meta"], runner.train_loop, _kinds(runner.optim_wrapper)
+        found = [
+            *_differences(meta.get(KINDS, kinds), kinds, "optim_wrapper: "),
+            *_optimizer_differences(runner.optim_wrapper, checkpoint["optimizer"]),
+            *_schedule_differences(
+                runner.param_schedulers or [], checkpoint.get("param_schedulers", [])
+            ),
+        ]
+        if found:
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            raise InputError(
+                f"--resume of {place}: {'; '.join(found[:3])}{more}. A run goes on with the "
+                "optimizer and the schedules that it was begun with: give the same config and "
+                "options. To start a new run from its weights, leave out --resume and add "
+                f"--cfg-options load_from={place}"
+            )
+        if isinstance(loop, EpochBasedTrainLoop):
+            length = meta["epoch"] * len(loop.dataloader)
+            if meta["iter"] != length:
+                print(
+                    f"WARNING: {place} was saved after {meta['iter']} iterations, and "
+                    f"{meta['epoch']} epochs are {length} here: epoch {meta['epoch'] + 1} begins "
+                    "anew",
+                    flush=True,
+                )
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        checkpoint["meta"][KINDS] = _kinds(runner.optim_wrapper)
+
+    def before_val_epoch(self, runner) -> None:
+        runner.message_hub.update_info(VALIDATED, runner.iter)
+
+    def before_train(self, runner) -> None:
+        """Make the validation that was due where the run was stopped."""
+        loop, known = runner.train_loop, runner.message_hub.runtime_info
+        if runner.val_loop is None or loop.iter == 0 or known.get(VALIDATED) == loop.iter:
+            return
+        if _validates_now(loop):
+            runner.val_loop.run()
+
+
+def _validates_now(loop) -> bool:
+    """Whether ``loop`` validates at the place where it is, as MMEngine's loops decide it."""
+    if not isinstance(loop, (EpochBasedTrainLoop, IterBasedTrainLoop)):
+        return False  # a user's own, which decides by itself
+    loop._decide_current_val_interval()
+    by_iter = isinstance(loop, IterBasedTrainLoop)
+    now, end = (loop.iter, loop.max_iters) if by_iter else (loop.epoch, loop.max_epochs)
+    return now >= loop.val_begin and (now % loop.val_interval == 0 or now == end)
+
+
+def _kinds(wrapper) -> dict[str, str]:
+    """The names of the base optimizers and rules, as a checkpoint keeps them."""
+    inner = getattr(wrapper, "optim_wrappers", None)
+    if inner is not None:  # an OptimWrapperDict
+        return {f"{n}.{kind}": v for n, one in inner.items() for kind, v in _kinds(one).items()}
+    rule = getattr(wrapper, "rule_name", "none")
+    return dict(optimizer=type(wrapper.optimizer).__name__, rule=rule)
+
+
+def _optimizer_differences(wrapper, saved: dict) -> Iterator[str]:
+    if hasattr(wrapper, "optim_wrappers"):  # an OptimWrapperDict
+        if saved.keys() != wrapper.optim_wrappers.keys():
+            yield f"it has optimizers {sorted(saved)}, the config {sorted(wrapper.optim_wrappers)}"
+            return
+        for name, inner in wrapper.optim_wrappers.items():
+            yield from _optimizer_differences(inner, saved[name])
+        return
+    there, here = saved.get("param_groups", []), wrapper.optimizer.param_groups
+    if [len(g["params"]) for g in there] != [len(g["params"]) for g in here]:
+        yield (
+            f"it has {len(there)} groups of {sum(len(g['params']) for g in there)} parameters, the "
+            f"config {len(here)} of {sum(len(g['params']) for g in here)}"
+        )
+        return
+    for number, (a, b) in enumerate(zip(there, here)):
+        there, here = _hyper(a), _hyper(b)
+        there = {name: value for name, value in there.items() if name in here}  # not its progress
+        yield from _differences(there, here, f"optim_wrapper, group {number}: ")
+
+
+def _hyper(group: Mapping) -> dict:
+    """The hyperparameters of ``group`` as they were before any schedule moved them."""
+    names = {n for n in group if not n.startswith("initial_")} - {"params", "param_names"} - MODES
+    if "initial_momentum" in group:  # Adam's, whose schedule moves the first of the betas
+        names.discard("betas")
+    return {name: group.get(f"initial_{name}", group[name]) for name in names}
+
+
+def _schedule_differences(here, saved) -> Iterator[str]:
+    if isinstance(here, Mapping):  # of several optimizers
+        here = [scheduler for name in sorted(here) for scheduler in here[name]]
+        saved = [state for name in sorted(saved) for state in saved[name]]
+    if len(here) != len(saved):
+        yield f"it has {len(saved)} schedules, the config {len(here)}"
+        return
+    for number, (scheduler, state) in enumerate(zip(here, saved)):
+        given = {
+            name
+            for kind in type(scheduler).__mro__
+            if "__init__" in vars(kind)
+            for name in inspect.signature(kind.__init__).parameters
+        }
+        own = vars(scheduler)
+        given = (given & {*own, *state}) - {"optimizer", "last_step", "verbose"}
+        a = {name: state[name] for name in given & state.keys()}
+        b = {name: own[name] for name in given & own.keys()}
+        yield from _differences(a, b, f"param_scheduler[{number}].")
+
+
+def _differences(there: Mapping, here: Mapping, place: str) -> Iterator[str]:
+    for name in sorted(there.keys() | here.keys()):
+        if name not in here:
+            yield f"{place}{name} is {there[name]} there and not in the config"
+        elif name not in there:
+            yield f"{place}{name} is {here[name]} in the config and not there"
+        elif not _equal(there[name], here[name]):
+            yield f"{place}{name} is {there[name]} there, {here[name]} in the config"
+
+
+def _equal(a, b) -> bool:
+    if isinstance(a, Sequence) and isinstance(b, Sequence) and not isinstance(a, str):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    return bool(a == b)
