@@ -106,7 +106,7 @@ def from_description(description: dict, where: str) -> Skeleton:
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
     try:
-        return from_metainfo(parse_pose_metainfo(description))
+        return from_metainfo(parse_pose_metainfo(description), where)
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{where} is not as MMPose has it ({type(error).__name__}: {error}): look at its "
@@ -114,9 +114,16 @@ def from_description(description: dict, where: str) -> Skeleton:
         ) from error
 
 
-def from_metainfo(parsed: dict) -> Skeleton:
-    """The keypoints of a data set's ``metainfo``, which MMPose has parsed."""
+def from_metainfo(parsed: dict, where: str = "metainfo") -> Skeleton:
+    """The keypoints of a data set's ``metainfo``, which MMPose has parsed.
+
+    Raises:
+        InputError: a name that is no text.
+    """
     names = tuple(parsed["keypoint_name2id"])
+    for name in (*names, parsed["dataset_name"]):
+        if not isinstance(name, str):
+            raise InputError(f"{where} has the name {name!r}: give a text")
     sigmas = tuple(map(float, parsed["sigmas"]))
     return Skeleton(
         names,

@@ -107,8 +107,8 @@ class Skeleton:
 
 
 def _listed(words: Sequence[str]) -> str:
-    """All of them, or the first 21."""
-    return ", ".join([*words[:21], *["..."] * (len(words) > 21)])
+    """All of them, or the first 21, in one line."""
+    return " ".join(", ".join([*words[:21], *["..."] * (len(words) > 21)]).split())
 
 
 PERSON = Skeleton(
