@@ -111,4 +111,4 @@ def test_results_of_another_category_are_refused(score, tmp_path):
         score(3, 1)
     with pytest.raises(InputError, match="truth.json has annotations of category_id 3, which is"):
         score(3, 3, listed=1)
-    assert not list(tmp_path.glob("evaluation*"))
+    assert not list(tmp_path.glob("evaluation*/*.json"))
