@@ -42,13 +42,8 @@ def describe(given: dict, data: Skeleton, where: str) -> dict | None:
             return None
         whole = _read(_own_folder() / "coco.py", where) if data == PERSON else data.metainfo()
         parts = {**whole, **parts}
-    try:
-        names = [keypoint["name"] for keypoint in parts["keypoint_info"].values()]
-    except (AttributeError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{where}.keypoint_info is {parts.get('keypoint_info')!r}: give {{0: dict(name=...), "
-            "...}}, as MMPose has it"
-        ) from error
+    parts["keypoint_info"] = by_id(parts.get("keypoint_info"), where)
+    names = [keypoint["name"] for keypoint in parts["keypoint_info"].values()]
     parts.setdefault("dataset_name", "keypoints")
     parts.setdefault("skeleton_info", {})
     parts.setdefault("joint_weights", [1.0] * len(names))
@@ -58,6 +53,25 @@ def describe(given: dict, data: Skeleton, where: str) -> dict | None:
     for field in ("sigmas", "joint_weights"):
         _check_numbers(parts[field], len(names), f"{where}: {field}")
     return parts
+
+
+def by_id(info: dict, where: str) -> dict:
+    """A ``keypoint_info`` in the order of its ids, in which MMPose takes it.
+
+    MMEngine sorts what it writes down, in checkpoints and elsewhere, as text: 10 before 2.
+
+    Raises:
+        InputError: it is not as MMPose has it.
+    """
+    entries = [info.get(i) for i in range(len(info))] if isinstance(info, dict) else [None]
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            shown = repr(info)
+            raise InputError(
+                f"{where}.keypoint_info is {shown if len(shown) < 200 else shown[:197] + '...'}: "
+                "give {0: dict(name=...), 1: ...}, as MMPose has it"
+            )
+    return dict(enumerate(entries))
 
 
 def _check_numbers(values, count: int, where: str) -> None:
@@ -106,7 +120,7 @@ def from_description(description: dict, where: str) -> Skeleton:
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
     try:
-        return from_metainfo(parse_pose_metainfo(description), where)
+        return from_metainfo(parse_pose_metainfo(description))
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{where} is not as MMPose has it ({type(error).__name__}: {error}): look at its "
@@ -114,21 +128,14 @@ def from_description(description: dict, where: str) -> Skeleton:
         ) from error
 
 
-def from_metainfo(parsed: dict, where: str = "metainfo") -> Skeleton:
-    """The keypoints of a data set's ``metainfo``, which MMPose has parsed.
-
-    Raises:
-        InputError: a name that is no text.
-    """
+def from_metainfo(parsed: dict) -> Skeleton:
+    """The keypoints of a data set's ``metainfo``, which MMPose has parsed."""
     names = tuple(parsed["keypoint_name2id"])
-    for name in (*names, parsed["dataset_name"]):
-        if not isinstance(name, str):
-            raise InputError(f"{where} has the name {name!r}: give a text")
     sigmas = tuple(map(float, parsed["sigmas"]))
     return Skeleton(
         names,
         tuple((int(a), int(b)) for a, b in parsed["skeleton_links"]),
         tuple(map(int, parsed["flip_indices"])),
         sigmas if len(sigmas) == len(names) else default_sigmas(names),
-        "person" if parsed["dataset_name"] == "coco" else parsed["dataset_name"],
+        "person" if parsed["dataset_name"] == "coco" else str(parsed["dataset_name"]),
     )

@@ -78,7 +78,7 @@ class Network:
         init_default_scope("mmpose")
         with guard():
             self._model, dataset = _build(cfg, where)
-            self.skeleton = from_metainfo(dataset.metainfo, f"metainfo of {where}")
+            self.skeleton = from_metainfo(dataset.metainfo)
             check_head(cfg.model, self.skeleton, where)
         count = len(self.skeleton.names)
         # Of MMPose's data sets some have no sigmas, by which doubles are dropped.

@@ -14,6 +14,7 @@ import tasks.pose.parts  # noqa: F401
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
 from tasks.pose.follow import LOADERS
+from tasks.pose.predict.recorded import recorded_pose_config
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 TINY = "pose/hrnet-tiny_bsam_coco-128x96.py"
@@ -47,6 +48,22 @@ def test_data_root_alone_is_enough(name, fish, capsys):
     # What was written down is followed no further.
     again = load_config(write(cfg, fish.parent / f"{name}.py"))
     assert again.model == cfg.model and again.val_dataloader == cfg.val_dataloader
+
+
+@pytest.mark.parametrize("given", [{}, dict(metainfo__sigmas=[0.1] * 12)])
+def test_keypoints_keep_their_order_in_what_is_written_down(make_set, tmp_path, given):
+    """MMEngine sorts a config that it writes by the text of its keys: 10 before 2."""
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+    sides = [f"{side}_{i}" for i in range(6) for side in ("left", "right")]
+    cfg = load(TINY, make_set(tmp_path / "set", sides), **given)
+    again = load_config(write(cfg, tmp_path / "again.py"))
+    assert names(again) == [sides] * 3
+    recorded = recorded_pose_config(dict(meta=dict(cfg=cfg.pretty_text)), "a.pth")
+    for dataset in (again.train_dataloader.dataset, recorded.test_dataloader.dataset):
+        parsed = parse_pose_metainfo(dataset.metainfo.to_dict())
+        assert parsed["flip_indices"] == [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10]
+        assert list(parsed["keypoint_name2id"]) == sides
 
 
 def write(cfg, path):
