@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bsam_suite.errors import InputError
+from bsam_suite.tool import run
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,9 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped; nothing was written")
+    run(main, stopped="stopped; nothing was written")

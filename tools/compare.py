@@ -6,9 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
-from bsam_suite.errors import InputError
 from bsam_suite.options import KeyValues
 from bsam_suite.shell import tool
+from bsam_suite.tool import run
 
 
 def parse_args() -> argparse.Namespace:
@@ -62,9 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on")
+    run(main, stopped="stopped; the same command goes on")

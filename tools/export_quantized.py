@@ -1,10 +1,9 @@
 """Write a quantized model's checkpoint at its bits (.safetensors) or as ONNX (.onnx)."""
 
 import argparse
-import sys
 
-from bsam_suite.errors import InputError
 from bsam_suite.options import KeyValues
+from bsam_suite.tool import run
 
 
 def parse_args() -> argparse.Namespace:
@@ -56,7 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main)

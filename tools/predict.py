@@ -1,10 +1,9 @@
 """Find the keypoints of persons: results in COCO's format, pictures and a contact sheet."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from bsam_suite.errors import InputError
+from bsam_suite.tool import run
 
 
 def parse_args() -> argparse.Namespace:
@@ -49,7 +48,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main)

@@ -2,10 +2,9 @@
 
 import argparse
 import os
-import sys
 
-from bsam_suite.errors import InputError
 from bsam_suite.options import KeyValues
+from bsam_suite.tool import run
 
 
 def parse_args() -> argparse.Namespace:
@@ -33,7 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    run(main)

@@ -4,19 +4,15 @@ from bsam_suite.sharpness.context import Memory, RuleContext
 from bsam_suite.sharpness.forward_state import RandomState
 from bsam_suite.sharpness.late import Late
 from bsam_suite.sharpness.rule import Along, Here, Rule
-from bsam_suite.sharpness.rules import ASAM, BSAM, GCSAM, GSAM, SAM, AdaptiveBSAM, FriendlySAM
+from bsam_suite.sharpness.rules import *  # noqa: F403
+from bsam_suite.sharpness.rules import __all__ as _rules
 from bsam_suite.sharpness.step import SharpnessStep
 from bsam_suite.sharpness.vector import PerGroup, Vector, ratio
 from bsam_suite.sharpness.weights import perturbed
 
 __all__ = [
-    "ASAM",
-    "AdaptiveBSAM",
+    *_rules,
     "Along",
-    "BSAM",
-    "FriendlySAM",
-    "GCSAM",
-    "GSAM",
     "Here",
     "Late",
     "Memory",
@@ -24,7 +20,6 @@ __all__ = [
     "RandomState",
     "Rule",
     "RuleContext",
-    "SAM",
     "SharpnessStep",
     "Vector",
     "perturbed",

@@ -9,7 +9,6 @@ import onnxruntime
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -85,7 +84,7 @@ def export(tmp_path, monkeypatch):
         images[:marked, 0, 0, 0] = MARK
         model = quantize(net, dict(LSQ8, per_channel=True), LSQ8).eval()
         calibrate(model, [IMAGES])
-        monkeypatch.setattr(Runner, "build_dataloader", lambda _: DataLoader(images, 120))
+        monkeypatch.setattr(validate, "validation_loader", lambda _: DataLoader(images, 120))
         cfg = Config(dict(val_dataloader=dict(batch_size=120)))
         return validate.export_checked(model, cfg, tmp_path / "a.onnx", batches, form), model
 

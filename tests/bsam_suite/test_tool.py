@@ -1,0 +1,46 @@
+"""A tool ends with one line where the user can mend it, and with a traceback where not."""
+
+import errno
+
+import pytest
+
+from bsam_suite.errors import InputError
+from bsam_suite.tool import run
+
+
+def ends_with(error):
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (InputError("rho=-1: give a number"), "error: rho=-1: give a number"),
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot write.*No space left.*room"),
+        (OSError(errno.EROFS, "Read-only file system", "a/b.json"), "a/b.json.*Read-only"),
+        (PermissionError(errno.EACCES, "Permission denied", "a/b.json"), "a/b.json.*denied"),
+    ],
+)
+def test_one_line(error, words):
+    with pytest.raises(SystemExit, match=words) as ended:
+        run(ends_with(error))
+    assert "\n" not in ended.value.code and ended.value.code.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EPIPE, "Broken pipe"), PermissionError("no file"), ValueError("bug")]
+)
+def test_what_is_no_fault_of_the_user_stays_what_it_is(error):
+    with pytest.raises(type(error)) as raised:
+        run(ends_with(error))
+    assert raised.value is error
+
+
+def test_ctrl_c():
+    with pytest.raises(SystemExit, match="stopped; go on by"):
+        run(ends_with(KeyboardInterrupt()), stopped="stopped; go on by the same command")
+    with pytest.raises(KeyboardInterrupt):
+        run(ends_with(KeyboardInterrupt()))
