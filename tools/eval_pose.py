@@ -24,6 +24,20 @@ def parse_args() -> argparse.Namespace:
         default="pycocotools",
         help="what computes AP: pycocotools (default) or faster-coco-eval; the numbers are equal",
     )
+    parser.add_argument(
+        "--metainfo",
+        metavar="FILE",
+        help="MMPose's description of the keypoints, a file or the name of one of MMPose's "
+        "(default: the category in the annotations)",
+    )
+    parser.add_argument(
+        "--sigmas",
+        type=float,
+        nargs="+",
+        metavar="S",
+        help="OKS constant of each keypoint (default: of the metainfo; COCO's for keypoints of "
+        "COCO's names, 0.05 for others)",
+    )
     return parser.parse_args()
 
 

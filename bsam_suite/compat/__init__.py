@@ -66,6 +66,7 @@ def import_mmpose() -> dict[str, bool]:
     if any(map(is_missing, ("mmpose", "mmcv", "torchvision", "json_tricks"))):
         raise mmpose_is_missing()
     from bsam_suite.compat.mmdetection import let_mmdet_take_mmcv
+    from bsam_suite.compat.visualizer import draw_circles_under_numpy
     from bsam_suite.compat.xtcocotools import serve_xtcocotools
 
     mended = mend()
@@ -78,4 +79,5 @@ def import_mmpose() -> dict[str, bool]:
         import mmpose.evaluation
         import mmpose.models
         import mmpose.visualization  # noqa: F401
-    return mended | {"mmcv._ext": ext, "mmdet.utils": mmdet}
+    mended |= {"mmcv._ext": ext, "mmdet.utils": mmdet}
+    return mended | {"circles of keypoints": draw_circles_under_numpy()}

@@ -37,6 +37,7 @@ def allow_checkpoint_classes() -> bool:
     torch.serialization.add_safe_globals(
         [HistoryBuffer, OneCycleParamScheduler, (_method, "builtins.getattr")]
     )
+    torch.serialization.add_safe_globals([(_no_bytes, "builtins.bytes")])
     classes = [name for name in allowed_by_user() if is_missing(name)]  # the others are modules
     torch.serialization.add_safe_globals([(_find(name), name) for name in classes])
     return True
@@ -56,6 +57,14 @@ def _find(name: str):
         except (ImportError, AttributeError):
             continue
     raise InputError(f"{name} in {BY_USER} cannot be imported: give module.Class or a module")
+
+
+def _no_bytes(*content) -> bytes:
+    """What stands for ``bytes`` in a checkpoint: without content it is part of an array that has
+    no elements, such as the colours of a skeleton without lines."""
+    if content:
+        raise InputError("bytes")
+    return b""
 
 
 def _method(owner, name: str):

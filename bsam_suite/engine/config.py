@@ -66,11 +66,15 @@ def load_config(path: str, options: dict | None = None) -> Config:
                 f"config {path!r} cannot be read: {type(error).__name__}: {error}"
             ) from error
     import_parts(cfg, path)
-    return with_options(cfg, options)
+    cfg = with_options(cfg, options)
+    _call(cfg, "resolve")
+    return cfg
 
 
 def with_options(cfg: Config, options: dict) -> Config:
     """``cfg`` with ``options`` merged into it, as :func:`load_config` does.
+
+    It does not follow its data again.
 
     Raises:
         InputError: an option that is unknown or does not fit.
@@ -163,20 +167,25 @@ def preflight(cfg: Config) -> None:
     """Check the config and run its ``preflight`` functions, before any long work.
 
     Each entry is a config of a function in MMEngine's ``FUNCTIONS`` registry, called with ``cfg``
-    as first argument.
+    as first argument. So are those of ``resolve``, by which a config that was loaded follows what
+    it is about, such as its data: quickly, and without a word on data that is not there.
 
     Raises:
         InputError: what :func:`bsam_suite.engine.check_config.check_config` refuses, or one of the
             functions.
     """
     check_config(cfg)
-    for entry in cfg.get("preflight", []):
+    _call(cfg, "preflight")
+
+
+def _call(cfg: Config, field: str) -> None:
+    for entry in cfg.get(field, []):
         arguments = dict(entry)
         name = arguments.pop("type")
         function = FUNCTIONS.get(name)
         if function is None:
             hint = did_you_mean(str(name), FUNCTIONS.module_dict)
-            raise InputError(f"preflight {name!r} in {cfg.filename} does not exist{hint}")
+            raise InputError(f"{field} {name!r} in {cfg.filename} does not exist{hint}")
         function(cfg, **arguments)
 
 

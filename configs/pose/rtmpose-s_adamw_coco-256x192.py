@@ -4,7 +4,9 @@ _base_ = "mmpose::body_2d_keypoint/rtmpose/coco/rtmpose-s_8xb256-420e_coco-256x1
 
 from tasks.pose.recipe import (  # noqa: F401
     custom_imports,
+    metainfo,
     preflight,
+    resolve,
     rtmpose,
     test_dataloader,
     val_dataloader,

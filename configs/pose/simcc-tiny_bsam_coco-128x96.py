@@ -5,8 +5,10 @@ _base_ = "./simcc-tiny_bsam_people-128x96.py"
 from tasks.pose.small_on_coco import (  # noqa: F401
     data_root,
     default_hooks,
+    metainfo,
     param_scheduler,
     preflight,
+    resolve,
     test_dataloader,
     test_evaluator,
     train_cfg,

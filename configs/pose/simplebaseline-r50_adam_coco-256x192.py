@@ -5,8 +5,10 @@ _base_ = "mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_c
 from tasks.pose.recipe import (  # noqa: F401
     custom_hooks,
     custom_imports,
+    metainfo,
     preflight,
     quick,
+    resolve,
     test_dataloader,
     val_dataloader,
 )

@@ -55,6 +55,9 @@ FLIP_PAIRS = tuple(
 )
 """Pairs of indices (left, right) that change places in a mirrored image."""
 
+LOWER = tuple(i for i, name in enumerate(KEYPOINTS) if name.endswith(("hip", "knee", "ankle")))
+"""Indices of the keypoints of the lower body, which half-body augmentation cuts off."""
+
 FACE = tuple(INDEX[n] for n in ("nose", "left_eye", "right_eye", "left_ear", "right_ear"))
 """Indices of the five keypoints of the head."""
 
@@ -69,14 +72,3 @@ evaluation has it."""
 
 MEDIUM, LARGE = 32**2, 96**2
 """Least area of a medium and of a large person, in pixels."""
-
-
-def category() -> dict:
-    """Return the ``person`` entry of a COCO file's ``categories``."""
-    return {
-        "supercategory": "person",
-        "id": 1,
-        "name": "person",
-        "keypoints": list(KEYPOINTS),
-        "skeleton": [[a + 1, b + 1] for a, b in SKELETON],
-    }

@@ -11,6 +11,7 @@ from tasks.pose import (  # noqa: E402, F401
     batches,
     codecs,
     dataset,
+    follow,
     heads,
     hooks,
     preflight,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from .coco import KEYPOINTS, SKELETON
+from .skeleton import PERSON, Skeleton, side_of
 
 LEFT = (60, 160, 255)
 """BGR colour of the person's left limbs (orange)."""
@@ -16,14 +16,14 @@ RIGHT = (255, 160, 60)
 MIDDLE = (90, 220, 90)
 """BGR colour of the face and of lines between the two sides (green)."""
 
+_FAR = 2**20
+"""Pixels; OpenCV takes numbers of 32 bits."""
+
 
 def colour_of(*names: str) -> tuple[int, int, int]:
     """BGR colour of the keypoint, or of the line between the keypoints, of these names."""
-    if all(name.startswith("left_") for name in names):
-        return LEFT
-    if all(name.startswith("right_") for name in names):
-        return RIGHT
-    return MIDDLE
+    sides = set(map(side_of, names))
+    return LEFT if sides == {"left"} else RIGHT if sides == {"right"} else MIDDLE
 
 
 def draw_person(
@@ -33,17 +33,20 @@ def draw_person(
     scale: float = 1.0,
     least: float = 0.0,
     thickness: int = 1,
+    skeleton: Skeleton = PERSON,
 ) -> np.ndarray:
     """Draw a pose upon an enlarged copy of an image.
 
     Args:
         image: (H, W, 3) uint8 BGR.
-        keypoints: (17, 3) x, y in pixels of ``image`` and visibility (0, 1, 2) or score. The
-            circle of a keypoint with exactly 1 is hollow, others are filled.
+        keypoints: (K, 3) x, y in pixels of ``image`` and visibility (0, 1, 2) or score. The
+            circle of a keypoint with exactly 1 is hollow, others are filled. What is not finite,
+            or far away, is left out.
         box: Optional (x, y, width, height) in pixels of ``image``.
         scale: Factor by which the image is enlarged first, so that lines stay thin.
         least: Keypoints are left out unless their third value exceeds this.
         thickness: Width of the limbs' lines in pixels of the result; circles grow with it.
+        skeleton: What the K keypoints are.
 
     Returns:
         (round(H * scale), round(W * scale), 3) uint8 BGR; ``image`` isn't changed.
@@ -54,8 +57,9 @@ def draw_person(
     """
     _check_image(image)
     points = np.asarray(keypoints, float)
-    if points.shape != (len(KEYPOINTS), 3):
-        raise ValueError(f"keypoints have the shape {points.shape}; give ({len(KEYPOINTS)}, 3).")
+    names = skeleton.names
+    if points.shape != (len(names), 3):
+        raise ValueError(f"keypoints have the shape {points.shape}; give ({len(names)}, 3).")
     if thickness < 1:
         raise ValueError(f"thickness is {thickness}; give at least 1 pixel.")
     if not scale > 0:
@@ -64,20 +68,21 @@ def draw_person(
     if scale != 1:
         size = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
         picture = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
-    drawn = (points[:, 2] > least) & np.isfinite(points).all(1)
+    drawn = (points[:, 2] > least) & (abs(points[:, :2]) * scale < _FAR).all(1)
     # OpenCV draws at fractions of a pixel given as fixed-point numbers with 4 bits.
     places = np.where(drawn[:, None], points[:, :2], 0)
     fixed = np.rint(((places + 0.5) * scale - 0.5) * 16).astype(int)
     if box is not None:
         x, y, width, height = (float(v) for v in box)
-        corners = np.rint(np.array([[x, y], [x + width, y + height]]) * scale).astype(int)
+        corners = np.array([[x, y], [x + width, y + height]]) * scale
+        corners = np.rint(np.clip(np.nan_to_num(corners), -_FAR, _FAR)).astype(int)
         cv2.rectangle(picture, *(tuple(map(int, c)) for c in corners), (240, 240, 240), 1)
-    for a, b in SKELETON:
+    for a, b in skeleton.links:
         if drawn[a] and drawn[b]:
             ends = tuple(map(int, fixed[a])), tuple(map(int, fixed[b]))
-            colour = colour_of(KEYPOINTS[a], KEYPOINTS[b])
+            colour = colour_of(names[a], names[b])
             cv2.line(picture, *ends, colour, thickness, cv2.LINE_AA, 4)
-    for i, name in enumerate(KEYPOINTS):
+    for i, name in enumerate(names):
         if not drawn[i]:
             continue
         at, filled = tuple(map(int, fixed[i])), points[i, 2] != 1

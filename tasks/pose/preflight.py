@@ -14,6 +14,7 @@ from tasks.pose.category_ids import listed
 from tasks.pose.check.training import check_splits, evaluated, split_of
 from tasks.pose.dataset import AnyCategoryCocoDataset, read_detections
 from tasks.pose.files import read_annotations
+from tasks.pose.follow import check_keypoints
 from tasks.pose.people import write_people
 
 
@@ -46,7 +47,7 @@ def check_coco(cfg: Config) -> None:
         "configs/pose/hrnet-tiny_bsam_people-128x96.py",
         flush=True,
     )
-    check_splits(cfg)
+    check_keypoints(cfg, check_splits(cfg))
     _check_boxes(cfg)
 
 

@@ -11,6 +11,11 @@ import os
 custom_imports = dict(imports=["tasks.pose.parts"])
 preflight = [dict(type="check_coco"), dict(type="pretrained_backbone")]
 
+#: MMPose's description of the keypoints, or a part of it such as ``sigmas``; what it leaves out is
+#: that of the annotation file, and data sets and head follow.
+metainfo = dict()
+resolve = [dict(type="follow_keypoints")]
+
 custom_hooks = [
     dict(type="SyncBuffersHook"),
     dict(type="ContactSheetHook"),

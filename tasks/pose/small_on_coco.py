@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.pose.recipe import in_workers
+from tasks.pose.recipe import in_workers, metainfo, resolve  # noqa: F401
 
 data_root = "data/coco"
 preflight = [dict(type="check_coco")]

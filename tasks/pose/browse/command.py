@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from bsam_suite.errors import InputError
-from tasks.pose.browse.samples import Sample, load_samples
+from tasks.pose.browse.samples import BLANK, Sample, load_samples
 from tasks.pose.pictures import contact_sheet, draw_person
 
 HEIGHT, COLUMNS = 256, 4
@@ -31,7 +31,7 @@ def browse(args: Namespace) -> Path:
     if args.out is not None and args.out.exists():
         raise InputError(f"--out {args.out} exists: remove it, or give another name")
     samples = load_samples(args.config, args.split, args.number, args.cfg_options)
-    if any(sample.targets is None for sample in samples):
+    if any(sample.targets is None and sample.image is not BLANK for sample in samples):
         print("Keypoints only: the pipeline makes no targets that can be drawn")
     tiles, names = [draw_sample(sample) for sample in samples], [s.name for s in samples]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def browse(args: Namespace) -> Path:
 def draw_sample(sample: Sample) -> np.ndarray:
     """(256, W, 3) uint8 BGR: the input with its keypoints, and right of it with its targets."""
     scale = HEIGHT / sample.image.shape[0]
-    left = draw_person(sample.image, sample.keypoints, scale=scale)
+    left = draw_person(sample.image, sample.keypoints, scale=scale, skeleton=sample.skeleton)
     if sample.targets is None:
         return left
-    return np.concatenate([left, sample.targets.draw(sample.image, scale)], 1)
+    return np.concatenate([left, sample.targets.draw(sample.image, scale, sample.skeleton)], 1)

@@ -15,7 +15,11 @@ from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
 from bsam_suite.shell import near, tool
 from tasks.pose.browse.targets import Distributions, Heatmaps, targets_of
-from tasks.pose.coco import KEYPOINTS
+from tasks.pose.metainfo import from_metainfo
+from tasks.pose.skeleton import Skeleton
+
+BLANK = np.full((128, 96, 3), 64, np.uint8)
+"""The picture of a sample that cannot be made."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +28,15 @@ class Sample:
 
     Attributes:
         image: (H, W, 3) uint8 BGR.
-        keypoints: (17, 3) x, y in pixels of ``image``, and 2 where there is a label or 0.
+        keypoints: (K, 3) x, y in pixels of ``image``, and 2 where there is a label or 0.
+        skeleton: what they are.
         targets: None if there are none, or none that can be drawn.
         name: its annotation, and what augmentation did.
     """
 
     image: np.ndarray
     keypoints: np.ndarray
+    skeleton: Skeleton
     targets: Heatmaps | Distributions | None
     name: str
 
@@ -45,7 +51,8 @@ def load_samples(path: str, split: str, number: int, options: dict | None) -> li
         options: what to change in the config.
 
     Raises:
-        InputError: a config that cannot be used, or a pipeline that makes no inputs of a person.
+        InputError: a config that cannot be used, or a pipeline that makes no inputs of a person,
+            or none at all. Where it fails for some, that is printed, and they are blank.
     """
     cfg = load_config(path, options)
     dataset = _dataset(cfg, path, split)
@@ -75,25 +82,36 @@ def _dataset(cfg: Config, path: str, split: str):
 
 
 def _samples(dataset, number: int, path: str) -> Iterator[Sample]:
+    skeleton = from_metainfo(dataset.metainfo)
+    count = len(skeleton.names)
     steps = dataset.pipeline.transforms
     encoder = next((step.encoder for step in steps if hasattr(step, "encoder")), None)
+    told, made = "", 0
     for index in np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int):
         try:
             results = dataset[int(index)]
         except Exception as error:  # what the steps of a pipeline raise for damaged images
-            raise InputError(
+            told = (
                 f"sample {index} of {path} cannot be made ({error}): "
                 f"{_check(dataset.data_root)} tells what is wrong"
-            ) from error
+            )
+            print(told)
+            nothing = np.zeros((count, 3))
+            yield Sample(BLANK, nothing, skeleton, None, f"sample {index} cannot be made")
+            continue
+        made += 1
         points = np.asarray(results.get("transformed_keypoints", ()))
-        if points.shape[:2] != (1, len(KEYPOINTS)):
+        if points.shape[:2] != (1, count):
             raise InputError(
                 f"{path} gives keypoints of shape {points.shape}: what is drawn are single "
-                f"persons with COCO's {len(KEYPOINTS)} keypoints, cut out by TopdownAffine"
+                f"persons with the {count} keypoints of the metainfo, cut out by TopdownAffine"
             )
-        labelled = np.asarray(results["keypoints_visible"]).reshape(len(KEYPOINTS), -1)[:, 0] > 0
+        labelled = np.asarray(results["keypoints_visible"]).reshape(count, -1)[:, 0] > 0
         keypoints = np.column_stack([points[0, :, :2], labelled * 2])
-        yield Sample(results["img"], keypoints, targets_of(results, encoder), _name(results))
+        targets = targets_of(results, encoder, count)
+        yield Sample(results["img"], keypoints, skeleton, targets, _name(results))
+    if not made:
+        raise InputError(told)
 
 
 def _check(root: str | None) -> str:

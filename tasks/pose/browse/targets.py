@@ -7,21 +7,20 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tasks.pose.coco import KEYPOINTS
 from tasks.pose.pictures import colour_of
+from tasks.pose.skeleton import Skeleton
 
-_COLOURS = np.array([colour_of(name) for name in KEYPOINTS], np.float32)
 _DIM = 0.35  # of the picture below
 
 
 @dataclass(frozen=True)
 class Heatmaps:
-    """Attributes: ``maps`` (17, h, w) and ``cell``, pixels of the input (x, y) between cells."""
+    """Attributes: ``maps`` (K, h, w) and ``cell``, pixels of the input (x, y) between cells."""
 
     maps: np.ndarray
     cell: np.ndarray
 
-    def draw(self, image: np.ndarray, scale: float) -> np.ndarray:
+    def draw(self, image: np.ndarray, scale: float, skeleton: Skeleton) -> np.ndarray:
         """Lay the maps over an enlarged copy of the input (H, W, 3), each at its side's colour."""
         # The middle of cell (i, j) comes upon that of the pixel (i, j) * cell, enlarged.
         steps = self.cell * scale
@@ -29,7 +28,7 @@ class Heatmaps:
         move = np.float32([[steps[0], 0, offset], [0, steps[1], offset]])
         size = round(image.shape[1] * scale), round(image.shape[0] * scale)
         light = np.zeros((size[1], size[0], 3), np.float32)
-        for heat, colour in zip(self.maps, _COLOURS):
+        for heat, colour in zip(self.maps, _colours(skeleton), strict=True):
             spread = cv2.warpAffine(heat.astype(np.float32), move, size, flags=cv2.INTER_LINEAR)
             np.maximum(light, spread.clip(0, 1)[:, :, None] * colour, out=light)
         return _over(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), light)
@@ -40,7 +39,7 @@ class Distributions:
     """SimCC's targets.
 
     Attributes:
-        across, down: (17, W * bins) and (17, H * bins), a distribution for each keypoint.
+        across, down: (K, W * bins) and (K, H * bins), a distribution for each keypoint.
         bins: for each pixel of the input.
     """
 
@@ -48,19 +47,23 @@ class Distributions:
     down: np.ndarray
     bins: float
 
-    def draw(self, image: np.ndarray, scale: float) -> np.ndarray:
+    def draw(self, image: np.ndarray, scale: float, skeleton: Skeleton) -> np.ndarray:
         """Draw them along the lower and the right edge of a dimmed, enlarged copy of the input."""
         size = round(image.shape[1] * scale), round(image.shape[0] * scale)
         light = np.zeros((size[1], size[0], 3), np.float32)
         picture = _over(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), light)
         high = 0.2 * min(size)
-        for across, down, colour in zip(self.across, self.down, _COLOURS):
+        for across, down, colour in zip(self.across, self.down, _colours(skeleton), strict=True):
             for values, vertical in ((across, False), (down, True)):
                 if values.max() > 0:
                     _curve(
                         picture, values / values.max() * high, self.bins, scale, vertical, colour
                     )
         return picture
+
+
+def _colours(skeleton: Skeleton) -> np.ndarray:
+    return np.array([colour_of(name) for name in skeleton.names], np.float32)
 
 
 def _curve(picture, heights, bins, scale, vertical, colour) -> None:
@@ -76,15 +79,16 @@ def _over(picture: np.ndarray, light: np.ndarray) -> np.ndarray:
     return np.clip(picture * _DIM + light, 0, 255).astype(np.uint8)
 
 
-def targets_of(results: dict, encoder) -> Heatmaps | Distributions | None:
+def targets_of(results: dict, encoder, count: int) -> Heatmaps | Distributions | None:
     """What the encoder has written to a sample's fields; None if it is of another kind.
 
     Args:
         results: a sample's fields before they are packed.
         encoder: MMPose's codec, or None where the pipeline makes no targets.
+        count: number of keypoints K.
     """
     maps, across = results.get("heatmaps"), results.get("keypoint_x_labels")
-    if isinstance(maps, np.ndarray) and maps.ndim == 3 and len(maps) == len(KEYPOINTS):
+    if isinstance(maps, np.ndarray) and maps.ndim == 3 and len(maps) == count:
         return Heatmaps(maps, np.asarray(encoder.scale_factor, float))
     if isinstance(across, np.ndarray) and across.ndim == 3:
         down = results["keypoint_y_labels"]

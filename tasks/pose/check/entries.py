@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple
 
+from bsam_suite.errors import InputError
+from tasks.pose.category import from_category
 from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.layout import Split
-from tasks.pose.coco import KEYPOINTS
 from tasks.pose.fields import problem
+from tasks.pose.skeleton import PERSON, Skeleton, unnamed
 
 
 class Person(NamedTuple):
-    """An annotation and the image that it belongs to, as in the file."""
+    """An annotation and its image, as in the file, and what its keypoints are."""
 
     annotation: dict
     image: dict
+    skeleton: Skeleton = PERSON
 
 
 def sound_images(split: Split, images: list, findings: Findings) -> dict[int, dict]:
@@ -44,13 +47,13 @@ def sound_images(split: Split, images: list, findings: Findings) -> dict[int, di
 
 def sound_persons(
     split: Split, content: dict, images: dict[int, dict], findings: Findings
-) -> dict[int, list[Person]]:
-    """The annotations that can be looked at by their numbers, by their number of keypoints K.
+) -> dict[Skeleton, list[Person]]:
+    """The annotations that can be looked at by their numbers, by their K keypoints.
 
     All of them have a box of 4 and keypoints of 3 K numbers; those may still be NaN.
     """
     sound, seen = defaultdict(list), set()
-    lengths = _keypoint_numbers(split, content["categories"], findings)
+    skeletons = _skeletons(split, content["categories"], findings)
     fields = ("id", "image_id", "category_id", "bbox", "keypoints")
     for place, annotation in enumerate(content["annotations"]):
         wrong = problem(annotation, *fields, optional=("iscrowd", "area"))
@@ -63,27 +66,29 @@ def sound_persons(
 
         def tell(kind: str, says: str, image=image, annotation=annotation) -> None:
             file = split.image(image) if image else None
-            example = Example(says, file, annotation["image_id"], annotation)
+            skeleton = skeletons.get(annotation["category_id"], PERSON)
+            example = Example(says, file, annotation["image_id"], annotation, skeleton)
             findings.add(kind, split.name, example)
 
         if number in seen:
             tell("duplicate_annotation_id", "another one before has this id")
         seen.add(number)
         category, count = annotation["category_id"], len(annotation["keypoints"])
+        skeleton = skeletons.get(category)
         if image is None:
             tell("unknown_image", f"image_id {annotation['image_id']}")
-        if category not in lengths:
+        if skeleton is None:
             tell("unknown_category", f"category_id {category}")
-        elif count != 3 * lengths[category]:
-            tell("keypoint_number", f"{count} numbers, not 3 * {lengths[category]}")
+        elif count != 3 * len(skeleton.names):
+            tell("keypoint_number", f"{count} numbers, not 3 * {len(skeleton.names)}")
         elif image is not None:
-            sound[lengths[category]].append(Person(annotation, image))
+            sound[skeleton].append(Person(annotation, image, skeleton))
     return sound
 
 
-def _keypoint_numbers(split: Split, categories: list, findings: Findings) -> dict[int, int]:
-    """Number of keypoints of each category; COCO's where the category does not tell."""
-    numbers = {}
+def _skeletons(split: Split, categories: list, findings: Findings) -> dict[int, Skeleton]:
+    """The keypoints of each category; COCO's person where the category does not tell."""
+    skeletons = {}
     for place, category in enumerate(categories):
         wrong = problem(category, "id")
         if wrong:
@@ -91,11 +96,16 @@ def _keypoint_numbers(split: Split, categories: list, findings: Findings) -> dic
             continue
         names = category.get("keypoints")
         says = f"category {category['id']} {category.get('name')!r}"
-        numbers[category["id"]] = len(names) if names and isinstance(names, list) else 17
+        skeleton = PERSON
         if not names or not isinstance(names, list):
             findings.add("keypoint_names", split.name, Example(f"{says} has no list 'keypoints'"))
-        elif tuple(names) != KEYPOINTS:
-            findings.add(
-                "other_keypoints", split.name, Example(f"{says} has {len(names)}: {names}")
-            )
-    return numbers
+        else:
+            try:
+                skeleton = from_category(category, split.place(split.annotations))
+            except InputError as error:
+                findings.add("broken_entry", split.name, Example(f"categories[{place}]: {error}"))
+                skeleton = unnamed(len(names))
+            if skeleton != PERSON:
+                findings.add("other_keypoints", split.name, Example(f"{says} has {skeleton}"))
+        skeletons[category["id"]] = skeleton
+    return skeletons

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tasks.pose.check.kinds import KINDS
+from tasks.pose.skeleton import PERSON, Skeleton
 
 EXAMPLES = 100
 
@@ -18,12 +19,14 @@ class Example:
         file: image file, annotation file or folder, as seen from the set's folder.
         image: image id.
         entry: the annotation, as in the file.
+        skeleton: what its keypoints are.
     """
 
     says: str
     file: str | None = None
     image: int | None = None
     entry: dict | None = None
+    skeleton: Skeleton = PERSON
 
     @property
     def annotation(self) -> int | None:

@@ -63,7 +63,7 @@ KINDS = {
     ),
     "other_keypoints": Kind(
         "the keypoints are not COCO's 17 in COCO's order",
-        "give the config the metainfo and the channels of this set",
+        "none: the configs on COCO follow the category; do left and right have names that pair?",
         1.0,
     ),
     # entries
@@ -97,7 +97,7 @@ KINDS = {
         stops=True,
     ),
     "mixed_keypoints": Kind(
-        "categories with different numbers of keypoints: a network has one",
+        "categories with different keypoints: a network has one set of them",
         "keep the annotations of one of them",
         stops=True,
     ),

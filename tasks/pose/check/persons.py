@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from tasks.pose.check.entries import Person
 from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.layout import Split
-from tasks.pose.coco import KEYPOINTS
 
 SLACK = 1.0
 """Pixels that boxes and keypoints may be outside: COCO rounds some of them up."""
@@ -20,7 +19,7 @@ FAR = 0.5
 
 
 def check_persons(split: Split, persons: list[Person], findings: Findings) -> dict[str, int]:
-    """Tell what is wrong with the numbers of annotations that all have K keypoints.
+    """Tell what is wrong with the numbers of annotations that all have the same K keypoints.
 
     Boxes and places are looked at for persons with labelled keypoints that are no crowd.
 
@@ -35,16 +34,18 @@ def check_persons(split: Split, persons: list[Person], findings: Findings) -> di
     seen = points[:, :, 2]
     labelled = (seen > 0).sum(1)
 
+    names = persons[0].skeleton.names
+
     def tell(kind: str, found: np.ndarray, says: Callable[[int], str], of: int = 1) -> None:
         for i in np.flatnonzero(found):
-            annotation, image = persons[i]
-            example = Example(says(i), split.image(image), image["id"], annotation)
+            annotation, image, skeleton = persons[i]
+            example = Example(says(i), split.image(image), image["id"], annotation, skeleton)
             findings.add(kind, split.name, example, of)
 
     finite = np.isfinite(boxes).all(1) & np.isfinite(points).all((1, 2))
-    tell("not_finite", ~finite, lambda i: _first_bad(boxes[i], points[i]))
+    tell("not_finite", ~finite, lambda i: _first_bad(boxes[i], points[i], names))
     wrong = ~np.isin(seen, (0, 1, 2)) & finite[:, None]
-    tell("visibility", wrong.any(1), lambda i: _values(seen[i], wrong[i]))
+    tell("visibility", wrong.any(1), lambda i: _values(seen[i], wrong[i], names))
     told = [p.annotation.get("num_keypoints", n) for p, n in zip(persons, labelled.tolist())]
     differs = np.array([t != n for t, n in zip(told, labelled.tolist())])
     tell("num_keypoints", differs & finite, lambda i: f"{told[i]}, but {labelled[i]} are labelled")
@@ -69,19 +70,32 @@ def check_persons(split: Split, persons: list[Person], findings: Findings) -> di
     def box(i: int) -> str:
         return f"box {_plain(boxes[i])} in {_plain(sizes[i], 'x')}"
 
+    def listed(which: np.ndarray, i: int) -> str:
+        return _places(which[i], points[i], names)
+
     tell("box_without_area", used & ~area, box)
     tell("box_outside", used & area & apart, box)
     tell("box_over_edge", used & area & ~apart & over, box, number)
     drawn = (seen > 0) & used[:, None]
     beyond = _outside(points[:, :, :2], around) & drawn
-    tell("keypoint_outside_image", beyond.any(1), lambda i: _names(beyond[i], points[i]), number)
+    tell(
+        "keypoint_outside_image",
+        beyond.any(1),
+        lambda i: listed(beyond, i),
+        number,
+    )
     # What lies outside of the image and what has no box is told above.
     drawn &= ~beyond & (area & ~apart)[:, None]
     off = _outside(points[:, :, :2], corners) & drawn
     margin = FAR * np.tile(boxes[:, 2:], 2) * (-1, -1, 1, 1)
     far = (_outside(points[:, :, :2], corners + margin) & drawn).sum(1) * 2 > labelled
-    tell("keypoint_outside_box", off.any(1) & ~far, lambda i: _names(off[i], points[i]), number)
-    tell("keypoints_off_box", far, lambda i: f"{box(i)}: {_names(off[i], points[i])}", number)
+    tell(
+        "keypoint_outside_box",
+        off.any(1) & ~far,
+        lambda i: listed(off, i),
+        number,
+    )
+    tell("keypoints_off_box", far, lambda i: f"{box(i)}: {listed(off, i)}", number)
 
     unlabelled = int((~crowd & (labelled == 0)).sum())
     visibility = (int((seen[used] == value).sum()) for value in (2, 1, 0))
@@ -106,22 +120,18 @@ def _plain(values: np.ndarray, between: str = ", ") -> str:
     return between.join(f"{value:g}" for value in values)
 
 
-def _name(place: int) -> str:
-    return KEYPOINTS[place] if place < len(KEYPOINTS) else f"keypoint {place}"
-
-
-def _names(found: np.ndarray, points: np.ndarray) -> str:
+def _places(found: np.ndarray, points: np.ndarray, names: Sequence[str]) -> str:
     places = np.flatnonzero(found)
-    shown = [f"{_name(k)} at {_plain(points[k, :2])}" for k in places[:3]]
+    shown = [f"{names[k]} at {_plain(points[k, :2])}" for k in places[:3]]
     return ", ".join(shown) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
 
 
-def _values(seen: np.ndarray, wrong: np.ndarray) -> str:
-    return ", ".join(f"{seen[k]:g} of {_name(k)}" for k in np.flatnonzero(wrong)[:3])
+def _values(seen: np.ndarray, wrong: np.ndarray, names: Sequence[str]) -> str:
+    return ", ".join(f"{seen[k]:g} of {names[k]}" for k in np.flatnonzero(wrong)[:3])
 
 
-def _first_bad(box: np.ndarray, points: np.ndarray) -> str:
+def _first_bad(box: np.ndarray, points: np.ndarray, names: Sequence[str]) -> str:
     if not np.isfinite(box).all():
         return f"box {_plain(box)}"
     place = int(np.flatnonzero(~np.isfinite(points).all(1))[0])
-    return f"{_name(place)} is {_plain(points[place])}"
+    return f"{names[place]} is {_plain(points[place])}"

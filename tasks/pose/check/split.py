@@ -9,6 +9,7 @@ from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.image_files import there
 from tasks.pose.check.layout import Split, read
 from tasks.pose.check.persons import COUNTS, check_persons
+from tasks.pose.skeleton import plain
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,12 @@ class Contents:
     Attributes:
         counts: images, annotations and :data:`COUNTS`.
         images: those that are there.
+        categories: of the annotation file.
     """
 
     counts: dict[str, int]
     images: list[dict]
+    categories: list
 
 
 def check_split(split: Split, findings: Findings) -> Contents | None:
@@ -37,8 +40,11 @@ def check_split(split: Split, findings: Findings) -> Contents | None:
     counts = dict(images=len(content["images"]), annotations=len(content["annotations"]))
     counts |= dict.fromkeys(COUNTS, 0)
     sound = sound_persons(split, content, images, findings)
-    if len(sound) > 1:
-        says = ", ".join(f"{len(persons)} persons with {k}" for k, persons in sound.items())
+    if len({tuple(map(plain, skeleton.names)) for skeleton in sound}) > 1:
+        says = ", ".join(
+            f"{len(persons)} of {skeleton.name!r} with {len(skeleton.names)} keypoints"
+            for skeleton, persons in sound.items()
+        )
         place = split.place(split.annotations)
         findings.add("mixed_keypoints", split.name, Example(says, place))
     for persons in sound.values():
@@ -47,4 +53,4 @@ def check_split(split: Split, findings: Findings) -> Contents | None:
     if not counts["persons"]:
         says = f"{len(content['annotations'])} annotations, none of which can be used"
         findings.add("no_persons", split.name, Example(says, split.place(split.annotations)))
-    return Contents(counts, there(split, images.values(), findings))
+    return Contents(counts, there(split, images.values(), findings), content["categories"])

@@ -19,10 +19,13 @@ SHOWN = 3
 """Places of each kind that are told."""
 
 
-def check_splits(cfg: Config) -> None:
+def check_splits(cfg: Config) -> dict[Path, list]:
     """Check the annotation files of training, validation and test, and that the images are there.
 
     Faults that training goes on with are printed in one line.
+
+    Returns:
+        The categories of each annotation file.
 
     Raises:
         InputError: it would crash, or go wrong without a word; all of the reasons in one line.
@@ -31,11 +34,13 @@ def check_splits(cfg: Config) -> None:
     for loader, dataset in evaluated(cfg):
         split = split_of(dataset)
         splits[split] = splits.get(split, False) or _needs_area(_evaluators(cfg, loader))
-    stopping, others = [], []
+    stopping, others, categories = [], [], {}
     for split, needs_area in splits.items():
         require_root(split.root)
         findings = Findings()
-        check_split(split, findings)
+        contents = check_split(split, findings)
+        if contents is not None:
+            categories[split.annotations] = contents.categories
         for finding in findings.all():
             stops = KINDS[finding.kind].stops and (finding.kind != "area" or needs_area)
             if stops:
@@ -52,6 +57,7 @@ def check_splits(cfg: Config) -> None:
     _check_evaluators(cfg)
     if others:
         print(f"WARNING: training goes on with {', '.join(others)}{report}", flush=True)
+    return categories
 
 
 def evaluated(cfg: Config) -> Iterator[tuple[str, ConfigDict]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 
 import numpy as np
@@ -32,7 +33,9 @@ def check_backend(name: str) -> None:
         raise InputError(f"--backend {name}: {name} is missing: {add_extra(extra)}")
 
 
-def average_precision(truth: dict, found: list[dict], backend: str) -> dict[str, float]:
+def average_precision(
+    truth: dict, found: list[dict], backend: str, sigmas: Sequence[float] = SIGMAS
+) -> dict[str, float]:
     """COCO's AP and AR of keypoints.
 
     https://cocodataset.org/#keypoints-eval: mean over the OKS thresholds 0.50, 0.55, ..., 0.95, of
@@ -42,6 +45,7 @@ def average_precision(truth: dict, found: list[dict], backend: str) -> dict[str,
         truth: content of a file of annotations.
         found: results; those whose keypoints all score 0 are left out.
         backend: one of ``BACKENDS``. They give the same numbers.
+        sigmas: the OKS constant of each keypoint.
 
     Returns:
         The numbers by :data:`NAMES`.
@@ -60,7 +64,7 @@ def average_precision(truth: dict, found: list[dict], backend: str) -> dict[str,
     ]
     truth = dict(truth, annotations=annotations)
     with redirect_stdout(None):
-        evaluation = (_pycocotools if backend == "pycocotools" else _faster)(truth, found)
+        evaluation = (_pycocotools if backend == "pycocotools" else _faster)(truth, found, sigmas)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -71,17 +75,17 @@ def _labelled(annotation: dict) -> int:
     return sum(v > 0 for v in annotation["keypoints"][2::3])
 
 
-def _pycocotools(truth: dict, found: list[dict]):
+def _pycocotools(truth: dict, found: list[dict], sigmas: Sequence[float]):
     from bsam_suite.compat.coco import COCO, COCOeval
 
     truths = COCO()
     truths.dataset = truth
     truths.createIndex()
-    return COCOeval(truths, truths.loadRes(found), "keypoints", np.array(SIGMAS))
+    return COCOeval(truths, truths.loadRes(found), "keypoints", np.array(sigmas))
 
 
-def _faster(truth: dict, found: list[dict]):
+def _faster(truth: dict, found: list[dict], sigmas: Sequence[float]):
     from faster_coco_eval import COCO, COCOeval_faster
 
     truths = COCO(truth)
-    return COCOeval_faster(truths, truths.loadRes(found), "keypoints", kpt_oks_sigmas=SIGMAS)
+    return COCOeval_faster(truths, truths.loadRes(found), "keypoints", kpt_oks_sigmas=list(sigmas))

@@ -7,12 +7,15 @@ from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
+from tasks.pose.category import check_same, from_category, keypoint_category
 from tasks.pose.category_ids import keypoint_categories, listed, of_categories
 from tasks.pose.evaluate.ap import average_precision, check_backend
 from tasks.pose.evaluate.keypoints import score_keypoints
 from tasks.pose.evaluate.nms import check_threshold, oks_nms
 from tasks.pose.evaluate.report import draw, print_report, write_json
 from tasks.pose.files import read_annotations, read_results
+from tasks.pose.metainfo import describe, from_description
+from tasks.pose.skeleton import PERSON, Skeleton
 
 
 def evaluate(args: Namespace) -> None:
@@ -25,9 +28,11 @@ def evaluate(args: Namespace) -> None:
     if args.oks_nms is not None:
         check_threshold(args.oks_nms)
     folder = choose_out_dir(args.out, Path(args.results).parent / "evaluation")
-    truth = read_annotations(args.annotations, "keypoints", "bbox", "area")
+    skeleton = _keypoints(args, read_annotations(args.annotations)["categories"])
+    count = len(skeleton.names)
+    truth = read_annotations(args.annotations, "keypoints", "bbox", "area", keypoints=count)
     images = [image["id"] for image in truth["images"]]
-    every = read_results(args.results, images, "keypoints")
+    every = read_results(args.results, images, "keypoints", count)
     unlisted = {a["category_id"] for a in truth["annotations"]}
     unlisted -= {category["id"] for category in truth["categories"]}
     if unlisted:  # COCO's evaluation leaves them out without a word
@@ -37,18 +42,36 @@ def evaluate(args: Namespace) -> None:
         )
     categories = keypoint_categories(truth, args.annotations)
     found = of_categories(every, categories, args.results)
+    if skeleton != PERSON:
+        print(f"{skeleton}: {skeleton.say_sigmas()} (others: --sigmas)")
     if len(found) < len(every):
         print(f"{len(every) - len(found)} results are of other categories and are left out")
     if args.oks_nms is not None:
-        every, found = found, oks_nms(found, args.oks_nms)
+        every, found = found, oks_nms(found, args.oks_nms, skeleton.sigmas)
         print(f"OKS-NMS keeps {len(found)} of {len(every)} results")
     if silent := sum(not any(s > 0 for s in r["keypoints"][2::3]) for r in found):
         print(f"{silent} results have no keypoint with a score above 0: they do not count for AP")
-    metrics = average_precision(truth, found, args.backend)
-    scores = score_keypoints(truth, found)
+    metrics = average_precision(truth, found, args.backend, skeleton.sigmas)
+    scores = score_keypoints(truth, found, skeleton)
     print_report(metrics, scores)
     folder.mkdir(parents=True, exist_ok=True)
     about = {k: str(v) for k, v in vars(args).items() if k != "out"}
-    about = dict(about, oks_nms=args.oks_nms)
+    about = dict(about, oks_nms=args.oks_nms, sigmas=list(skeleton.sigmas))
     print(f"Results: {write_json(metrics, scores, about, folder)}")
     print(f"Plot: {draw(metrics, scores, folder)}")
+
+
+def _keypoints(args: Namespace, categories: list[dict]) -> Skeleton:
+    """Those that the annotation file names, with what the options say of them."""
+    file = str(args.annotations)
+    category = keypoint_category(categories, file)
+    data = from_category(category, file) if category else PERSON
+    given = dict(from_file=args.metainfo) if args.metainfo else {}
+    given |= dict(sigmas=args.sigmas) if args.sigmas else {}
+    if not given:
+        return data
+    where = "--metainfo and --sigmas"
+    skeleton = from_description(describe(given, data, where), where)
+    if category:
+        check_same(data, file, skeleton, where)
+    return skeleton

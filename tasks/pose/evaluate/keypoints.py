@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from tasks.pose.coco import KEYPOINTS, LARGE, MEDIUM, SIGMAS
+from tasks.pose.coco import LARGE, MEDIUM
+from tasks.pose.skeleton import PERSON, Skeleton
 
 PCK_SHARES = (0.05, 0.1, 0.2)
 PCK_LENGTH = (
@@ -25,7 +27,7 @@ class Row:
         name: what they have in common.
         count: how many there are.
         oks: mean of ``exp(-d^2 / (2 s^2 k^2))`` with the distance d in pixels, s^2 the person's
-            area and k twice COCO's sigma of the keypoint.
+            area and k twice the sigma of the keypoint.
         pck: for each of ``PCK_SHARES`` the share of keypoints within that of the box's longer side.
     """
 
@@ -40,7 +42,8 @@ class Scores:
     """All labelled keypoints of all persons, as arrays (M,).
 
     Attributes:
-        kind: index into ``KEYPOINTS``.
+        skeleton: what the keypoints are.
+        kind: index into its ``names``.
         visibility: 1 (labelled, hidden) or 2 (visible).
         area: of the person, in square pixels.
         length: longer side of the person's box in pixels.
@@ -48,6 +51,7 @@ class Scores:
         persons, missed: number of persons with labelled keypoints, and of those without a result.
     """
 
+    skeleton: Skeleton
     kind: np.ndarray
     visibility: np.ndarray
     area: np.ndarray
@@ -58,7 +62,7 @@ class Scores:
 
     def by_keypoint(self) -> list[Row]:
         """A row for each keypoint and one for all."""
-        rows = [self._row(name, self.kind == i) for i, name in enumerate(KEYPOINTS)]
+        rows = [self._row(name, self.kind == i) for i, name in enumerate(self.skeleton.names)]
         return _some([*rows, self._row("all", self.kind >= 0)])
 
     def by_size(self) -> list[Row]:
@@ -76,7 +80,8 @@ class Scores:
         if not chosen.any():
             return Row(name, 0, 0.0, {})
         distance, length = self.distance[chosen], self.length[chosen]
-        oks = similarity(distance, self.area[chosen], np.array(SIGMAS)[self.kind[chosen]])
+        sigmas = np.array(self.skeleton.sigmas)[self.kind[chosen]]
+        oks = similarity(distance, self.area[chosen], sigmas)
         pck = {share: float((distance <= share * length).mean()) for share in PCK_SHARES}
         return Row(name, int(chosen.sum()), float(oks.mean()), pck)
 
@@ -91,7 +96,7 @@ def similarity(distance: np.ndarray, area: np.ndarray, sigma: np.ndarray) -> np.
     return np.exp(-(distance**2) / (2 * (area + np.spacing(1)) * (2 * sigma) ** 2))
 
 
-def score_keypoints(truth: dict, found: list[dict]) -> Scores:
+def score_keypoints(truth: dict, found: list[dict], skeleton: Skeleton = PERSON) -> Scores:
     """Pair persons with results and measure the distance of each labelled keypoint.
 
     In each image, results go to persons one to one so that the sum of the OKS is largest, whatever
@@ -100,6 +105,7 @@ def score_keypoints(truth: dict, found: list[dict]) -> Scores:
     Args:
         truth: content of a file of annotations.
         found: results.
+        skeleton: what the keypoints are.
     """
     persons, results = defaultdict(list), defaultdict(list)
     for a in truth["annotations"]:
@@ -112,16 +118,18 @@ def score_keypoints(truth: dict, found: list[dict]) -> Scores:
         points = np.array([a["keypoints"] for a in group], float).reshape(len(group), -1, 3)
         area = np.array([a["area"] for a in group], float)
         length = np.array([max(a["bbox"][2:]) for a in group], float)
-        distance = _distances(points, area, results[key])
+        distance = _distances(points, area, results[key], skeleton.sigmas)
         missed += int(np.isinf(distance[:, 0]).sum())
         person, kind = np.nonzero(points[..., 2] > 0)
         visibility = points[person, kind, 2]
         parts.append((kind, visibility, area[person], length[person], distance[person, kind]))
     columns = map(np.concatenate, zip(*parts)) if parts else [np.zeros(0)] * 5
-    return Scores(*columns, persons=sum(map(len, persons.values())), missed=missed)
+    return Scores(skeleton, *columns, persons=sum(map(len, persons.values())), missed=missed)
 
 
-def _distances(points: np.ndarray, area: np.ndarray, found: list[dict]) -> np.ndarray:
+def _distances(
+    points: np.ndarray, area: np.ndarray, found: list[dict], sigmas: Sequence[float]
+) -> np.ndarray:
     """(P, K) pixels from each person's keypoints to the result that it is paired with."""
     best = np.full(points.shape[:2], np.inf)
     if not found:
@@ -129,7 +137,7 @@ def _distances(points: np.ndarray, area: np.ndarray, found: list[dict]) -> np.nd
     others = np.array([r["keypoints"] for r in found], float).reshape(len(found), -1, 3)
     distance = np.linalg.norm(points[:, None, :, :2] - others[None, :, :, :2], axis=-1)
     weights = (points[:, None, :, 2] > 0) / (points[:, None, :, 2] > 0).sum(-1, keepdims=True)
-    oks = (similarity(distance, area[:, None, None], np.array(SIGMAS)) * weights).sum(-1)
+    oks = (similarity(distance, area[:, None, None], np.array(sigmas)) * weights).sum(-1)
     person, result = linear_sum_assignment(oks, maximize=True)
     best[person] = distance[person, result]
     return best

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def check_threshold(threshold: float) -> None:
         )
 
 
-def oks_nms(found: list[dict], threshold: float) -> list[dict]:
+def oks_nms(found: list[dict], threshold: float, sigmas: Sequence[float] = SIGMAS) -> list[dict]:
     """Keep, of results in the same image, none whose OKS to a better one exceeds ``threshold``.
 
     As MMPose's ``CocoMetric`` with ``nms_mode='oks_nms'``; the area in the OKS is the mean of the
@@ -40,7 +41,7 @@ def oks_nms(found: list[dict], threshold: float) -> list[dict]:
         entries = [
             dict(keypoints=np.array(r["keypoints"]), score=r["score"], area=_area(r)) for r in group
         ]
-        kept += [group[i] for i in keep(entries, threshold, np.array(SIGMAS))]
+        kept += [group[i] for i in keep(entries, threshold, np.array(sigmas))]
     return kept
 
 

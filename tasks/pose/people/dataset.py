@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..coco import category
+from ..skeleton import PERSON
 from .folder import publish, remove_stale, temporary_sibling
 from .work import Job, run_jobs
 
@@ -155,7 +155,7 @@ def _write(folder: Path, manifest: dict, workers: int, progress: bool) -> None:
         content = {
             "info": {"description": "Synthetic people", "version": str(manifest["version"])},
             "licenses": [],
-            "categories": [category()],
+            "categories": [PERSON.category()],
             "images": [image for image, _ in part],
             "annotations": [entry for _, entries in part for entry in entries],
         }

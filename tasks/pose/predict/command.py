@@ -14,7 +14,6 @@ from bsam_suite.errors import InputError
 from bsam_suite.json_file import read_json
 from bsam_suite.progress import progress_bar
 from tasks.pose.category_ids import keypoint_categories
-from tasks.pose.coco import category
 from tasks.pose.predict.boxes import Boxes, given_boxes, whole_picture
 from tasks.pose.predict.drawing import Drawing
 from tasks.pose.predict.ids import identify
@@ -48,11 +47,12 @@ def predict(args: Namespace) -> None:
         by_image = defaultdict(list)
         for result in results.write():
             by_image[result["image_id"]].append(result)
-        drawing = Drawing(source, folder)
+        drawing = Drawing(source, folder, network.skeleton)
         for picture, image in zip(bar.track(source, len(images), description="drawing"), images):
             drawing.add(picture, by_image[image["id"]], boxes is not whole_picture)
         drawing.close()
-    listed = [dict(category(), id=number) for number in sorted(categories)]
+    kind = network.skeleton.category()
+    listed = [dict(kind, id=number) for number in sorted(categories)]
     listed = dict(images=images, annotations=[], categories=listed)
     (folder / "images.json").write_text(json.dumps(listed, indent=1) + "\n")
     count = sum(map(len, by_image.values()))

@@ -10,6 +10,7 @@ import numpy as np
 
 from tasks.pose.pictures import contact_sheet, draw_person
 from tasks.pose.predict.sources import Images, Picture, Video
+from tasks.pose.skeleton import PERSON, Skeleton
 
 LEAST = 0.2
 """Persons and keypoints that score less are not drawn."""
@@ -25,10 +26,11 @@ class Drawing:
         folder: where ``pictures/NAME``, or the video, and ``contact_sheet.jpg`` go; after 48
             pictures there is a ``contact_sheet-2.jpg``, and so on. The sheet of a video has 48
             frames from all of it.
+        skeleton: the keypoints of the results.
     """
 
-    def __init__(self, source: Images | Video, folder: Path) -> None:
-        self._source, self._folder = source, folder
+    def __init__(self, source: Images | Video, folder: Path, skeleton: Skeleton = PERSON) -> None:
+        self._source, self._folder, self._skeleton = source, folder, skeleton
         self._writer: cv2.VideoWriter | None = None
         self._tiles: list[np.ndarray] = []
         self._names: list[str] = []
@@ -47,7 +49,7 @@ class Drawing:
             boxes: whether to draw their boxes.
         """
         image = picture.image
-        drawn = draw_results(image, results, boxes)
+        drawn = draw_results(image, results, boxes, skeleton=self._skeleton)
         if isinstance(self._source, Video):
             self._write_frame(drawn)
         else:
@@ -56,7 +58,7 @@ class Drawing:
             cv2.imwrite(str(file), drawn)
         if self._count % self._every == 0:
             scale = min(TILE[0] / image.shape[1], TILE[1] / image.shape[0])
-            self._tiles.append(draw_results(image, results, boxes, scale))
+            self._tiles.append(draw_results(image, results, boxes, scale, self._skeleton))
             self._names.append(picture.name.encode("ascii", "replace").decode())
         self._count += 1
         if len(self._tiles) == COLUMNS * ROWS:
@@ -88,7 +90,11 @@ class Drawing:
 
 
 def draw_results(
-    image: np.ndarray, results: Sequence[dict], boxes: bool, scale: float = 1.0
+    image: np.ndarray,
+    results: Sequence[dict],
+    boxes: bool,
+    scale: float = 1.0,
+    skeleton: Skeleton = PERSON,
 ) -> np.ndarray:
     """Draw persons in COCO's results format upon a copy of an image, scaled first."""
     size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
@@ -97,9 +103,11 @@ def draw_results(
     for result in sorted(results, key=lambda r: r["score"]):
         if result["score"] < LEAST:
             continue
-        points = np.reshape(result["keypoints"], (17, 3)) * (scale, scale, 1)
+        points = np.reshape(result["keypoints"], (-1, 3)) * (scale, scale, 1)
         points[:, 2] = np.where(points[:, 2] < LEAST, 0, 2)
         box = np.array(result["bbox"]) * scale
         thickness = max(round(min(max(size) / 300, max(box[2:]) / 80)), 1)
-        drawn = draw_person(drawn, points, box if boxes else None, thickness=thickness)
+        drawn = draw_person(
+            drawn, points, box if boxes else None, thickness=thickness, skeleton=skeleton
+        )
     return drawn

@@ -22,7 +22,8 @@ from bsam_suite.engine.config import load_config
 from bsam_suite.engine.recorded import building
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.session import Session
-from tasks.pose.coco import KEYPOINTS
+from tasks.pose.follow import check_head
+from tasks.pose.metainfo import from_metainfo
 from tasks.pose.predict.boxes import Box
 from tasks.pose.predict.recorded import recorded_pose_config
 
@@ -56,6 +57,7 @@ class Network:
         batch_size: how many persons at a time, by the config.
         evaluator: the config's ``test_evaluator``.
         metainfo: MMPose's description of the keypoints.
+        skeleton: the keypoints.
 
     Raises:
         InputError: config or weights cannot be read, do not fit, or are of another kind.
@@ -71,18 +73,17 @@ class Network:
         if session and cfg.model.type == "Quantized":  # the file has its own roundings
             cfg.model = cfg.model.model
         state = None if session else _tensors(weights, checkpoint)
-        count = 2 * Path(checkpoint).stat().st_size if session else _count(state)  # int4
-        guard = nullcontext if config else partial(building, where, count)
+        numbers = 2 * Path(checkpoint).stat().st_size if session else _count(state)  # int4
+        guard = nullcontext if config else partial(building, where, numbers)
         init_default_scope("mmpose")
         with guard():
             self._model, dataset = _build(cfg, where)
-        names = tuple(dataset.metainfo["keypoint_name2id"])
-        if names != KEYPOINTS:
-            raise InputError(
-                f"{where} is for {len(names)} keypoints, {', '.join(names[:3])}, ...: give a model "
-                f"for COCO's {len(KEYPOINTS)} of persons"
-            )
-        self._pipeline, self.metainfo = dataset.pipeline, dataset.metainfo
+            self.skeleton = from_metainfo(dataset.metainfo)
+            check_head(cfg.model, self.skeleton, where)
+        count = len(self.skeleton.names)
+        # Of MMPose's data sets some have no sigmas, by which doubles are dropped.
+        self.metainfo = dict(dataset.metainfo, sigmas=np.array(self.skeleton.sigmas))
+        self._pipeline = dataset.pipeline
         self.batch_size = cfg.test_dataloader.get("batch_size", 1)
         evaluators = cfg.test_evaluator
         self.evaluator = evaluators if isinstance(evaluators, dict) else evaluators[0]
@@ -94,9 +95,9 @@ class Network:
             if session:
                 self._compute_by(session, checkpoint, blank)
             found = self.predict([blank])[0]["pred_instances"]["keypoints"]
-        if found.shape[1:] != (len(names), 2):
+        if found.shape[1:] != (count, 2):
             raise InputError(
-                f"{checkpoint} gives {found.shape[1]} keypoints, {where} is for {len(names)}"
+                f"{checkpoint} gives {found.shape[1]} keypoints, {where} is for {count}"
             )
 
     def predict(self, persons: Iterable[Person]) -> list[dict]:

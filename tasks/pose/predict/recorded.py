@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from bsam_suite.engine.recorded import REMEDY, check_types, recorded_config, registered
 from bsam_suite.errors import InputError
+from tasks.pose.metainfo import by_id
 
 PACKAGES = (
     "mmpose.models.pose_estimators.topdown",
@@ -155,7 +156,8 @@ def _metainfo(metainfo, where: str) -> dict:
         lacking = [name for name in METAINFO if name not in metainfo]
         if lacking:
             raise InputError(f"{where} sets metainfo without {', '.join(lacking)}: {REMEDY}")
-        return metainfo
+        info = by_id(metainfo["keypoint_info"], f"metainfo of {where}")
+        return dict(metainfo, keypoint_info=info)
     named = Path(str(metainfo["from_file"]))
     shipped = Path(mmpose.__file__).parent / ".mim/configs/_base_/datasets"
     theirs = {path.name for path in shipped.glob("*.py")}

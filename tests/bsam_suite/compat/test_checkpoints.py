@@ -49,6 +49,13 @@ def test_arrays_saved_under_numpy_1_and_2(tmp_path, core):
     assert loaded["array"].tolist() == [0, 1, 2] and loaded["number"] == 2
 
 
+def test_arrays_without_elements_load(tmp_path):
+    # The links' colours of a skeleton that has none, in the data set's metainfo.
+    torch.save(dict(colours=np.zeros((0, 3), np.uint8)), tmp_path / "a.pth")
+    loaded = read_checkpoint(str(tmp_path / "a.pth"))["colours"]
+    assert loaded.shape == (0, 3) and loaded.dtype == np.uint8
+
+
 class Trap:
     """Runs ``function(*args)`` when it is unpickled."""
 
@@ -69,6 +76,7 @@ class Trap:
             ("w",),
             r"b\.pth holds _?io\.open, which is not allowed.*BSAM_SUITE_ALLOW=_?io\.open",
         ),
+        (bytes, (10**12,), r"b\.pth holds bytes, which is not allowed"),
         (eval, (), r"b\.pth holds builtins\.eval, which is not allowed"),
         (
             getattr,

@@ -84,7 +84,8 @@ def score(people, tmp_path, capsys):
         for name, data in dict(truth=content, found=found).items():
             (tmp_path / f"{name}.json").write_text(json.dumps(data))
         files = dict(annotations=tmp_path / "truth.json", results=tmp_path / "found.json", out=None)
-        evaluate(Namespace(**files, backend="pycocotools", oks_nms=None))
+        usual = dict(backend="pycocotools", oks_nms=None, metainfo=None, sigmas=None)
+        evaluate(Namespace(**files, **usual))
         (folder,) = tmp_path.glob("evaluation*")
         return json.loads((folder / "evaluation.json").read_text()), capsys.readouterr().out
 
@@ -110,4 +111,4 @@ def test_results_of_another_category_are_refused(score, tmp_path):
         score(3, 1)
     with pytest.raises(InputError, match="truth.json has annotations of category_id 3, which is"):
         score(3, 3, listed=1)
-    assert not list(tmp_path.glob("evaluation*"))
+    assert not list(tmp_path.glob("evaluation*/*.json"))

@@ -13,8 +13,9 @@ from bsam_suite.errors import InputError
 from tasks.pose.browse.command import HEIGHT, browse, draw_sample
 from tasks.pose.browse.samples import load_samples
 from tasks.pose.browse.targets import Distributions, Heatmaps
-from tasks.pose.coco import INDEX, category
+from tasks.pose.coco import INDEX
 from tasks.pose.pictures import MIDDLE
+from tasks.pose.skeleton import PERSON
 
 CONFIG = str(Path(__file__).parents[4] / "configs/pose/hrnet-tiny_bsam_coco-128x96.py")
 W32 = str(Path(__file__).parents[4] / "configs/pose/hrnet-w32_adam_coco-256x192.py")
@@ -42,7 +43,7 @@ def marked(tmp_path):
             annotations.append(person | dict(keypoints=[x, y, 2] + [0] * 48))
         (root / "annotations").mkdir(exist_ok=True)
         (root / f"annotations/person_keypoints_{split}2017.json").write_text(
-            json.dumps(dict(images=images, annotations=annotations, categories=[category()]))
+            json.dumps(dict(images=images, annotations=annotations, categories=[PERSON.category()]))
         )
     return root
 
@@ -163,7 +164,13 @@ def test_what_cannot_be_drawn_is_refused(marked, tmp_path):
         load(CONFIG, marked)
 
 
-def test_a_damaged_image_is_named(marked):
+def test_a_damaged_image_is_named_and_blank(marked, capsys):
     (marked / "train2017/3.png").write_bytes(b"no image")
-    with pytest.raises(InputError, match="sample 2 of .*check_dataset.py .*marked tells"):
+    samples = load(CONFIG, marked)
+    assert "sample 2 of" in capsys.readouterr().out
+    blank = [i for i, sample in enumerate(samples) if len(np.unique(draw_sample(sample))) == 1]
+    assert blank == [2] and "sample 2" in samples[2].name
+    for file in (marked / "train2017").iterdir():
+        file.write_bytes(b"no image")
+    with pytest.raises(InputError, match="sample 7 of .*check_dataset.py .*marked tells"):
         load(CONFIG, marked)

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from bsam_suite.compat import import_mmpose
 from bsam_suite.compat.coco import COCO, COCOeval
 from tasks.pose.check.command import check_set
-from tasks.pose.coco import category
+from tasks.pose.skeleton import PERSON
 
 import_mmpose()
 
@@ -72,7 +72,8 @@ def small_set(tmp_path):
             cv2.imwrite(str(made.root / split / f"{number}.jpg"), picture)
         images = [dict(id=n, file_name=f"{n}.jpg", width=160, height=120) for n in numbers]
         persons = [make_person(10 * n, n) for n in numbers]
-        made.content[split] = dict(images=images, annotations=persons, categories=[category()])
+        categories = [PERSON.category()]
+        made.content[split] = dict(images=images, annotations=persons, categories=categories)
     made.write()
     return made
 

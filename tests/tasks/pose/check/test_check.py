@@ -77,9 +77,21 @@ def test_other_skeletons_are_looked_at_too(small_set, person):
     content["annotations"][1] = hand | dict(keypoints=[50, 30, 2, 300, 30, 2])
     small_set.write()
     report = check_set(small_set.root)
-    expected = {"other_keypoints", "mixed_keypoints", "keypoint_outside_image"}
-    assert {f.kind for f in report.findings} == expected
+    found = {finding.kind: finding.examples[0] for finding in report.findings}
+    assert found.keys() == {"other_keypoints", "mixed_keypoints", "keypoint_outside_image"}
+    assert found["keypoint_outside_image"].says == "thumb at 300, 30"
+    assert "2 keypoints (wrist, thumb)" in found["other_keypoints"].says
+    assert "1 of 'hand' with 2 keypoints" in found["mixed_keypoints"].says
     assert report.counts["train2017"]["visible"] == 24 + 2
+
+
+def test_a_skeleton_of_other_keypoints_is_a_fault(small_set):
+    hand = dict(id=2, name="hand", keypoints=["wrist", "thumb"], skeleton=[[1, 3]])
+    small_set.content["train2017"]["categories"].append(hand)
+    small_set.write()
+    report = check_set(small_set.root)
+    [fault] = report.faults
+    assert fault.kind == "broken_entry" and "[1, 3]" in fault.examples[0].says
 
 
 def test_pictures_are_measured_upright(small_set):

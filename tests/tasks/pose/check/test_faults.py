@@ -183,7 +183,17 @@ def persons_and_a_hand(s):
     hand = dict(id=2, name="hand", keypoints=["wrist", "thumb"])
     s.content["train2017"]["categories"].append(hand)
     damaged(s).update(category_id=2, num_keypoints=2, keypoints=[50, 30, 2, 60, 30, 2])
-    return dict(says="2 persons with 17, 1 persons with 2", also={"other_keypoints"})
+    says = "2 of 'person' with 17 keypoints, 1 of 'hand' with 2 keypoints"
+    return dict(says=says, also={"other_keypoints"})
+
+
+@plants("mixed_keypoints")
+def persons_and_a_monkey_of_as_many(s):
+    names = [f"monkey {i}" for i in range(17)]
+    s.content["train2017"]["categories"].append(dict(id=2, name="monkey", keypoints=names))
+    damaged(s).update(category_id=2)
+    says = "2 of 'person' with 17 keypoints, 1 of 'monkey' with 17 keypoints"
+    return dict(says=says, also={"other_keypoints"})
 
 
 @plants("not_finite")

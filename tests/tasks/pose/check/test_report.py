@@ -5,11 +5,13 @@ import json
 import cv2
 import numpy as np
 
+from tasks.pose.category import from_category
 from tasks.pose.check.command import check_set
 from tasks.pose.check.findings import Example, Finding
 from tasks.pose.check.sheet import SIDE, suspects_sheet
 from tasks.pose.coco import INDEX
-from tasks.pose.pictures import LEFT
+from tasks.pose.pictures import LEFT, MIDDLE
+from tasks.pose.skeleton import PERSON, unnamed
 
 
 def test_files_say_what_was_found(small_set, tmp_path):
@@ -59,6 +61,22 @@ def test_a_suspect_is_drawn_whole(tmp_path):
     x, y = (knee.mean(0) - box.min(0))[::-1] / scale + (40, 20)
     assert abs(x - 110) < 1 and abs(y - 50) < 1
     assert abs((edge[:, 1].min() - box[:, 1].min()) / scale - 60) < 1  # the image ends at 100
+
+
+def test_other_keypoints_are_drawn_with_their_skeleton(tmp_path):
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((100, 100, 3), np.uint8))
+    wings = dict(name="bird", keypoints=["left_wing", "left_foot"], skeleton=[[1, 2]])
+    entry = dict(id=7, bbox=[20, 20, 60, 60], keypoints=[30, 50, 2, 70, 50, 2])
+    tiles = []
+    for skeleton in (from_category(wings, "a.json"), unnamed(2), PERSON):
+        example = Example("", "1.png", 1, entry, skeleton)
+        finding = Finding("visibility", "train2017", 1, 1, [example])
+        tiles.append(suspects_sheet(tmp_path, [finding]).astype(int))
+    middle = 4 + SIDE // 2
+    line = tiles[0][middle - 1 : middle + 2, middle]  # half way between the two
+    assert (abs(line - LEFT) < 30).all(1).any()
+    assert not tiles[1][middle, middle].any() and np.array_equal(tiles[1], tiles[2])
+    assert ((tiles[1] == MIDDLE).all(2)).any()
 
 
 def test_what_cannot_be_drawn_is_left_out(tmp_path, small_set):

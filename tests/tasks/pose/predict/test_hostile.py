@@ -121,6 +121,13 @@ def text(cfg):
     return "\n".join(f"{name} = {value!r}" for name, value in cfg.items())
 
 
+def described(names, sigmas=None):
+    info = {i: dict(name=name) for i, name in enumerate(names)}
+    sigmas = sigmas or [0.05] * len(names)
+    info = dict(dataset_name="evil", keypoint_info=info, skeleton_info={}, sigmas=sigmas)
+    return dict(info, joint_weights=[1.0] * len(names))
+
+
 def at(cfg, place):
     for step in place:
         cfg = cfg[step]
@@ -194,10 +201,14 @@ CODE = dict(
     metainfo_of_the_model=(("model", "metainfo"), dict(from_file="evil.py")),
     metainfo_deep=(("model", "head"), dict(type="HeatmapHead", metainfo=dict(from_file="evil.py"))),
     metainfo_empty=((*DATASET, "metainfo"), dict(dataset_name="evil")),
+    metainfo_number=((*DATASET, "metainfo"), described(["nose", "knee"])),
+    metainfo_name_lines=((*DATASET, "metainfo"), described(["metainfo\nevil"])),
+    metainfo_name_no_text=((*DATASET, "metainfo"), described([*range(17)])),
+    metainfo_sigmas=((*DATASET, "metainfo"), described("abcdefghijklmnopq", sigmas=["evil"] * 17)),
     imports=(("custom_imports",), dict(imports=["evil"])),
     imports_one=(("custom_imports",), dict(imports="evil")),
     imports_flat=(("custom_imports",), "evil"),
-    imports_ours=(("custom_imports",), dict(imports=["tasks.pose.people.__main__"])),
+    imports_ours=(("custom_imports",), dict(imports=["bsam_suite.compat.__main__"])),
     imports_maybe=(("custom_imports",), dict(imports=["evil"], allow_failed_imports=True)),
     imports_deep=(("custom_imports",), dict(imports=[["evil"]])),
     bottom_up=(("model", "type"), "BottomupPoseEstimator"),
@@ -269,6 +280,8 @@ TAKEN = dict(
     truth=(("test_evaluator", "ann_file"), "/etc/passwd"),
     hooks=(("custom_hooks",), [dict(type="this_is_evil")]),
     preparations=(("preflight",), [dict(type="this_is_evil")]),
+    what_follows=(("resolve",), [dict(type="this_is_evil")]),
+    more_metainfo=(("metainfo",), dict(from_file="evil.py")),
     base=(("_base_",), ["evil.py"]),
     scope_of_all=(("default_scope",), "evilpack"),
     loop=(("test_cfg",), dict(type="this_is_evil")),
@@ -278,6 +291,7 @@ TAKEN = dict(
         (*DATASET, "metainfo"),
         Config.fromfile(str(SHIPPED / "coco.py")).dataset_info.to_dict(),
     ),
+    other_keypoints_as_values=((*DATASET, "metainfo"), described("abcdefghijklmnopq")),
     imported_already=(("custom_imports",), dict(imports=["os"])),
 )
 

@@ -51,16 +51,16 @@ def changed(random_hrnet, tmp_path):
         ("data_mode='topdown'", "data_mode='bottomup'", "is of a bottomup model: give a top-down"),
         (
             "type='AnyCategoryCocoDataset'",
-            "type='AP10KDataset'",
-            "is for 17 keypoints, L_Eye, .*: give a",
+            "type='CocoWholeBodyDataset'",
+            "=17 .* describes 133 keypoints",
         ),
-        ("type='AnyCategoryCocoDataset'", "type='CocoWholeBodyDataset'", "is for 133 keypoints"),
         (
             "type='SmallHRNet'",
             "type='TinyHRNet'",
             "sets 'model.backbone.type' to 'TinyHRNet', which is not",
         ),
-        ("out_channels=17", "out_channels=5", "is of another model"),
+        ("out_channels=17", "out_channels=5", "out_channels=5 .* describes 17 keypoints"),
+        ("num_channels=(32", "num_channels=(16", "is of another model"),
         (
             "type='SmallHRNet'",
             "type='os.system'",

@@ -1,0 +1,141 @@
+"""MMPose's description of keypoints, its ``metainfo``."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from mmengine.config import Config
+
+from bsam_suite.compat import import_mmpose
+from bsam_suite.errors import InputError
+from tasks.pose.skeleton import PERSON, Skeleton, default_sigmas
+
+
+def describe(given: dict, data: Skeleton, where: str) -> dict | None:
+    """A whole description, of a ``metainfo`` that may leave out parts of it.
+
+    Args:
+        given: the ``metainfo``: all of a description, ``from_file=FILE``, or parts of one such as
+            ``sigmas``, which go before those of ``data``.
+        data: the keypoints that the annotation file names.
+        where: place of the ``metainfo``, for messages.
+
+    Returns:
+        MMPose's ``dataset_info``, or ``from_file`` where it is one of MMPose's own; None where
+        COCO's person is meant and no part of it is changed.
+
+    Raises:
+        InputError: a file or description that is not as it should be.
+    """
+    if not isinstance(given, dict):
+        raise InputError(f"{where} is {given!r}: give dict(from_file=FILE), or parts of it")
+    parts = dict(given)
+    if "from_file" in parts:
+        path = _find(parts.pop("from_file"), where)
+        read = _read(path, where)
+        if path.parent == _own_folder() and read["sigmas"] and not parts:
+            return dict(from_file=f"configs/_base_/datasets/{path.name}")
+        parts = {**read, **parts}
+    elif "keypoint_info" not in parts:
+        if data == PERSON and not parts:
+            return None
+        whole = _read(_own_folder() / "coco.py", where) if data == PERSON else data.metainfo()
+        parts = {**whole, **parts}
+    parts["keypoint_info"] = by_id(parts.get("keypoint_info"), where)
+    names = [keypoint["name"] for keypoint in parts["keypoint_info"].values()]
+    parts.setdefault("dataset_name", "keypoints")
+    parts.setdefault("skeleton_info", {})
+    parts.setdefault("joint_weights", [1.0] * len(names))
+    # MMPose's own descriptions of faces, hands and animals have none.
+    if parts.get("sigmas") in (None, [], ()):
+        parts["sigmas"] = list(default_sigmas(names))
+    for field in ("sigmas", "joint_weights"):
+        _check_numbers(parts[field], len(names), f"{where}: {field}")
+    return parts
+
+
+def by_id(info: dict, where: str) -> dict:
+    """A ``keypoint_info`` in the order of its ids, in which MMPose takes it.
+
+    MMEngine sorts what it writes down, in checkpoints and elsewhere, as text: 10 before 2.
+
+    Raises:
+        InputError: it is not as MMPose has it.
+    """
+    entries = [info.get(i) for i in range(len(info))] if isinstance(info, dict) else [None]
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+            shown = repr(info)
+            raise InputError(
+                f"{where}.keypoint_info is {shown if len(shown) < 200 else shown[:197] + '...'}: "
+                "give {0: dict(name=...), 1: ...}, as MMPose has it"
+            )
+    return dict(enumerate(entries))
+
+
+def _check_numbers(values, count: int, where: str) -> None:
+    if not isinstance(values, (list, tuple)) or len(values) != count:
+        raise InputError(f"{where} is {values!r}: give a list of {count}, one for each keypoint")
+    for value in values:
+        if not isinstance(value, (int, float)) or not 0 < value < math.inf:
+            raise InputError(f"{where} has {value!r}: give numbers above 0")
+
+
+def _own_folder() -> Path:
+    import_mmpose()
+    import mmpose
+
+    return Path(mmpose.__file__).parent / ".mim/configs/_base_/datasets"
+
+
+def _find(file, where: str) -> Path:
+    """The file, or MMPose's of that name, as MMPose looks for it."""
+    path = Path(str(file))
+    path = path if path.is_file() else _own_folder() / path.name
+    if not path.is_file():
+        raise InputError(
+            f"{where}: from_file={file} does not exist, here or in MMPose's "
+            "configs/_base_/datasets: give a file with dataset_info"
+        )
+    return path
+
+
+def _read(path: Path, where: str) -> dict:
+    try:
+        return Config.fromfile(path).dataset_info.to_dict()
+    except (AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError) as error:
+        raise InputError(
+            f"{where}: from_file={path} has no dict dataset_info as MMPose's have: {error}"
+        ) from error
+
+
+def from_description(description: dict, where: str) -> Skeleton:
+    """The keypoints of a whole description, such as :func:`describe` gives.
+
+    Raises:
+        InputError: it is not as MMPose has it.
+    """
+    import_mmpose()
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+    try:
+        return from_metainfo(parse_pose_metainfo(description))
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{where} is not as MMPose has it ({type(error).__name__}: {error}): look at its "
+            "configs/_base_/datasets/coco.py"
+        ) from error
+
+
+def from_metainfo(parsed: dict) -> Skeleton:
+    """The keypoints of a data set's ``metainfo``, which MMPose has parsed."""
+    names = tuple(parsed["keypoint_name2id"])
+    sigmas = tuple(map(float, parsed["sigmas"]))
+    return Skeleton(
+        names,
+        tuple((int(a), int(b)) for a, b in parsed["skeleton_links"]),
+        tuple(map(int, parsed["flip_indices"])),
+        sigmas if len(sigmas) == len(names) else default_sigmas(names),
+        "person" if parsed["dataset_name"] == "coco" else str(parsed["dataset_name"]),
+    )
