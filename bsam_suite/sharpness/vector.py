@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from bsam_suite.sharpness.sums import as_real, squares, totals
+from bsam_suite.sharpness.sums import as_real, local, squares, totals
 
 Number = float | Tensor
 """A number; a tensor of no dimensions where it was computed on the device and stays there."""
@@ -61,6 +61,7 @@ class Vector:
     def __init__(self, groups: Iterable[list[Tensor | None]]) -> None:
         self.groups = [list(group) for group in groups]
         self._squares: list[Tensor] | None = None
+        self._numbers_only = False
 
     def tensors(self) -> list[Tensor]:
         """The tensors that are not ``None``."""
@@ -78,6 +79,15 @@ class Vector:
         chosen = where if where is not None else [1.0] * len(self.groups)
         found = [s for s, c in zip(self._squares, chosen) if not is_zero(c)]
         return (torch.stack(found).sum() if found else torch.zeros(())).sqrt()
+
+    def zero_nan_(self) -> Vector:
+        """Put 0 where an element is no number, in place, and return self; its norm still tells."""
+        if not self._numbers_only:
+            for t in self.tensors():
+                t = as_real(local(t))
+                torch.nan_to_num(t, 0.0, 0.0, 0.0, out=t)
+            self._numbers_only = True
+        return self
 
     def dot(self, other: Vector) -> Tensor:
         """Inner product over all parameters; a tensor of no dimensions, on the device."""
@@ -133,7 +143,7 @@ class Vector:
 
     def add_(self, other: Vector, alpha: PerGroup | Number = 1.0) -> Vector:
         """Add ``alpha * other`` in place and return self."""
-        self._squares = None
+        self._squares, self._numbers_only = None, False
         for mine, theirs, a in zip(self.groups, other.groups, self._numbers(alpha)):
             both = _both(mine, theirs)
             if both:
@@ -146,13 +156,14 @@ class Vector:
     def take(self) -> Vector:
         """This vector; it is zero itself from then on, so that its taker can free the memory."""
         taken = Vector(self.groups)
-        taken._squares, self._squares = self._squares, None
+        taken._squares, taken._numbers_only = self._squares, self._numbers_only
+        self._squares = None
         self.groups = [[None] * len(group) for group in self.groups]
         return taken
 
     def mul_(self, factor: PerGroup | Number) -> Vector:
         """Multiply by a number in place and return self."""
-        self._squares = None
+        self._squares, self._numbers_only = None, False
         for mine, f in zip(self.groups, self._numbers(factor)):
             tensors = [t for t in mine if t is not None]
             if tensors:

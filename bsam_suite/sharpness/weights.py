@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.rule import Along
-from bsam_suite.sharpness.sums import as_real, local
+from bsam_suite.sharpness.sums import local
 from bsam_suite.sharpness.vector import Number, Vector, blocks, is_zero, scaled
 
 # Not by thread: a backward that recomputes activations does so in threads of autograd's own.
@@ -60,18 +60,20 @@ class Weights:
         A direction whose norm is 0 or not finite leads nowhere: the weights are w there.
         """
         norm = point.norm if point.norm is not None else point.direction.norm(where=point.rho)
-        # Divided by infinity a direction is 0.
+        # Divided by infinity a direction is 0, where its elements are numbers. A gradient that is
+        # not finite costs the step, but its passes are made still, and at w.
         norm = torch.where((norm > 0) & norm.isfinite(), norm, math.inf)
         for params, home, directions, rho in zip(
-            self._params, self.w.groups, point.direction.groups, point.rho
+            self._params, self.w.groups, point.direction.zero_nan_().groups, point.rho
         ):
             moved = [i for i, d in enumerate(directions) if d is not None and not is_zero(rho)]
             self._bring_back(_away(params, home) - {*moved}, params, home)
+            step = rho / norm
             for block in blocks([params[i] for i in moved]):
                 which = [moved[i] for i in block]
                 self._keep([i for i in which if home[i] is params[i]], params, home)
                 ps, ws, ds = ([local(ts[i]) for i in which] for ts in (params, home, directions))
-                _set_sum(ps, ws, ds, rho, norm.to(ps[0].device))
+                _set_sum(ps, ws, ds, rho, norm, step)
 
     @torch.no_grad()
     def restore(self, unless: Tensor | None = None) -> None:
@@ -120,24 +122,20 @@ def _set_sum(
     targets: list[Tensor],
     starts: list[Tensor],
     tensors: list[Tensor],
-    factor: Number,
-    divisor: Tensor,
+    rho: Number,
+    norm: Tensor,
+    step: Tensor,
 ) -> None:
-    """``targets = starts + factor * tensors / divisor``, and 0 where that is not a number.
-
-    A gradient that is not finite costs the step, but its passes are made still, and a model that
-    checks its numbers shall not stop there.
-    """
+    """``targets = starts + rho * tensors / norm``, where ``step`` is ``rho / norm``."""
+    device = targets[0].device
     if all(t.dtype == torch.float64 for t in targets):  # see add_scaled_
-        moves = torch._foreach_div(scaled(tensors, factor), divisor)
+        moves = torch._foreach_div(scaled(tensors, rho), norm.to(device))
         torch._foreach_copy_(targets, torch._foreach_add(starts, moves))
     elif len(targets) == 1:  # in a single pass over memory
-        torch.addcmul(starts[0], tensors[0], factor / divisor, out=targets[0])
+        torch.addcmul(starts[0], tensors[0], step.to(device), out=targets[0])
     else:
         torch._foreach_copy_(targets, starts)
-        torch._foreach_add_(targets, scaled(tensors, factor / divisor))
-    for target in map(as_real, targets):
-        torch.nan_to_num(target, 0.0, math.inf, -math.inf, out=target)
+        torch._foreach_add_(targets, scaled(tensors, step.to(device)))
 
 
 def take_gradient(params: list[list[Tensor]]) -> Vector:

@@ -170,7 +170,7 @@ def onnx_file(path, text, inputs=(("x", 1, [None, 3, None, None]),), outputs=((1
             dict(inputs=[("a", 1, [1]), ("b", 1, [1])]),
             r"takes a .*b .* and not one tensor of floats",
         ),
-        (dict(text="model = dict(type='ImageClassifier')"), "'model.type' to 'ImageClassifier'"),
+        (dict(text="model = dict(type='ImageClassifier')"), "ImageClassifier"),
         (dict(text="5"), "holds more than values"),
     ],
 )
