@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from bsam_suite.errors import InputError
+from bsam_suite.shell import near
 from tasks.pose.check.command import check_set
 from tasks.pose.check.kinds import KINDS
 from tasks.pose.check.training import check_splits
@@ -370,7 +371,7 @@ def test_training_is_refused_for_the_same_faults(small_set, kind, plant, config,
         told, found = str(error.value), check_set(small_set.root, decode=False).findings
         for finding in (f for f in found if KINDS[f.kind].stops):
             assert str(finding.examples[0]) in told and KINDS[finding.kind].remedy in told
-        assert file in told and f"check_dataset.py {small_set.root} " in told
+        assert file in told and f"check_dataset.py {near(small_set.root)} " in told
         assert "\n" not in told
     else:
         check_splits(cfg)
