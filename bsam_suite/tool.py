@@ -11,7 +11,8 @@ from bsam_suite.errors import InputError
 def run(main: Callable[[], object], stopped: str | None = None) -> None:
     """Run a tool: what the user can mend ends it with one line and exit status 1.
 
-    That is an :class:`InputError`, or a file that cannot be written (no room, no permission).
+    That is an :class:`InputError`, a gradient that is not finite with ``nonfinite="raise"``, or a
+    file that cannot be written (no room, no permission).
 
     Args:
         main: the tool.
@@ -19,7 +20,7 @@ def run(main: Callable[[], object], stopped: str | None = None) -> None:
     """
     try:
         main()
-    except InputError as error:
+    except (InputError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         if stopped is None:
