@@ -137,7 +137,7 @@ def test_batch_norm_over_all_processes(results):
         assert torch.equal(result["synchronized_norm"]["mean"], first["mean"])
 
 
-@pytest.mark.parametrize("case", ["bad_global", "bad_local", "bad_float16"])
+@pytest.mark.parametrize("case", ["bad_global", "bad_local", "bad_first_pass", "bad_float16"])
 def test_one_bad_process_makes_all_pass_the_step_by(results, case):
     seen = results[0][case]["seen"]
     assert all(torch.equal(result[case]["seen"], seen) for result in results)

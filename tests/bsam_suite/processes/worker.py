@@ -21,7 +21,7 @@ from bsam_suite.engine import BSAMOptimWrapper
 from bsam_suite.engine.divergence import DivergenceHook
 from bsam_suite.errors import InputError
 from bsam_suite.optim import BSAM, SharpnessOptimizer
-from bsam_suite.sharpness import GSAM, AdaptiveBSAM
+from bsam_suite.sharpness import GSAM, SAM, AdaptiveBSAM
 
 RANK, WORLD, FOLDER = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 STEPS, SHARE = 3, 4
@@ -152,6 +152,30 @@ def synchronized_norm():
     return dict(weights=weights(net), count=net.net[1].count, mean=net.net[1].mean)
 
 
+def one_bad_first_pass():
+    """As below, but in SAM's first pass alone, which is not in the gradient that is shared."""
+    net = make()
+    model = DistributedDataParallel(net, broadcast_buffers=False)
+    kwargs = dict(model=model, perturbation="local", lr=LR)
+    optimizer = SharpnessOptimizer(net.parameters(), torch.optim.SGD, SAM(rho=RHO), **kwargs)
+    seen = [weights(net)]
+    for step, (x, y) in enumerate(batches()):
+        scales = iter([float("inf") if step == 1 and RANK == WORLD - 1 else 1.0, 1.0])
+
+        def closure(x=x, y=y, scales=scales):
+            optimizer.zero_grad()
+            net.scale = next(scales)
+            loss = model(x, y)["loss"]
+            loss.backward()
+            return loss
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            optimizer.step(closure)
+        seen.append(weights(net))
+    return dict(seen=torch.stack(seen), skipped=optimizer.skipped)
+
+
 def one_bad_process(perturbation, **kwargs):
     """The last process's loss is infinite in the second step; every process passes it by."""
     net = make() if not kwargs else make().float()
@@ -210,6 +234,7 @@ CASES = dict(
     synchronized_norm=synchronized_norm,
     bad_global=lambda: one_bad_process("global"),
     bad_local=lambda: one_bad_process("local"),
+    bad_first_pass=one_bad_first_pass,
     bad_float16=lambda: one_bad_process("local", dtype="float16"),
     bad_shard=one_bad_shard,
     local_is_refused=local_is_refused,
