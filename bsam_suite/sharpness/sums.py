@@ -32,7 +32,16 @@ def _squares(tensors: list[Tensor]) -> Tensor:
     dtype = _sum_dtype(tensors)
     if dtype == torch.float64:  # for comparisons, see add_scaled_
         return _stack([t.square().sum() for t in tensors])
+    if all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors):
+        flat = [_flat(t) for t in tensors]
+        return torch.stack([torch.dot(t, t) for t in flat])  # faster there, and more exact
     return _stack(torch._foreach_norm(tensors, 2, dtype=dtype)).square()
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    """Its elements in the order of the memory, without a copy where they lie together."""
+    order = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
+    return tensor.permute(order).reshape(-1)
 
 
 def _totals(tensors: list[Tensor]) -> Tensor:

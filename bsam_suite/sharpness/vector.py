@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from bsam_suite.sharpness.sums import as_real, local, squares, totals
+from bsam_suite.sharpness.sums import as_real, squares, totals
 
 Number = float | Tensor
 """A number; a tensor of no dimensions where it was computed on the device and stays there."""
@@ -61,7 +61,8 @@ class Vector:
     def __init__(self, groups: Iterable[list[Tensor | None]]) -> None:
         self.groups = [list(group) for group in groups]
         self._squares: list[Tensor] | None = None
-        self._numbers_only = False
+        self.numbers_only = [False] * len(self.groups)
+        """For each group: whether :func:`zero_nan_` has been over its tensors."""
 
     def tensors(self) -> list[Tensor]:
         """The tensors that are not ``None``."""
@@ -79,15 +80,6 @@ class Vector:
         chosen = where if where is not None else [1.0] * len(self.groups)
         found = [s for s, c in zip(self._squares, chosen) if not is_zero(c)]
         return (torch.stack(found).sum() if found else torch.zeros(())).sqrt()
-
-    def zero_nan_(self) -> Vector:
-        """Put 0 where an element is no number, in place, and return self; its norm still tells."""
-        if not self._numbers_only:
-            for t in self.tensors():
-                t = as_real(local(t))
-                torch.nan_to_num(t, 0.0, 0.0, 0.0, out=t)
-            self._numbers_only = True
-        return self
 
     def dot(self, other: Vector) -> Tensor:
         """Inner product over all parameters; a tensor of no dimensions, on the device."""
@@ -143,7 +135,7 @@ class Vector:
 
     def add_(self, other: Vector, alpha: PerGroup | Number = 1.0) -> Vector:
         """Add ``alpha * other`` in place and return self."""
-        self._squares, self._numbers_only = None, False
+        self._changed()
         for mine, theirs, a in zip(self.groups, other.groups, self._numbers(alpha)):
             both = _both(mine, theirs)
             if both:
@@ -156,19 +148,23 @@ class Vector:
     def take(self) -> Vector:
         """This vector; it is zero itself from then on, so that its taker can free the memory."""
         taken = Vector(self.groups)
-        taken._squares, taken._numbers_only = self._squares, self._numbers_only
-        self._squares = None
+        taken._squares, taken.numbers_only = self._squares, self.numbers_only
         self.groups = [[None] * len(group) for group in self.groups]
+        self._changed()
         return taken
 
     def mul_(self, factor: PerGroup | Number) -> Vector:
         """Multiply by a number in place and return self."""
-        self._squares, self._numbers_only = None, False
+        self._changed()
         for mine, f in zip(self.groups, self._numbers(factor)):
             tensors = [t for t in mine if t is not None]
             if tensors:
                 torch._foreach_mul_(tensors, f)
         return self
+
+    def _changed(self) -> None:
+        """Forget what was known of the tensors."""
+        self._squares, self.numbers_only = None, [False] * len(self.groups)
 
     def _numbers(self, number: PerGroup | Number) -> Sequence[Number]:
         """A number for each group."""
@@ -184,8 +180,10 @@ def add_scaled_(targets: list[Tensor], tensors: list[Tensor], factor: Number) ->
         double = all(t.dtype == torch.float64 for t in ts)
         if isinstance(factor, Tensor):
             factor = factor.to(ts[0].device)
-            if len(ts) == 1 and not double:
-                ts[0].addcmul_(xs[0], factor)  # in a single pass over memory
+            if ts[0].device.type == "cpu" and not double:
+                number = factor.to(ts[0].dtype)  # once, not for each tensor
+                for t, x in zip(ts, xs):
+                    t.addcmul_(x, number)  # in a single pass over memory
                 continue
         if isinstance(factor, Tensor) or (double and factor != 1):
             torch._foreach_add_(ts, scaled(xs, factor))
@@ -200,22 +198,33 @@ def scaled(tensors: list[Tensor], factor: Number) -> list[Tensor]:
     return list(torch._foreach_mul(tensors, factor))
 
 
-def blocks(tensors: list[Tensor], largest: int = 2**25) -> Iterator[list[int]]:
-    """Which tensors to work on at a time, by their places in the list.
+def blocks(tensors: list[Tensor]) -> Iterator[list[int]]:
+    """Which tensors of one device and type to work on at a time, by their places in the list.
 
-    On a CPU one, which stays in the cache from one operation to the next; elsewhere all of a device
-    in as few kernels as there are operations, up to ``largest`` elements, which bounds the memory.
+    On a CPU few enough elements to stay in the cache from one operation to the next; elsewhere so
+    many that there are few kernels, but with a bound on the memory. A tensor larger than that is
+    alone.
     """
     block, size = [], 0
     for i, t in enumerate(tensors):
-        alone = t.device.type == "cpu" or size + t.numel() > largest
-        if block and (alone or t.device != tensors[block[0]].device):
+        first = tensors[block[0]] if block else t
+        largest = 2**16 if t.device.type == "cpu" else 2**25
+        if block and (
+            size + t.numel() > largest or (t.device, t.dtype) != (first.device, first.dtype)
+        ):
             yield block
             block, size = [], 0
         block.append(i)
         size += t.numel()
     if block:
         yield block
+
+
+def zero_nan_(tensors: list[Tensor]) -> None:
+    """Put 0 where an element is NaN or infinite, in place."""
+    for t in tensors:
+        t = as_real(t)
+        torch.nan_to_num(t, 0.0, 0.0, 0.0, out=t)
 
 
 def _both(mine: list[Tensor | None], theirs: list[Tensor | None]) -> list[int]:

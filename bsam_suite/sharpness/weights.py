@@ -12,7 +12,7 @@ from torch import Tensor
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.rule import Along
 from bsam_suite.sharpness.sums import local
-from bsam_suite.sharpness.vector import Number, Vector, blocks, is_zero, scaled
+from bsam_suite.sharpness.vector import Number, Vector, blocks, is_zero, scaled, zero_nan_
 
 # Not by thread: a backward that recomputes activations does so in threads of autograd's own.
 _perturbed = False
@@ -63,9 +63,9 @@ class Weights:
         # Divided by infinity a direction is 0, where its elements are numbers. A gradient that is
         # not finite costs the step, but its passes are made still, and at w.
         norm = torch.where((norm > 0) & norm.isfinite(), norm, math.inf)
-        for params, home, directions, rho in zip(
-            self._params, self.w.groups, point.direction.zero_nan_().groups, point.rho
-        ):
+        direction = point.direction
+        for group, (params, home) in enumerate(zip(self._params, self.w.groups)):
+            directions, rho = direction.groups[group], point.rho[group]
             moved = [i for i, d in enumerate(directions) if d is not None and not is_zero(rho)]
             self._bring_back(_away(params, home) - {*moved}, params, home)
             step = rho / norm
@@ -73,7 +73,10 @@ class Weights:
                 which = [moved[i] for i in block]
                 self._keep([i for i in which if home[i] is params[i]], params, home)
                 ps, ws, ds = ([local(ts[i]) for i in which] for ts in (params, home, directions))
+                if not direction.numbers_only[group]:
+                    zero_nan_(ds)
                 _set_sum(ps, ws, ds, rho, norm, step)
+            direction.numbers_only[group] |= bool(moved)
 
     @torch.no_grad()
     def restore(self, unless: Tensor | None = None) -> None:
@@ -131,8 +134,10 @@ def _set_sum(
     if all(t.dtype == torch.float64 for t in targets):  # see add_scaled_
         moves = torch._foreach_div(scaled(tensors, rho), norm.to(device))
         torch._foreach_copy_(targets, torch._foreach_add(starts, moves))
-    elif len(targets) == 1:  # in a single pass over memory
-        torch.addcmul(starts[0], tensors[0], step.to(device), out=targets[0])
+    elif device.type == "cpu":
+        step = step.to(targets[0].dtype)  # once, not for each tensor
+        for target, start, tensor in zip(targets, starts, tensors):
+            torch.addcmul(start, tensor, step, out=target)  # in a single pass over memory
     else:
         torch._foreach_copy_(targets, starts)
         torch._foreach_add_(targets, scaled(tensors, step.to(device)))
