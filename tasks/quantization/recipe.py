@@ -25,7 +25,7 @@ LAST = dict(SimCCHead=["head.mlp_head_*"], RTMCCHead=["head.cls_*"])
 
 
 def last_layers(model: dict) -> list[str]:
-    """Argument ``last`` of :func:`tasks.quantization.convert.quantize` for a float model.
+    """Argument ``last`` of :func:`bsam_suite.quantization.quantize` for a float model.
 
     Args:
         model: the float model's config.

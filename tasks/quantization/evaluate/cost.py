@@ -9,10 +9,9 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from tasks.quantization.convert import layer_bits
-from tasks.quantization.layers import QuantizedLayer
-from tasks.quantization.quantizers import FakeQuantizer
-from tasks.quantization.support import find_layers, weight_of
+from bsam_suite.quantization import FakeQuantizer, layer_bits
+from bsam_suite.quantization.layers import QuantizedLayer
+from bsam_suite.quantization.quantizable import find_layers, weight_of
 
 SCALE_BYTES = 4
 """A scale or an offset is stored in float32."""
@@ -70,7 +69,7 @@ def count_macs(model: nn.Module, run: Callable[[], object]) -> dict[str, int]:
         run: calls ``model`` once.
 
     Returns:
-        A number for each layer of :func:`tasks.quantization.convert.layer_bits` that is a
+        A number for each layer of :func:`bsam_suite.quantization.layer_bits` that is a
         convolution, linear or a multi-head attention; 0 where it is not called. Layers of other
         kinds, such as recurrent ones, are left out.
     """

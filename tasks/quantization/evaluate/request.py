@@ -8,7 +8,7 @@ from mmengine.registry import MODELS
 
 import tasks.quantization.parts  # noqa: F401
 from bsam_suite.errors import InputError
-from tasks.quantization.quantizers import FakeQuantizer
+from bsam_suite.quantization import FakeQuantizer
 
 # Measured after training at 4 and 3 bits, mean share of the float metric kept, over ResNet-18 on
 # digits after 3 and after 30 epochs and the small HRNet on built-in people: MinMaxObserver weights
@@ -67,7 +67,7 @@ class Request:
             )
 
     def quantization(self, bits: int) -> dict:
-        """Arguments of :func:`tasks.quantization.convert.quantize` at one width."""
+        """Arguments of :func:`bsam_suite.quantization.quantize` at one width."""
         return dict(
             weight=dict(type=self.weight_type, bits=bits, per_channel=True),
             activation=dict(type=self.activation_type, bits=bits),

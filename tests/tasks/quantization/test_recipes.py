@@ -14,7 +14,7 @@ from bsam_suite.engine import work_dir
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
-from tasks.quantization.convert import layer_bits
+from bsam_suite.quantization import layer_bits
 from tasks.quantization.preflight import prepare_float
 
 CONFIGS = Path(__file__).parents[3] / "configs/quantization"

@@ -15,11 +15,10 @@ from bsam_suite.errors import InputError
 from bsam_suite.onnx.session import CONFIG
 from bsam_suite.onnx.trace import Outputs, trace
 from bsam_suite.onnx.write import write
+from bsam_suite.quantization import calibrate, quantize
 from tasks.pose.predict.boxes import Box
 from tasks.pose.predict.network import Network, Person
 from tasks.pose.predict.recorded import recorded_pose_config
-from tasks.quantization.calibrate import calibrate
-from tasks.quantization.convert import quantize
 
 ROOT = Path(__file__).parents[4]
 CONFIGS = sorted([*ROOT.glob("configs/pose/*_adam*.py"), *ROOT.glob("configs/*/pose_*_adam.py")])

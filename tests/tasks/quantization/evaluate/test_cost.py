@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.quantization.calibrate import calibrate
-from tasks.quantization.convert import quantize
+from bsam_suite.quantization import calibrate, quantize
 from tasks.quantization.evaluate.cost import bit_operations, count_macs, size_bytes
 
 
