@@ -37,7 +37,7 @@ def quantize(
     weight: dict,
     activation: dict | None = None,
     skip: Sequence[str] = (),
-    first_last_bits: int | None = 8,
+    first_last_bit_width: int | None = 8,
     last: Sequence[str] = (),
     fold_batch_norm: bool = False,
     perturb_rounded: bool = False,
@@ -48,12 +48,12 @@ def quantize(
 
     Args:
         model: a float model, with the weights to start from. It stays as it is.
-        weight: config of the weights' quantizer: ``type``, ``bits`` and, where wanted,
-            ``per_channel=True`` for a scale of each output channel, and the quantizer's arguments.
+        weight: config of the weights' quantizer: ``type``, ``bit_width`` and the quantizer's
+            other arguments; ``per_channel=True`` for a scale of each output channel.
         activation: likewise for the layers' inputs; None leaves them in float.
         skip: names of layers, or of modules with all that is in them, that stay float. Shell
             patterns such as ``"head.*"``.
-        first_last_bits: bits of weights and inputs of the first and of the last layer, in the
+        first_last_bit_width: bits of weights and inputs of the first and of the last layer, in the
             order in which the model registers them. None: as all others.
         last: names of the last layers, as in ``skip``, of a model with more than one, such as one
             for x and one for y.
@@ -68,7 +68,10 @@ def quantize(
 
     Example:
         >>> quantized = quantize(
-        ...     resnet18(), weight=dict(type='LSQ', bits=4), activation=dict(type='LSQ', bits=4))
+        ...     resnet18(),
+        ...     weight=dict(type='LSQ', bit_width=4, per_channel=True),
+        ...     activation=dict(type='LSQ', bit_width=4),
+        ... )
     """
     _check_config("weight", weight)
     if activation is not None:
@@ -78,7 +81,7 @@ def quantize(
             "fold_batch_norm=True with DoReFaWeight: it scales each layer's weights to [-1, 1], "
             "which only a batch norm takes back; set it to False or choose LSQ"
         )
-    _check_first_last(first_last_bits, weight, activation)
+    _check_first_last(first_last_bit_width, weight, activation)
     if any(isinstance(module, FakeQuantizer) for module in model.modules()):
         raise InputError(f"{type(model).__name__} is quantized already: give the float model")
     found = find_layers(model)
@@ -89,7 +92,7 @@ def quantize(
     if not chosen:
         raise InputError(f"{type(model).__name__} has no layer left to quantize, skip={skip!r}")
     ends = set()
-    if first_last_bits is not None:
+    if first_last_bit_width is not None:
         ends = {name for name in found if _matches(name, last or list(found)[-1:])}
         ends.add(list(found)[0])
 
@@ -98,8 +101,8 @@ def quantize(
         fold_batch_norms(model, chosen)
     modules = dict(model.named_modules())
     for name in chosen:
-        bits = {"bits": first_last_bits} if name in ends else {}
-        _quantize_layer(name, modules[name], weight, activation, bits)
+        changes = {"bit_width": first_last_bit_width} if name in ends else {}
+        _quantize_layer(name, modules[name], weight, activation, changes)
         modules[name].weight_quantizer.perturb_rounded = perturb_rounded
     return model
 
@@ -127,7 +130,7 @@ def layer_bits(model: nn.Module) -> list[LayerBits]:
 
 
 def _quantize_layer(
-    name: str, layer: nn.Module, weight: dict, activation: dict | None, bits: dict
+    name: str, layer: nn.Module, weight: dict, activation: dict | None, changes: dict
 ) -> None:
     dims, values = channel_dims(layer), weight_of(layer)
     built = {}
@@ -139,7 +142,7 @@ def _quantize_layer(
         arguments = {k: v for k, v in config.items() if k not in ("type", "per_channel")}
         if config.get("per_channel"):
             arguments.update(channels=channels, dim=dim)
-        quantizer = _class(config)(**(arguments | bits), kind=kind)
+        quantizer = _class(config)(**(arguments | changes), kind=kind)
         quantizer.name = f"{name}.{'weight' if kind == 'weight' else 'input'}_quantizer".lstrip(".")
         built[kind] = quantizer.to(values.device, values.dtype).train(layer.training)
     built["weight"].initialize(values)
@@ -151,9 +154,10 @@ def _class(config: dict) -> type[FakeQuantizer]:
 
 
 def _check_config(kind: str, config: dict) -> None:
-    if not isinstance(config, dict) or "type" not in config or "bits" not in config:
+    if not isinstance(config, dict) or "type" not in config or "bit_width" not in config:
         raise InputError(
-            f"{kind}={config!r}: give a dict with type and bits, such as dict(type='LSQ', bits=4)"
+            f"{kind}={config!r}: give a dict with type and bit_width, such as "
+            "dict(type='LSQ', bit_width=4)"
         )
     found = _class(config)
     if not (isinstance(found, type) and issubclass(found, FakeQuantizer)):
@@ -177,15 +181,15 @@ def _check_config(kind: str, config: dict) -> None:
         raise InputError(f"{kind}: {error}") from error
 
 
-def _check_first_last(bits: int | None, weight: dict, activation: dict | None) -> None:
-    if bits is None:
+def _check_first_last(bit_width: int | None, weight: dict, activation: dict | None) -> None:
+    if bit_width is None:
         return
     for kind, config in (("weight", weight), ("activation", activation)):
         if config is not None:
             try:
-                _check_config(kind, {**config, "bits": bits})
+                _check_config(kind, {**config, "bit_width": bit_width})
             except InputError as error:
-                raise InputError(f"first_last_bits={bits!r}: {error}") from error
+                raise InputError(f"first_last_bit_width={bit_width!r}: {error}") from error
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -36,7 +36,7 @@ def quantized(model: dict, quantization: dict, checkpoint: str | None = None) ->
         ...     type='Quantized',
         ...     model=dict(type='TopdownPoseEstimator', ...),
         ...     quantization=dict(
-        ...         weight=dict(type='LSQ', bits=4), activation=dict(type='LSQ', bits=4)),
+        ...         weight=dict(type='LSQ', bit_width=4), activation=dict(type='LSQ', bit_width=4)),
         ...     checkpoint='float.pth')
         >>> custom_hooks = [dict(type='CalibrationHook', batches=4)]
     """

@@ -11,9 +11,9 @@ from bsam_suite.errors import InputError
 def lsq(bits: int) -> dict:
     """The quantization of a model: LSQ, weights and inputs of ``bits`` bits."""
     return dict(
-        weight=dict(type="LSQ", bits=bits, per_channel=True),
-        activation=dict(type="LSQ", bits=bits),
-        first_last_bits=8,
+        weight=dict(type="LSQ", bit_width=bits, per_channel=True),
+        activation=dict(type="LSQ", bit_width=bits),
+        first_last_bit_width=8,
     )
 
 

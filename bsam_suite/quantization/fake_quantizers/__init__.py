@@ -4,7 +4,7 @@ from bsam_suite.quantization.fake_quantizers.base import Codes, FakeQuantizer
 from bsam_suite.quantization.fake_quantizers.dorefa import DoReFaActivation, DoReFaWeight
 from bsam_suite.quantization.fake_quantizers.lsq import LSQ
 from bsam_suite.quantization.fake_quantizers.lsq_plus import LSQPlus
-from bsam_suite.quantization.fake_quantizers.min_max import EMAObserver, MinMaxObserver
+from bsam_suite.quantization.fake_quantizers.min_max import EMAFakeQuantizer, MinMaxFakeQuantizer
 from bsam_suite.quantization.fake_quantizers.pact import PACT
 
 __all__ = [
@@ -13,8 +13,8 @@ __all__ = [
     "Codes",
     "DoReFaActivation",
     "DoReFaWeight",
-    "EMAObserver",
+    "EMAFakeQuantizer",
     "FakeQuantizer",
     "LSQPlus",
-    "MinMaxObserver",
+    "MinMaxFakeQuantizer",
 ]

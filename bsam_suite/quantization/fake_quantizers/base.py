@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bsam_suite.errors import InputError
-from bsam_suite.quantization.matrix import Rows, to_rows
+from bsam_suite.quantization.matrix_view import MatrixView, to_matrix
 from bsam_suite.quantization.statistics import Statistics
 from bsam_suite.quantization.straight_through import StraightThrough
 from bsam_suite.sharpness import perturbed
@@ -21,15 +21,16 @@ class Codes(NamedTuple):
         values: the integers, int16, in the tensor's shape.
         scale: what one step of a code is worth, of a shape that broadcasts over ``values``.
         offset: the value of code 0, likewise; None for 0.
-        bounds: lowest and highest code possible; ``values - bounds[0]`` fits in ``bits`` bits.
-        bits: bits of a code.
+        quant_min, quant_max: lowest and highest code possible.
+        bit_width: bits that ``values - quant_min`` fits in.
     """
 
     values: Tensor
     scale: Tensor
     offset: Tensor | None
-    bounds: tuple[int, int]
-    bits: int
+    quant_min: int
+    quant_max: int
+    bit_width: int
 
     def dequantize(self) -> Tensor:
         """The values that the quantizer's forward gives."""
@@ -38,16 +39,16 @@ class Codes(NamedTuple):
 
 
 class FakeQuantizer(nn.Module):
-    """Rounds a tensor to ``2 ** bits`` levels in the forward pass, all in floating point.
+    """Rounds a tensor to ``2 ** bit_width`` levels in the forward pass, all in floating point.
 
     All state that a forward reads or changes is in parameters and buffers, with their final shape
     from the start. Values come from calibration: between :meth:`start_calibration` and
     :meth:`finish_calibration`, a forward hands its input on unrounded and takes notes.
 
     Args:
-        bits: 2 to 8; some quantizers take 1 for weights.
+        bit_width: 2 to 8; some quantizers take 1 for weights.
         kind: ``"weight"`` or ``"activation"``. An activation's first dimension is the batch.
-        signed: codes from ``-2 ** (bits - 1)``, or from 0. None: signed for weights; for
+        signed: codes from ``-2 ** (bit_width - 1)``, or from 0. None: signed for weights; for
             activations, signed if calibration meets values below 0.
         channels: number of channels that get parameters of their own; None for one set of the
             whole tensor.
@@ -65,7 +66,7 @@ class FakeQuantizer(nn.Module):
 
     def __init__(
         self,
-        bits: int,
+        bit_width: int,
         kind: str = "activation",
         signed: bool | None = None,
         channels: int | None = None,
@@ -76,28 +77,30 @@ class FakeQuantizer(nn.Module):
         if kind not in self.kinds:
             raise InputError(f"{name} is made for {' and '.join(self.kinds)}s, not kind={kind!r}")
         fewest = self.fewest_bits[kind]
-        if isinstance(bits, bool) or not isinstance(bits, int) or not fewest <= bits <= 8:
-            raise InputError(f"bits={bits!r} in {name} for {kind}s: give {fewest} to 8")
+        if type(bit_width) is not int or not fewest <= bit_width <= 8:
+            raise InputError(f"bit_width={bit_width!r} in {name} for {kind}s: give {fewest} to 8")
         if channels is not None and channels < 1:
             raise InputError(f"channels={channels!r} in {name}: give 1 or more, or None")
-        self.bit_width, self.kind, self.channels = bits, kind, channels
+        self.bit_width, self.kind, self.channels = bit_width, kind, channels
         self.signed = True if signed is None and kind == "weight" else signed
         self.dim = None if channels is None else dim if dim is not None else int(kind != "weight")
-        self.rows = channels or 1
+        self.num_scales = channels or 1
         #: Whether a sharpness-aware rule's further passes run at Q(w) + e instead of Q(w + e), with
         #: e the perturbation: the rounding of the first pass is held. For weights.
         self.perturb_rounded = False
         #: Name of the layer in messages; conversion sets it.
         self.name = ""
-        self.register_buffer("bits", torch.tensor(bits))
-        bounds = torch.tensor(self.levels(bool(self.signed)), dtype=torch.get_default_dtype())
-        self.register_buffer("bounds", bounds)
+        # For checkpoints alone: a look at a number on a GPU waits for all work.
+        self.register_buffer("bits", torch.tensor(bit_width))
+        codes = self.code_range(bool(self.signed))
+        quant_range = torch.tensor(codes, dtype=torch.get_default_dtype())
+        self.register_buffer("quant_range", quant_range)
         self.register_buffer("initialized", torch.tensor(False))
         self._statistics: Statistics | None = None
         # Once seen True, `initialized` is not read again: on a GPU reading it waits for all work.
         self._ready = False
 
-    def levels(self, signed: bool) -> tuple[int, int]:
+    def code_range(self, signed: bool) -> tuple[int, int]:
         """Lowest and highest code. A single bit has the codes 0 and 1."""
         if signed and self.bit_width > 1:
             half = 2 ** (self.bit_width - 1)
@@ -111,7 +114,7 @@ class FakeQuantizer(nn.Module):
             InputError: it has not been calibrated.
         """
         if self._statistics is not None:
-            self._statistics.add(to_rows(x, self.dim))
+            self._statistics.add(to_matrix(x, self.dim))
             return x
         self._check_ready()
         return self._around_rounded(x) if self.perturb_rounded else self.fake_quantize(x)
@@ -125,10 +128,10 @@ class FakeQuantizer(nn.Module):
 
     def fake_quantize(self, x: Tensor) -> Tensor:
         """``x`` rounded, by the parameters as they are."""
-        return self.formula(x, self.dim, self.bounds, self.formula_parameters())
+        return self.formula(x, self.dim, self.quant_range, self.formula_parameters())
 
     def formula_parameters(self) -> tuple[Tensor, ...]:
-        """What the formula takes besides the bounds, shape (R,) each."""
+        """What the formula takes besides the range of codes, shape (R,) each."""
         raise NotImplementedError
 
     @torch.no_grad()
@@ -142,20 +145,19 @@ class FakeQuantizer(nn.Module):
             InputError: it has not been calibrated.
         """
         self._check_ready()
-        rows = Rows(x, self.dim)
+        view = MatrixView(x, self.dim)
         columns = [p.view(-1, 1) for p in self.formula_parameters()]
-        matrix = rows.to_matrix(x).to(self.bounds.dtype)
-        values = self.formula.codes(matrix, self.bounds, *columns)
+        arguments = view.to_matrix(x).to(self.quant_range.dtype), *self.quant_range, *columns
+        values = self.formula.codes(*arguments)
         shape = [1] * x.ndim
         if self.dim is not None:
             shape[self.dim] = -1
-        scale, offset = self.formula.grid(matrix, self.bounds, *columns)
-        low, high = self.bounds.tolist()
+        scale, offset = self.formula.grid(*arguments)
         return Codes(
-            rows.from_matrix(values).to(torch.int16),
+            view.from_matrix(values).to(torch.int16),
             scale.view(shape),
             None if offset is None else offset.view(shape),
-            (int(low), int(high)),
+            *map(int, self.quant_range.tolist()),
             self.bit_width,
         )
 
@@ -173,7 +175,7 @@ class FakeQuantizer(nn.Module):
 
     @torch.no_grad()
     def finish_calibration(self) -> None:
-        """Set bounds and parameters by what was seen.
+        """Set the range of codes and the parameters by what was seen.
 
         Raises:
             InputError: nothing was seen.
@@ -186,13 +188,13 @@ class FakeQuantizer(nn.Module):
                 "reach this layer, or name it in skip"
             )
         signed = self.signed if self.signed is not None else bool(seen.low.min() < 0)
-        self.bounds.copy_(torch.tensor(self.levels(signed)))
+        self.quant_range.copy_(torch.tensor(self.code_range(signed)))
         self.fit(seen)
         self.initialized.fill_(True)
         self._ready = True
 
     def fit(self, seen: Statistics) -> None:
-        """Set the parameters by what was seen; ``self.bounds`` holds already."""
+        """Set the parameters by what was seen; ``self.quant_range`` holds already."""
         raise NotImplementedError
 
     def initialize(self, x: Tensor) -> FakeQuantizer:

@@ -9,20 +9,20 @@ from torch import Tensor
 from bsam_suite.errors import InputError
 from bsam_suite.quantization.fake_quantizers.base import FakeQuantizer
 from bsam_suite.quantization.statistics import Statistics
-from bsam_suite.quantization.straight_through import StraightThrough, nearest
+from bsam_suite.quantization.straight_through import StraightThrough, round_clamp
 
 
-def weight_codes(r, bounds):
+def weight_codes(r, quant_min, quant_max):
     t = torch.tanh(r)
-    return torch.round(bounds[1] * (t / (2 * largest(t)) + 0.5))
+    return torch.round(quant_max * (t / (2 * largest(t)) + 0.5))
 
 
-def weight_grid(r, bounds):
+def weight_grid(r, quant_min, quant_max):
     one = torch.ones_like(r[:, :1])
-    return 2 / bounds[1] * one, -one
+    return 2 / quant_max * one, -one
 
 
-def weight_backward(grad, r, bounds):
+def weight_backward(grad, r, quant_min, quant_max):
     t = torch.tanh(r)
     m = largest(t)
     at_largest = (t.abs() == m).to(t.dtype)
@@ -36,28 +36,28 @@ def largest(t):
     return t.abs().amax(1, keepdim=True).clamp_min(torch.finfo(t.dtype).eps)
 
 
-def binary_codes(r, bounds):
+def binary_codes(r, quant_min, quant_max):
     return (r >= 0).to(r.dtype)
 
 
-def binary_grid(r, bounds):
+def binary_grid(r, quant_min, quant_max):
     mean = r.abs().mean(1, keepdim=True)
     return 2 * mean, -mean
 
 
-def binary_backward(grad, r, bounds):
+def binary_backward(grad, r, quant_min, quant_max):
     return (grad.clone(),)
 
 
-def activation_codes(x, bounds):
-    return nearest(x * bounds[1], bounds)
+def activation_codes(x, quant_min, quant_max):
+    return round_clamp(x * quant_max, quant_min, quant_max)
 
 
-def activation_grid(x, bounds):
-    return torch.ones_like(x[:, :1]) / bounds[1], None
+def activation_grid(x, quant_min, quant_max):
+    return torch.ones_like(x[:, :1]) / quant_max, None
 
 
-def activation_backward(grad, x, bounds):
+def activation_backward(grad, x, quant_min, quant_max):
     return (torch.where((x >= 0) & (x <= 1), grad, 0),)
 
 
@@ -69,11 +69,11 @@ ACTIVATION_FORMULA = StraightThrough(activation_codes, activation_grid, activati
 class _DoReFa(FakeQuantizer):
     """Has no parameters and needs no calibration."""
 
-    def __init__(self, bits: int, **kwargs) -> None:
-        super().__init__(bits, **kwargs)
+    def __init__(self, bit_width: int, **kwargs) -> None:
+        super().__init__(bit_width, **kwargs)
         self.initialized.fill_(True)
 
-    def levels(self, signed: bool) -> tuple[int, int]:
+    def code_range(self, signed: bool) -> tuple[int, int]:
         return 0, 2**self.bit_width - 1
 
     def formula_parameters(self) -> tuple[Tensor, ...]:
@@ -108,11 +108,14 @@ class DoReFaWeight(_DoReFa):
     kinds = ("weight",)
     fewest_bits = {"weight": 1}
 
-    def __init__(self, bits: int, kind: str = "weight", **kwargs) -> None:
-        super().__init__(bits, kind=kind, **kwargs)
+    def __init__(self, bit_width: int, kind: str = "weight", **kwargs) -> None:
+        super().__init__(bit_width, kind=kind, **kwargs)
         if not self.signed:
             raise InputError("signed=False in DoReFaWeight: its weights are from -1 to 1")
-        self.formula = BINARY_FORMULA if bits == 1 else WEIGHT_FORMULA
+
+    @property
+    def formula(self) -> StraightThrough:
+        return BINARY_FORMULA if self.bit_width == 1 else WEIGHT_FORMULA
 
 
 @MODELS.register_module()
@@ -131,7 +134,7 @@ class DoReFaActivation(_DoReFa):
     kinds = ("activation",)
     formula = ACTIVATION_FORMULA
 
-    def __init__(self, bits: int, **kwargs) -> None:
-        super().__init__(bits, **kwargs)
+    def __init__(self, bit_width: int, **kwargs) -> None:
+        super().__init__(bit_width, **kwargs)
         if self.signed:
             raise InputError("signed=True in DoReFaActivation: it clips to [0, 1]")

@@ -9,36 +9,36 @@ from torch import Tensor, nn
 from bsam_suite.errors import InputError
 from bsam_suite.quantization.fake_quantizers.base import FakeQuantizer
 from bsam_suite.quantization.statistics import Statistics
-from bsam_suite.quantization.straight_through import StraightThrough, magnitude, nearest
+from bsam_suite.quantization.straight_through import StraightThrough, magnitude, round_clamp
 
 
-def codes(v, bounds, s):
-    return nearest(v / magnitude(s), bounds)
+def codes(v, quant_min, quant_max, s):
+    return round_clamp(v / magnitude(s), quant_min, quant_max)
 
 
-def grid(v, bounds, s):
+def grid(v, quant_min, quant_max, s):
     return magnitude(s), None
 
 
-def backward(grad, v, bounds, s, n):
+def backward(grad, v, quant_min, quant_max, s, n):
     r = v / magnitude(s)
-    inside = (bounds[0] < r) & (r < bounds[1])
+    inside = (quant_min < r) & (r < quant_max)
     grad_v = torch.where(inside, grad, 0)
-    clipped = torch.clamp(r, bounds[0], bounds[1])
+    clipped = torch.clamp(r, quant_min, quant_max)
     # Inside the range round(v/s) - v/s, outside the bound: grad_v is 0 there.
     grad_s = (grad * torch.round(clipped) - grad_v * clipped).sum(1, keepdim=True)
-    return grad_v, grad_s * torch.sign(s) * (n * bounds[1]) ** -0.5
+    return grad_v, grad_s * torch.sign(s) * (n * quant_max) ** -0.5
 
 
-def binary_codes(v, bounds, s):
+def binary_codes(v, quant_min, quant_max, s):
     return (v >= 0).to(v.dtype)
 
 
-def binary_grid(v, bounds, s):
+def binary_grid(v, quant_min, quant_max, s):
     return 2 * magnitude(s), -magnitude(s)
 
 
-def binary_backward(grad, v, bounds, s, n):
+def binary_backward(grad, v, quant_min, quant_max, s, n):
     r = v / magnitude(s)
     grad_v = torch.where(r.abs() < 1, grad, 0)
     level = torch.where(v >= 0, grad, -grad)
@@ -73,34 +73,37 @@ class LSQ(FakeQuantizer):
 
     fewest_bits = {"weight": 1, "activation": 2}
 
-    def __init__(self, bits: int, **kwargs) -> None:
-        super().__init__(bits, **kwargs)
-        if bits == 1 and not self.signed:
-            raise InputError("signed=False in LSQ with bits=1: its weights are -s and s")
-        self.formula = BINARY_FORMULA if bits == 1 else LSQ_FORMULA
-        self.step = nn.Parameter(torch.ones(self.rows))
+    def __init__(self, bit_width: int, **kwargs) -> None:
+        super().__init__(bit_width, **kwargs)
+        if bit_width == 1 and not self.signed:
+            raise InputError("signed=False in LSQ with bit_width=1: its weights are -s and s")
+        self.scale = nn.Parameter(torch.ones(self.num_scales))
+
+    @property
+    def formula(self) -> StraightThrough:
+        return BINARY_FORMULA if self.bit_width == 1 else LSQ_FORMULA
 
     def formula_parameters(self) -> tuple[Tensor, ...]:
-        return (self.step,)
+        return (self.scale,)
 
     def fake_quantize(self, x: Tensor) -> Tensor:
         n = features(x, self)
-        return self.formula(x, self.dim, self.bounds, self.formula_parameters(), (n,))
+        return self.formula(x, self.dim, self.quant_range, self.formula_parameters(), (n,))
 
     def fit(self, seen: Statistics) -> None:
         if self.bit_width == 1:
-            step = seen.mean_abs
+            scale = seen.mean_abs
         else:
-            step = 2 * seen.mean_abs / self.bounds[1].sqrt()
-        self.step.copy_(positive(step, self.bounds))
+            scale = 2 * seen.mean_abs / self.quant_range[1].sqrt()
+        self.scale.copy_(positive(scale, self.quant_range))
 
 
 def features(x: Tensor, quantizer: FakeQuantizer) -> float:
     """N: how many values of ``x`` (of one sample, for activations) share a parameter."""
     samples = 1 if quantizer.kind == "weight" else max(x.shape[0], 1)
-    return max(x.numel() / samples / quantizer.rows, 1.0)
+    return max(x.numel() / samples / quantizer.num_scales, 1.0)
 
 
-def positive(step: Tensor, bounds: Tensor) -> Tensor:
-    """``step``, where it is 0 (nothing but zeros were seen) such that the codes reach 1."""
-    return torch.where(step > 0, step, 1 / bounds[1].clamp_min(1))
+def positive(scale: Tensor, quant_range: Tensor) -> Tensor:
+    """``scale``, where it is 0 (nothing but zeros were seen) such that the codes reach 1."""
+    return torch.where(scale > 0, scale, 1 / quant_range[1].clamp_min(1))

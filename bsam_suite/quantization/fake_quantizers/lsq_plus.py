@@ -9,25 +9,25 @@ from torch import Tensor, nn
 from bsam_suite.quantization.fake_quantizers.base import FakeQuantizer
 from bsam_suite.quantization.fake_quantizers.lsq import LSQ_FORMULA, features, positive
 from bsam_suite.quantization.statistics import Statistics, least_squares_range
-from bsam_suite.quantization.straight_through import StraightThrough, magnitude, nearest
+from bsam_suite.quantization.straight_through import StraightThrough, magnitude, round_clamp
 
 
-def codes(x, bounds, s, beta):
-    return nearest((x - beta) / magnitude(s), bounds)
+def codes(x, quant_min, quant_max, s, beta):
+    return round_clamp((x - beta) / magnitude(s), quant_min, quant_max)
 
 
-def grid(x, bounds, s, beta):
+def grid(x, quant_min, quant_max, s, beta):
     return magnitude(s), beta
 
 
-def backward(grad, x, bounds, s, beta, n):
+def backward(grad, x, quant_min, quant_max, s, beta, n):
     r = (x - beta) / magnitude(s)
-    inside = (bounds[0] < r) & (r < bounds[1])
+    inside = (quant_min < r) & (r < quant_max)
     grad_x = torch.where(inside, grad, 0)
-    clipped = torch.clamp(r, bounds[0], bounds[1])
+    clipped = torch.clamp(r, quant_min, quant_max)
     grad_s = (grad * torch.round(clipped) - grad_x * clipped).sum(1, keepdim=True)
     grad_beta = (grad - grad_x).sum(1, keepdim=True)
-    g = (n * bounds[1]) ** -0.5
+    g = (n * quant_max) ** -0.5
     return grad_x, grad_s * torch.sign(s) * g, grad_beta * g
 
 
@@ -55,27 +55,30 @@ class LSQPlus(FakeQuantizer):
         InputError: see :class:`FakeQuantizer`.
     """
 
-    def __init__(self, bits: int, **kwargs) -> None:
-        super().__init__(bits, **kwargs)
-        self.formula = LSQ_FORMULA if self.kind == "weight" else LSQ_PLUS_FORMULA
-        self.step = nn.Parameter(torch.ones(self.rows))
+    def __init__(self, bit_width: int, **kwargs) -> None:
+        super().__init__(bit_width, **kwargs)
+        self.scale = nn.Parameter(torch.ones(self.num_scales))
         if self.kind == "activation":
-            self.offset = nn.Parameter(torch.zeros(self.rows))
+            self.offset = nn.Parameter(torch.zeros(self.num_scales))
+
+    @property
+    def formula(self) -> StraightThrough:
+        return LSQ_FORMULA if self.kind == "weight" else LSQ_PLUS_FORMULA
 
     def formula_parameters(self) -> tuple[Tensor, ...]:
-        return (self.step,) if self.kind == "weight" else (self.step, self.offset)
+        return (self.scale,) if self.kind == "weight" else (self.scale, self.offset)
 
     def fake_quantize(self, x: Tensor) -> Tensor:
         n = features(x, self)
-        return self.formula(x, self.dim, self.bounds, self.formula_parameters(), (n,))
+        return self.formula(x, self.dim, self.quant_range, self.formula_parameters(), (n,))
 
     def fit(self, seen: Statistics) -> None:
-        low_code, high_code = self.bounds
         if self.kind == "weight":
             widest = seen.mean.abs() + 3 * seen.std
-            self.step.copy_(positive(widest / 2 ** (self.bit_width - 1), self.bounds))
+            self.scale.copy_(positive(widest / 2 ** (self.bit_width - 1), self.quant_range))
             return
         low, high = least_squares_range(seen.samples, 2**self.bit_width, bool(seen.low.min() >= 0))
-        step = (high - low) / (high_code - low_code)
-        self.step.copy_(step)
-        self.offset.copy_(low - low_code * step)
+        quant_min, quant_max = self.quant_range
+        scale = (high - low) / (quant_max - quant_min)
+        self.scale.copy_(scale)
+        self.offset.copy_(low - quant_min * scale)

@@ -1,4 +1,4 @@
-"""Ranges that are observed, not learned."""
+"""Ranges that follow the values, not learned."""
 
 from __future__ import annotations
 
@@ -8,61 +8,63 @@ from torch import Tensor
 
 from bsam_suite.errors import InputError
 from bsam_suite.quantization.fake_quantizers.base import FakeQuantizer
-from bsam_suite.quantization.matrix import to_rows
+from bsam_suite.quantization.matrix_view import to_matrix
 from bsam_suite.quantization.statistics import Statistics
-from bsam_suite.quantization.straight_through import StraightThrough, nearest
+from bsam_suite.quantization.straight_through import StraightThrough, round_clamp
 
 
-def codes(x, bounds, low, high):
-    scale, offset = grid(x, bounds, low, high)
-    return nearest((x - offset) / scale, bounds)
+def codes(x, quant_min, quant_max, low, high):
+    scale, offset = grid(x, quant_min, quant_max, low, high)
+    return round_clamp((x - offset) / scale, quant_min, quant_max)
 
 
-def grid(x, bounds, low, high):
+def grid(x, quant_min, quant_max, low, high):
     low, high = low.clamp_max(0), high.clamp_min(0)
-    symmetric = torch.maximum(-low, high) / bounds[1]
-    affine = (high - low) / (bounds[1] - bounds[0])
-    scale = torch.where(bounds[0] < 0, symmetric, affine)
-    scale = torch.where(scale > 0, scale, 1 / bounds[1])  # nothing but zeros seen
-    zero_point = torch.where(bounds[0] < 0, 0, torch.round(-low / scale))
+    symmetric = torch.maximum(-low, high) / quant_max
+    affine = (high - low) / (quant_max - quant_min)
+    scale = torch.where(quant_min < 0, symmetric, affine)
+    scale = torch.where(scale > 0, scale, 1 / quant_max)  # nothing but zeros seen
+    zero_point = torch.where(quant_min < 0, 0, torch.round(-low / scale))
     return scale, -zero_point * scale
 
 
-def backward(grad, x, bounds, low, high):
-    scale, offset = grid(x, bounds, low, high)
+def backward(grad, x, quant_min, quant_max, low, high):
+    scale, offset = grid(x, quant_min, quant_max, low, high)
     r = (x - offset) / scale
-    return torch.where((bounds[0] <= r) & (r <= bounds[1]), grad, 0), None, None
+    return torch.where((quant_min <= r) & (r <= quant_max), grad, 0), None, None
 
 
-def own_codes(x, bounds):
-    return codes(x, bounds, *ends(x))
+def own_codes(x, quant_min, quant_max):
+    return codes(x, quant_min, quant_max, *ends(x))
 
 
-def own_grid(x, bounds):
-    return grid(x, bounds, *ends(x))
+def own_grid(x, quant_min, quant_max):
+    return grid(x, quant_min, quant_max, *ends(x))
 
 
-def own_backward(grad, x, bounds):
-    return (backward(grad, x, bounds, *ends(x))[0],)
+def own_backward(grad, x, quant_min, quant_max):
+    return (backward(grad, x, quant_min, quant_max, *ends(x))[0],)
 
 
 def ends(x):
     return x.amin(1, keepdim=True), x.amax(1, keepdim=True)
 
 
-OBSERVER_FORMULA = StraightThrough(codes, grid, backward)
+RANGE_FORMULA = StraightThrough(codes, grid, backward)
 OWN_RANGE_FORMULA = StraightThrough(own_codes, own_grid, own_backward)
 
 
-class _Observer(FakeQuantizer):
+class _RangeFakeQuantizer(FakeQuantizer):
     """Keeps the range [low, high] in buffers, and follows the data in training mode only."""
 
-    formula = OBSERVER_FORMULA
+    def __init__(self, bit_width: int, **kwargs) -> None:
+        super().__init__(bit_width, **kwargs)
+        self.register_buffer("low", torch.zeros(self.num_scales))
+        self.register_buffer("high", torch.ones(self.num_scales))
 
-    def __init__(self, bits: int, **kwargs) -> None:
-        super().__init__(bits, **kwargs)
-        self.register_buffer("low", torch.zeros(self.rows))
-        self.register_buffer("high", torch.ones(self.rows))
+    @property
+    def formula(self) -> StraightThrough:
+        return RANGE_FORMULA
 
     def formula_parameters(self) -> tuple[Tensor, ...]:
         return self.low, self.high
@@ -70,11 +72,11 @@ class _Observer(FakeQuantizer):
     def fake_quantize(self, x: Tensor) -> Tensor:
         low, high = self.formula_parameters()
         if self.training and x.numel():
-            rows = to_rows(x.detach(), self.dim).to(low.dtype)
+            rows = to_matrix(x.detach(), self.dim).to(low.dtype)
             # New tensors: a layer used twice in a forward still needs the first ones for backward.
             low, high = self.follow(rows.amin(1), rows.amax(1))
             self.low, self.high = low, high
-        return self.formula(x, self.dim, self.bounds, (low, high))
+        return self.formula(x, self.dim, self.quant_range, (low, high))
 
     def follow(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """The range after a batch with these extremes, shape (R,) each."""
@@ -86,7 +88,7 @@ class _Observer(FakeQuantizer):
 
 
 @MODELS.register_module()
-class MinMaxObserver(_Observer):
+class MinMaxFakeQuantizer(_RangeFakeQuantizer):
     """A uniform grid over the range of the values.
 
     Of activations it is, in training mode, the range of all that was seen since calibration began.
@@ -101,19 +103,22 @@ class MinMaxObserver(_Observer):
         InputError: see :class:`FakeQuantizer`.
     """
 
-    def __init__(self, bits: int, **kwargs) -> None:
-        super().__init__(bits, **kwargs)
+    def __init__(self, bit_width: int, **kwargs) -> None:
+        super().__init__(bit_width, **kwargs)
         if self.kind == "weight":
-            self.formula = OWN_RANGE_FORMULA
             del self.low, self.high
             self.initialized.fill_(True)
+
+    @property
+    def formula(self) -> StraightThrough:
+        return OWN_RANGE_FORMULA if self.kind == "weight" else RANGE_FORMULA
 
     def formula_parameters(self) -> tuple[Tensor, ...]:
         return () if self.kind == "weight" else (self.low, self.high)
 
     def fake_quantize(self, x: Tensor) -> Tensor:
         if self.kind == "weight":
-            return self.formula(x, self.dim, self.bounds)
+            return self.formula(x, self.dim, self.quant_range)
         return super().fake_quantize(x)
 
     def follow(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,13 +134,13 @@ class MinMaxObserver(_Observer):
 
 
 @MODELS.register_module()
-class EMAObserver(_Observer):
+class EMAFakeQuantizer(_RangeFakeQuantizer):
     """A uniform grid over an exponential moving average of each batch's range.
 
     B. Jacob et al., "Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference", arXiv 1712.05877: ``low += momentum (batch low - low)`` in
     training mode, high likewise. It starts at the calibration batches' range; grid and gradient
-    are :class:`MinMaxObserver`'s.
+    are :class:`MinMaxFakeQuantizer`'s.
 
     Args:
         momentum: weight of the new batch, over 0 up to 1. Default 0.01.
@@ -147,10 +152,12 @@ class EMAObserver(_Observer):
 
     kinds = ("activation",)
 
-    def __init__(self, bits: int, momentum: float = 0.01, **kwargs) -> None:
-        super().__init__(bits, **kwargs)
+    def __init__(self, bit_width: int, momentum: float = 0.01, **kwargs) -> None:
+        super().__init__(bit_width, **kwargs)
         if not 0 < momentum <= 1:
-            raise InputError(f"momentum={momentum!r} in EMAObserver: give a number over 0 up to 1")
+            raise InputError(
+                f"momentum={momentum!r} in EMAFakeQuantizer: give a number over 0 up to 1"
+            )
         self.momentum = momentum
 
     def follow(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,27 +8,27 @@ from torch import Tensor, nn
 
 from bsam_suite.quantization.fake_quantizers.base import FakeQuantizer
 from bsam_suite.quantization.statistics import Statistics, least_squares_range
-from bsam_suite.quantization.straight_through import StraightThrough, nearest
+from bsam_suite.quantization.straight_through import StraightThrough, round_clamp
 
 
 def clipping(alpha):
     return alpha.clamp_min(torch.finfo(alpha.dtype).tiny)
 
 
-def codes(x, bounds, alpha):
-    return nearest(x / (clipping(alpha) / bounds[1]), bounds)
+def codes(x, quant_min, quant_max, alpha):
+    return round_clamp(x / (clipping(alpha) / quant_max), quant_min, quant_max)
 
 
-def grid(x, bounds, alpha):
-    return clipping(alpha) / bounds[1], None
+def grid(x, quant_min, quant_max, alpha):
+    return clipping(alpha) / quant_max, None
 
 
-def backward(grad, x, bounds, alpha):
+def backward(grad, x, quant_min, quant_max, alpha):
     top = clipping(alpha)
-    bottom = top * (bounds[0] / bounds[1])  # 0 or -alpha
+    bottom = top * (quant_min / quant_max)  # 0 or -alpha
     inside = (bottom <= x) & (x < top)
     above = torch.where(x >= top, grad, 0)
-    below = torch.where(x < bottom, grad, 0) * (bounds[0] / bounds[1])
+    below = torch.where(x < bottom, grad, 0) * (quant_min / quant_max)
     return torch.where(inside, grad, 0), (above + below).sum(1, keepdim=True)
 
 
@@ -58,12 +58,12 @@ class PACT(FakeQuantizer):
     kinds = ("activation",)
     formula = PACT_FORMULA
 
-    def __init__(self, bits: int, **kwargs) -> None:
-        super().__init__(bits, **kwargs)
-        self.alpha = nn.Parameter(torch.ones(self.rows))
+    def __init__(self, bit_width: int, **kwargs) -> None:
+        super().__init__(bit_width, **kwargs)
+        self.alpha = nn.Parameter(torch.ones(self.num_scales))
 
-    def levels(self, signed: bool) -> tuple[int, int]:
-        low, high = super().levels(signed)
+    def code_range(self, signed: bool) -> tuple[int, int]:
+        low, high = super().code_range(signed)
         return -high if low < 0 else 0, high
 
     def formula_parameters(self) -> tuple[Tensor, ...]:
@@ -71,7 +71,7 @@ class PACT(FakeQuantizer):
 
     def fit(self, seen: Statistics) -> None:
         samples = seen.samples
-        if self.bounds[0] < 0:
+        if self.quant_range[0] < 0:
             samples = samples.abs()  # the grid is symmetric: fit its upper half
-        levels = int(self.bounds[1]) + 1
+        levels = int(self.quant_range[1]) + 1
         self.alpha.copy_(least_squares_range(samples, levels, low_is_zero=True)[1])

@@ -33,13 +33,13 @@ class Grid(NamedTuple):
     Attributes:
         scale, zero_point: shape () or (channels,) each; the zero point has the integers' dtype.
         axis: the dimension of the channels; None for one scale.
-        bounds: lowest and highest integer, shape () each; None where these are its dtype's ends.
+        limits: lowest and highest integer, shape () each; None where these are its dtype's ends.
     """
 
     scale: Tensor
     zero_point: Tensor
     axis: int | None
-    bounds: tuple[Tensor, Tensor] | None
+    limits: tuple[Tensor, Tensor] | None
 
 
 def weight_integers(codes: Codes, name: str) -> Integers:
@@ -61,7 +61,7 @@ def weight_integers(codes: Codes, name: str) -> Integers:
         if half_steps is None:
             raise InputError(
                 f"{name}: the values of its weight are no multiples of a scale, as ONNX's are; use "
-                "LSQ or MinMaxObserver for the weights, or export to .safetensors"
+                "LSQ or MinMaxFakeQuantizer for the weights, or export to .safetensors"
             )
         if bool((half_steps % 2 == 0).all()):
             values = values + half_steps // 2
@@ -70,7 +70,7 @@ def weight_integers(codes: Codes, name: str) -> Integers:
     kind = next((k for k, (a, b) in RANGES.items() if _within(values, a, b)), None)
     if kind is None:
         raise InputError(
-            f"{name}: its {codes.bits}-bit weight takes the levels {int(values.min())} to "
+            f"{name}: its {codes.bit_width}-bit weight takes the levels {int(values.min())} to "
             f"{int(values.max())} around 0, and ONNX's integers have 8 bits; train it with at most "
             "7 bits or with LSQ, or export to .safetensors"
         )
@@ -87,7 +87,6 @@ def activation_grid(quantizer: FakeQuantizer, name: str) -> Grid:
             calibrated.
     """
     codes = quantizer.codes(torch.zeros(_one_of_each(quantizer)))
-    low, high = codes.bounds
     scale = codes.scale.flatten()
     zero_point = torch.zeros_like(scale)
     if codes.offset is not None:
@@ -96,9 +95,9 @@ def activation_grid(quantizer: FakeQuantizer, name: str) -> Grid:
             raise InputError(
                 f"{name}: {type(quantizer).__name__}'s offset is no whole number of steps, and "
                 "ONNX's zero points are integers; train the activations with LSQ or with "
-                "EMAObserver, or export to .safetensors"
+                "EMAFakeQuantizer, or export to .safetensors"
             )
-    kind = torch.uint8 if low >= 0 else torch.int8
+    kind = torch.uint8 if codes.quant_min >= 0 else torch.int8
     if not _within(zero_point, *RANGES[kind]):
         raise InputError(
             f"{name}: its values do not reach 0: zero points are {int(zero_point.min())} to "
@@ -108,16 +107,16 @@ def activation_grid(quantizer: FakeQuantizer, name: str) -> Grid:
     axis = quantizer.dim
     if axis is None:
         scale, zero_point = scale.reshape(()), zero_point.reshape(())
-    clips = (low, high) != RANGES[kind]
-    bounds = tuple(torch.tensor(end, dtype=kind) for end in codes.bounds) if clips else None
-    return Grid(scale, zero_point.to(kind), axis, bounds)
+    ends = codes.quant_min, codes.quant_max
+    limits = tuple(torch.tensor(end, dtype=kind) for end in ends) if ends != RANGES[kind] else None
+    return Grid(scale, zero_point.to(kind), axis, limits)
 
 
 def _one_of_each(quantizer: FakeQuantizer) -> list[int]:
     """Shape of a tensor with a single value for each channel."""
     if quantizer.dim is None:
         return [1]
-    return [1, quantizer.rows, 1, 1] if quantizer.dim == 1 else [1, quantizer.rows]
+    return [1, quantizer.num_scales, 1, 1] if quantizer.dim == 1 else [1, quantizer.num_scales]
 
 
 def _whole(steps: Tensor) -> Tensor | None:

@@ -17,7 +17,7 @@ class QuantizeDequantize(nn.Module):
         self.attributes = {} if grid.axis is None else {"axis": grid.axis}
         self.register_buffer("scale", grid.scale.float())
         self.register_buffer("zero_point", grid.zero_point)
-        low, high = (None, None) if grid.bounds is None else grid.bounds
+        low, high = (None, None) if grid.limits is None else grid.limits
         self.register_buffer("low", low)
         self.register_buffer("high", high)
 

@@ -16,7 +16,7 @@ from bsam_suite.files import replacing
 from bsam_suite.onnx.extra import need
 from bsam_suite.quantization.fake_quantizers import Codes
 from bsam_suite.quantization.packed.bits import pack
-from bsam_suite.quantization.packed.file import FORMAT, checksum, read_packed, take_weight
+from bsam_suite.quantization.packed.file import FORMAT, Entry, checksum, read_packed, take_weight
 from bsam_suite.quantization.packed.rounded import RoundedWeight, quantized_layers, weight_name
 from bsam_suite.quantization.quantizable import weight_of
 
@@ -49,7 +49,7 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
     ``W.scale`` and, where codes do not stand for multiples of the scale, ``W.offset``, which
     broadcast over the weight; without it a single bit stands for -scale / 2 and scale / 2.
     Everything else of the state dict is there as it is. The metadata has one entry, named by
-    ``FORMAT``: JSON with a checksum, and bits, bounds and shape by the layers' names.
+    ``FORMAT``: JSON with a checksum, and bit width, range and shape by the layers' names.
 
     Args:
         model: calibrated, on any device.
@@ -68,10 +68,12 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
         quantizer = f"{name}.weight_quantizer.".lstrip(".")
         state = {k: v for k, v in state.items() if k != weight and not k.startswith(quantizer)}
         tensors = _pack(codes, weight)
-        described[name] = dict(bits=codes.bits, bounds=codes.bounds, shape=codes.values.shape)
+        described[name] = Entry(
+            codes.bit_width, codes.quant_min, codes.quant_max, codes.values.shape
+        )._asdict()
         size.weights += codes.values.numel()
         size.weight_bytes += _bytes(tensors)
-        size.ideal_bytes += codes.values.numel() * codes.bits / 8
+        size.ideal_bytes += codes.values.numel() * codes.bit_width / 8
         state.update(tensors)
     content = dict(layers=described, crc32=checksum(described, state))
     with replacing(file) as part:
@@ -109,9 +111,9 @@ def load_packed(model: nn.Module, file: str | Path) -> None:
         shape = getattr(layer, layer.weight_name).shape
         entry = described[name]
         bits = getattr(layer.weight_quantizer, "bit_width", None)
-        if bits != entry.bits:
+        if bits != entry.bit_width:
             raise InputError(
-                f"{name} has {entry.bits} bits in {file} and {bits} in the config: give the "
+                f"{name} has {entry.bit_width} bits in {file} and {bits} in the config: give the "
                 "bits that it was trained with"
             )
         if entry.shape != shape:
@@ -145,8 +147,8 @@ def _load(model: nn.Module, state: dict, rounded: dict[str, nn.Module], file: st
 
 
 def _pack(codes: Codes, name: str) -> dict[str, Tensor]:
-    values = (codes.values - codes.bounds[0]).cpu().numpy()
-    tensors = {f"{name}.packed": torch.from_numpy(pack(values, codes.bits))}
+    values = (codes.values - codes.quant_min).cpu().numpy()
+    tensors = {f"{name}.packed": torch.from_numpy(pack(values, codes.bit_width))}
     tensors[f"{name}.scale"] = codes.scale.detach().cpu().contiguous().clone()
     if codes.offset is not None and not _halves(codes):
         tensors[f"{name}.offset"] = codes.offset.detach().cpu().contiguous().clone()
@@ -155,7 +157,7 @@ def _pack(codes: Codes, name: str) -> dict[str, Tensor]:
 
 def _halves(codes: Codes) -> bool:
     """Whether the two values of a single bit are -scale / 2 and scale / 2."""
-    return codes.bits == 1 and torch.equal(codes.offset, -codes.scale / 2)
+    return codes.bit_width == 1 and torch.equal(codes.offset, -codes.scale / 2)
 
 
 def _bytes(tensors: dict[str, Tensor]) -> int:

@@ -16,15 +16,16 @@ from bsam_suite.onnx.extra import need
 from bsam_suite.quantization.fake_quantizers import Codes
 from bsam_suite.quantization.packed.bits import unpack
 
-FORMAT = "bsam-suite packed 2"  # the only key of the metadata: of several the order is random
+FORMAT = "bsam-suite packed 3"  # the only key of the metadata: of several the order is random
 AGAIN = "the file is damaged, export it again"
 
 
 class Entry(NamedTuple):
     """What the metadata say of a weight."""
 
-    bits: int
-    bounds: tuple[int, int]
+    bit_width: int
+    quant_min: int
+    quant_max: int
     shape: torch.Size
 
 
@@ -33,22 +34,21 @@ def _entry(found: object, where: str) -> Entry:
     keys = Entry._fields
     if not isinstance(found, dict) or found.keys() != set(keys):
         raise InputError(f"{where} is {_short(found)} and not a dict of {', '.join(keys)}: {AGAIN}")
-    bits, bounds, shape = (found[key] for key in keys)
+    bits, low, high, shape = (found[key] for key in keys)
     if not _whole([bits]) or not 1 <= bits <= 8:
-        raise InputError(f"{where} has bits={_short(bits)} and not 1 to 8: {AGAIN}")
-    if not _whole(bounds, 2) or not 0 <= bounds[1] - bounds[0] < 2**bits or min(bounds) < -256:
-        raise InputError(f"{where} has bounds={_short(bounds)}, no codes of {bits} bits: {AGAIN}")
+        raise InputError(f"{where} has bit_width={_short(bits)} and not 1 to 8: {AGAIN}")
+    if not _whole([low, high]) or not 0 <= high - low < 2**bits or low < -256:
+        raise InputError(
+            f"{where} has codes from {_short(low)} to {_short(high)}, which are none of {bits} "
+            f"bits: {AGAIN}"
+        )
     if not _whole(shape) or not shape or min(shape) < 0:
         raise InputError(f"{where} has shape={_short(shape)}, no shape of a weight: {AGAIN}")
-    return Entry(bits, tuple(bounds), torch.Size(shape))
+    return Entry(bits, low, high, torch.Size(shape))
 
 
-def _whole(values: object, count: int | None = None) -> bool:
-    return (
-        isinstance(values, list)
-        and count in (None, len(values))
-        and all(type(value) is int and abs(value) < 2**31 for value in values)
-    )
+def _whole(values: object) -> bool:
+    return isinstance(values, list) and all(type(v) is int and abs(v) < 2**31 for v in values)
 
 
 def _short(value: object) -> str:
@@ -110,7 +110,7 @@ def take_weight(state: dict[str, Tensor], name: str, entry: Entry, file: str) ->
     packed, scale = state.pop(f"{name}.packed", None), state.pop(f"{name}.scale", None)
     offset = state.pop(f"{name}.offset", None)
     count = math.prod(entry.shape)
-    length = -(-count * entry.bits // 8)
+    length = -(-count * entry.bit_width // 8)
     if packed is None or packed.dtype != torch.uint8 or packed.shape != (length,):
         raise InputError(f"{file}: {name}.packed is not {length} bytes: {AGAIN}")
     for part, tensor in (("scale", scale), ("offset", offset)):
@@ -118,13 +118,13 @@ def take_weight(state: dict[str, Tensor], name: str, entry: Entry, file: str) ->
             raise InputError(
                 f"{file}: {name}.{part} is not finite floats for {tuple(entry.shape)}: {AGAIN}"
             )
-    low, high = entry.bounds
-    values = torch.from_numpy(unpack(packed.numpy(), entry.bits, count)).to(torch.int16) + low
+    low, high = entry.quant_min, entry.quant_max
+    values = torch.from_numpy(unpack(packed.numpy(), entry.bit_width, count)).to(torch.int16) + low
     if count and values.max() > high:
         raise InputError(f"{file}: {name}.packed has codes beyond {high}: {AGAIN}")
-    if offset is None and entry.bits == 1:
+    if offset is None and entry.bit_width == 1:
         offset = -scale / 2
-    return Codes(values.view(entry.shape), scale, offset, (low, high), entry.bits)
+    return Codes(values.view(entry.shape), scale, offset, low, high, entry.bit_width)
 
 
 def _fits(tensor: Tensor | None, shape: torch.Size) -> bool:

@@ -22,7 +22,8 @@ class RoundedWeight(nn.Module):
 
     def __init__(self, codes: Codes) -> None:
         super().__init__()
-        self.bit_width, self.bounds = codes.bits, codes.bounds
+        self.bit_width = codes.bit_width
+        self.quant_min, self.quant_max = codes.quant_min, codes.quant_max
         self.register_buffer("scale", codes.scale.clone())
         self.register_buffer("offset", None if codes.offset is None else codes.offset.clone())
 
@@ -34,8 +35,9 @@ class RoundedWeight(nn.Module):
     def codes(self, weight: Tensor) -> Codes:
         """The integers that stand for ``weight``."""
         shifted = weight if self.offset is None else weight - self.offset
-        values = torch.round(shifted / self.scale).clamp(*self.bounds).to(torch.int16)
-        return Codes(values, self.scale, self.offset, self.bounds, self.bit_width)
+        values = torch.round(shifted / self.scale).clamp(self.quant_min, self.quant_max)
+        ends = self.quant_min, self.quant_max
+        return Codes(values.to(torch.int16), self.scale, self.offset, *ends, self.bit_width)
 
     def reset(self) -> None:
         """Float weights arrive.

@@ -8,7 +8,7 @@ from torch import nn
 
 from bsam_suite.quantization import calibrate, quantize
 
-FINE = dict(type="MinMaxObserver", bits=8, per_channel=True)
+FINE = dict(type="MinMaxFakeQuantizer", bit_width=8, per_channel=True)
 
 
 class Float(nn.Identity):
@@ -55,7 +55,7 @@ def test_equals_the_float_layer_where_nothing_is_rounded(batch_first, need_weigh
 def test_all_four_projections_are_rounded():
     layer = nn.MultiheadAttention(12, 3, batch_first=True)
     x = torch.randn(2, 5, 12)
-    quantized = quantize(layer, dict(type="LSQ", bits=2), None, first_last_bits=None)
+    quantized = quantize(layer, dict(type="LSQ", bit_width=2), None, first_last_bit_width=None)
     out = quantized(x, x, x)[0]
     twin = copy.deepcopy(layer)
     with torch.no_grad():

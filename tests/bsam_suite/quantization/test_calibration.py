@@ -12,7 +12,7 @@ from bsam_suite.errors import InputError
 from bsam_suite.quantization import calibrate, needs_calibration, quantize
 from bsam_suite.quantization.calibration import quantizers
 
-LSQ4 = dict(type="LSQ", bits=4)
+LSQ4 = dict(type="LSQ", bit_width=4)
 
 
 def net():
@@ -24,7 +24,7 @@ def net():
 def test_in_float_and_evaluation_mode():
     torch.manual_seed(0)
     model, batches = net(), [torch.randn(8, 4), 3 * torch.randn(8, 4)]
-    quantized = quantize(model, LSQ4, LSQ4, first_last_bits=None)
+    quantized = quantize(model, LSQ4, LSQ4, first_last_bit_width=None)
     quantized[3].eval()
     assert needs_calibration(quantized)
     before = {k: v.clone() for k, v in quantized.state_dict().items()}
@@ -35,9 +35,9 @@ def test_in_float_and_evaluation_mode():
         if "quantizer" not in name:
             assert torch.equal(value, before[name]), name
     hidden = model.eval()[:3](torch.cat(batches))
-    assert torch.allclose(quantized[4].input_quantizer.step, 2 * hidden.mean() / 15**0.5)
-    assert quantized[4].input_quantizer.bounds.tolist() == [0, 15]
-    assert quantized[0].input_quantizer.bounds.tolist() == [-8, 7]
+    assert torch.allclose(quantized[4].input_quantizer.scale, 2 * hidden.mean() / 15**0.5)
+    assert quantized[4].input_quantizer.quant_range.tolist() == [0, 15]
+    assert quantized[0].input_quantizer.quant_range.tolist() == [-8, 7]
 
 
 def test_loaders_of_pytorch():
@@ -45,14 +45,14 @@ def test_loaders_of_pytorch():
     x, y = torch.randn(24, 4), torch.arange(24)
     wanted = quantize(net(), LSQ4, LSQ4)
     assert calibrate(wanted, x.split(8)) == 3
-    expected = [q.step.item() for q in quantizers(wanted).values() if q.kind == "activation"]
+    expected = [q.scale.item() for q in quantizers(wanted).values() if q.kind == "activation"]
     for data in (TensorDataset(x, y), TensorDataset(x), list(zip(x, y, y))):
         quantized = quantize(net(), LSQ4, LSQ4)
         quantized.load_state_dict(wanted.state_dict())
         for quantizer in quantizers(quantized).values():
             quantizer.reset()
         assert calibrate(quantized, DataLoader(data, batch_size=8)) == 3
-        found = [q.step.item() for q in quantizers(quantized).values() if q.kind == "activation"]
+        found = [q.scale.item() for q in quantizers(quantized).values() if q.kind == "activation"]
         assert found == expected
     calibrate(quantize(net(), LSQ4, LSQ4), [(x, y)])
 
@@ -75,7 +75,7 @@ def test_loaders_of_mmengine():
     quantized = quantize(Mean(), LSQ4, LSQ4)
     assert calibrate(quantized, loader) == 2
     step = 2 * x.mean() / 255**0.5  # 8 bits, the first layer
-    assert torch.allclose(quantized.fc.input_quantizer.step, step)
+    assert torch.allclose(quantized.fc.input_quantizer.scale, step)
 
 
 @pytest.mark.parametrize("batch", [dict(image=torch.randn(2, 4)), [], [[1.0]], "a", None])

@@ -10,7 +10,7 @@ import tasks.classification.parts
 import tasks.quantization.parts  # noqa: F401
 from bsam_suite.quantization import calibrate
 
-LSQ4 = dict(type="LSQ", bits=4)
+LSQ4 = dict(type="LSQ", bit_width=4)
 
 
 def trained(perturb_rounded, **compiled):

@@ -8,12 +8,12 @@ import torchvision
 from torch import nn
 
 from bsam_suite.errors import InputError
-from bsam_suite.quantization import LSQ, MinMaxObserver, calibrate, layer_bits, quantize
+from bsam_suite.quantization import LSQ, MinMaxFakeQuantizer, calibrate, layer_bits, quantize
 from bsam_suite.quantization.layers import QuantizedLayer
 
-LSQ4 = dict(type="LSQ", bits=4)
-FINE = dict(type="MinMaxObserver", bits=8)
-PRECISE = dict(type="MinMaxObserver", bits=8, per_channel=True)
+LSQ4 = dict(type="LSQ", bit_width=4)
+FINE = dict(type="MinMaxFakeQuantizer", bit_width=8)
+PRECISE = dict(type="MinMaxFakeQuantizer", bit_width=8, per_channel=True)
 
 
 def small():
@@ -36,7 +36,7 @@ def bits(model):
 
 def test_bits_of_each_layer():
     model = small()
-    quantized = quantize(model, dict(LSQ4, bits=2), LSQ4, skip=["7"])
+    quantized = quantize(model, dict(LSQ4, bit_width=2), LSQ4, skip=["7"])
     assert bits(quantized) == {"0": (8, 8), "3": (2, 4), "7": (32, 32), "8": (8, 8)}
     assert bits(quantize(model, LSQ4, None)) == {
         "0": (8, 32),
@@ -44,8 +44,8 @@ def test_bits_of_each_layer():
         "7": (4, 32),
         "8": (8, 32),
     }
-    assert set(bits(quantize(model, LSQ4, LSQ4, first_last_bits=None)).values()) == {(4, 4)}
-    assert bits(quantize(model, LSQ4, LSQ4, first_last_bits=6, skip=["8"]))["7"] == (4, 4)
+    assert set(bits(quantize(model, LSQ4, LSQ4, first_last_bit_width=None)).values()) == {(4, 4)}
+    assert bits(quantize(model, LSQ4, LSQ4, first_last_bit_width=6, skip=["8"]))["7"] == (4, 4)
     assert set(bits(model).values()) == {(32, 32)}  # the float model stays
     assert [row.weights for row in layer_bits(model)] == [216, 576, 48, 30]
 
@@ -55,7 +55,7 @@ def test_a_model_with_two_last_layers():
     model = nn.ModuleDict({name: nn.Linear(3, 3) for name in layers})
     found = bits(quantize(model, LSQ4, LSQ4, last=["x", "y"]))
     assert found == {n: (4, 4) if n in ("body", "aside") else (8, 8) for n in layers}
-    found = bits(quantize(model, LSQ4, LSQ4, last=["x"], first_last_bits=None))
+    found = bits(quantize(model, LSQ4, LSQ4, last=["x"], first_last_bit_width=None))
     assert set(found.values()) == {(4, 4)}
     refuses("last: pattern 'z' matches no layer; a layer is called", model=model, last=["z"])
     refuses("last='x': give a list of patterns", model=model, last="x")
@@ -73,10 +73,10 @@ def test_patterns(pattern, skipped):
 
 
 def test_options_reach_the_quantizers():
-    weight = dict(type=LSQ, bits=4, per_channel=True)
-    activation = dict(type="EMAObserver", bits=4, momentum=0.3, signed=False)
+    weight = dict(type=LSQ, bit_width=4, per_channel=True)
+    activation = dict(type="EMAFakeQuantizer", bit_width=4, momentum=0.3, signed=False)
     quantized = quantize(small(), weight, activation)[3]
-    assert quantized.weight_quantizer.step.shape == (8,)
+    assert quantized.weight_quantizer.scale.shape == (8,)
     assert quantized.input_quantizer.momentum == 0.3 and quantized.input_quantizer.channels is None
     assert quantized.input_quantizer.signed is False
 
@@ -225,21 +225,23 @@ def refuses(message, model=None, weight=LSQ4, activation=LSQ4, **kwargs):
 
 
 def test_unusable_values():
-    refuses("weight: bits=9 in LSQ for weights: give 1 to 8", weight=dict(LSQ4, bits=9))
-    refuses("activation: bits=1 in LSQ for activations: give 2", activation=dict(LSQ4, bits=1))
-    refuses("weight: PACT is made for activations", weight=dict(type="PACT", bits=4))
+    refuses("weight: bit_width=9 in LSQ for weights: give 1 to 8", weight=dict(LSQ4, bit_width=9))
+    refuses(
+        "activation: bit_width=1 in LSQ for activations: give 2", activation=dict(LSQ4, bit_width=1)
+    )
+    refuses("weight: PACT is made for activations", weight=dict(type="PACT", bit_width=4))
     refuses(
         "weight: type='LSQQ' is no quantizer: give one of ['DoReFaAct",
         weight=dict(LSQ4, type="LSQQ"),
     )
-    refuses("weight={'bits': 4}: give a dict with type and bits", weight=dict(bits=4))
-    misspelt = dict(type="EMAObserver", bits=4, rate=1)
-    message = "activation: EMAObserver cannot be built: .* unexpected keyword argument 'rate'"
+    refuses("weight={'bit_width': 4}: give a dict", weight=dict(bit_width=4))
+    misspelt = dict(type="EMAFakeQuantizer", bit_width=4, rate=1)
+    message = "activation: EMAFakeQuantizer cannot be built: .* unexpected keyword argument 'rate'"
     with pytest.raises(InputError, match=message):
         quantize(small(), LSQ4, misspelt)
     refuses("weight: per_channel='yes'", weight=dict(LSQ4, per_channel="yes"))
     refuses("weight: leave channels out", weight=dict(LSQ4, channels=4))
-    refuses("first_last_bits=12: weight: bits=12", first_last_bits=12)
+    refuses("first_last_bit_width=12: weight: bit_width=12", first_last_bit_width=12)
     refuses(
         "skip: pattern 'classifier' matches no layer; a layer is called, e.g.,", skip=["classifier"]
     )
@@ -247,7 +249,7 @@ def test_unusable_values():
     refuses("Sequential has no layer left to quantize", skip=["*"])
     refuses(
         "fold_batch_norm=True with DoReFaWeight",
-        weight=dict(type="DoReFaWeight", bits=4),
+        weight=dict(type="DoReFaWeight", bit_width=4),
         fold_batch_norm=True,
     )
     refuses("Sequential is quantized already", model=quantize(small(), LSQ4, LSQ4))
@@ -302,13 +304,13 @@ def test_state_dict_round_trip():
     target = quantize(small(), LSQ4, LSQ4)
     target.load_state_dict(source.state_dict())
     assert torch.equal(source.eval()(x), target.eval()(x))
-    other = quantize(small(), dict(LSQ4, bits=3), LSQ4)
+    other = quantize(small(), dict(LSQ4, bit_width=3), LSQ4)
     message = "3.weight_quantizer has 4 bits in the checkpoint and 3 in the config"
     with pytest.raises(InputError, match=message):
         other.load_state_dict(source.state_dict())
 
 
-def test_observer_weights_need_no_calibration():
+def test_min_max_weights_need_no_calibration():
     quantized = quantize(small(), FINE, None)
-    assert isinstance(quantized[3].weight_quantizer, MinMaxObserver)
+    assert isinstance(quantized[3].weight_quantizer, MinMaxFakeQuantizer)
     quantized(torch.randn(2, 3, 8, 8)).sum().backward()

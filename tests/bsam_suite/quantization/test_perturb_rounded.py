@@ -14,7 +14,7 @@ def test_where_the_perturbation_acts(rounded):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(6, 4, bias=False))
     x = torch.randn(16, 6)
-    model = quantize(net, dict(type="LSQ", bits=2), None, first_last_bits=None,
+    model = quantize(net, dict(type="LSQ", bit_width=2), None, first_last_bit_width=None,
                      perturb_rounded=rounded)  # fmt: skip
     layer = model[0]
     used = []
@@ -26,7 +26,7 @@ def test_where_the_perturbation_acts(rounded):
         return layer._seen
 
     layer.quantized_weight = seen
-    step = layer.weight_quantizer.step
+    step = layer.weight_quantizer.scale
     groups = [dict(params=[layer.weight]), dict(params=[step], rho=0.0)]
     optimizer = SharpnessOptimizer(groups, torch.optim.SGD, SAM(rho=0.3), lr=0.1)
     w = layer.weight.detach().clone()

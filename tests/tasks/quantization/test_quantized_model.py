@@ -14,8 +14,8 @@ import tasks.quantization.parts  # noqa: F401
 from bsam_suite.errors import InputError
 from bsam_suite.quantization import FakeQuantizer, calibrate, needs_calibration
 
-LSQ4 = dict(type="LSQ", bits=4)
-EMA8 = dict(type="EMAObserver", bits=8, momentum=0.3)
+LSQ4 = dict(type="LSQ", bit_width=4)
+EMA8 = dict(type="EMAFakeQuantizer", bit_width=8, momentum=0.3)
 
 
 @MODELS.register_module()
@@ -106,7 +106,7 @@ def bsam(model, **kwargs):
 
 
 @pytest.mark.parametrize("activation", [LSQ4, EMA8], ids=["lsq", "ema"])
-def test_a_bsam_step_updates_observers_once(activation):
+def test_a_bsam_step_updates_ranges_once(activation):
     """Buffers after a step of BSAM are those after a plain step: of the first pass alone."""
     torch.manual_seed(0)
     model = build(activation)
@@ -126,14 +126,14 @@ def test_a_bsam_step_updates_observers_once(activation):
     different = [
         n for n, p in plain.named_parameters() if not torch.equal(p, model.get_parameter(n))
     ]
-    assert "stem.0.weight" in different and "stem.0.weight_quantizer.step" in different
+    assert "stem.0.weight" in different and "stem.0.weight_quantizer.scale" in different
 
 
 def test_step_sizes_are_parameters_from_the_start():
     model = build()
-    names = {n for n, _ in model.named_parameters() if n.endswith("_quantizer.step")}
+    names = {n for n, _ in model.named_parameters() if n.endswith("_quantizer.scale")}
     assert names == {
-        f"{layer}.{part}_quantizer.step"
+        f"{layer}.{part}_quantizer.scale"
         for layer in ("stem.0", "head")
         for part in ("weight", "input")
     }
@@ -174,7 +174,7 @@ def test_a_run_calibrates_first(tmp_path, checkpoint):
 
     def at_first_step(module, args):
         if module.training and not seen:
-            seen.append({n: q.step.item() for n, q in find(model).items()})
+            seen.append({n: q.scale.item() for n, q in find(model).items()})
 
     model.stem.register_forward_pre_hook(at_first_step)
     run.train()
@@ -183,7 +183,7 @@ def test_a_run_calibrates_first(tmp_path, checkpoint):
         expected = trained.stem[0].weight.abs().mean() * 2 / 127**0.5  # 8 bits, the first layer
     assert seen[0]["stem.0.weight_quantizer"] == pytest.approx(expected.item())
     assert all(step != 1 for step in seen[0].values())
-    after = {n: q.step.item() for n, q in find(model).items()}
+    after = {n: q.scale.item() for n, q in find(model).items()}
     assert any(after[n] != seen[0][n] for n in after)  # and then learns
 
     again = build()

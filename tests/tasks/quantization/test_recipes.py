@@ -102,7 +102,7 @@ def test_step_sizes_are_in_groups_that_stay_in_place():
     cfg = load("resnet18_w4a4_bsam")
     model = MODELS.build(cfg.model)
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    steps = {p for name, p in model.named_parameters() if name.endswith("quantizer.step")}
+    steps = {p for name, p in model.named_parameters() if name.endswith("quantizer.scale")}
     assert len(steps) > 40
     for group in wrapper.optimizer.param_groups:
         is_step = group["params"][0] in steps

@@ -10,13 +10,13 @@ from bsam_suite.quantization import (
     PACT,
     DoReFaActivation,
     DoReFaWeight,
-    EMAObserver,
+    EMAFakeQuantizer,
     LSQPlus,
-    MinMaxObserver,
+    MinMaxFakeQuantizer,
 )
 
-WEIGHT = [LSQ, LSQPlus, DoReFaWeight, MinMaxObserver]
-ACTIVATION = [LSQ, LSQPlus, PACT, DoReFaActivation, MinMaxObserver, EMAObserver]
+WEIGHT = [LSQ, LSQPlus, DoReFaWeight, MinMaxFakeQuantizer]
+ACTIVATION = [LSQ, LSQPlus, PACT, DoReFaActivation, MinMaxFakeQuantizer, EMAFakeQuantizer]
 ALL = [(c, "weight") for c in WEIGHT] + [(c, "activation") for c in ACTIVATION]
 
 
@@ -37,11 +37,11 @@ def test_codes_dequantize_to_the_forward(cls, kind, bits, per_channel):
     quantizer.initialize(x).eval()
     out, codes = quantizer(x), quantizer.codes(x)
     assert torch.equal(codes.dequantize(), out)
-    assert codes.values.shape == x.shape and codes.bits == bits
-    low, high = codes.bounds
+    assert codes.values.shape == x.shape and codes.bit_width == bits
+    low, high = codes.quant_min, codes.quant_max
     assert low <= codes.values.min() and codes.values.max() <= high
     assert high - low < 2**bits
-    assert len(codes.values.unique()) > 1 and len(out.unique()) <= 2**bits * quantizer.rows
+    assert len(codes.values.unique()) > 1 and len(out.unique()) <= 2**bits * quantizer.num_scales
     assert out.is_contiguous(memory_format=torch.channels_last) or (
         per_channel and kind != "weight"
     )
@@ -51,13 +51,13 @@ def test_codes_dequantize_to_the_forward(cls, kind, bits, per_channel):
 @pytest.mark.parametrize("bits", [0, 9, 2.0, True])
 def test_bits_out_of_range(cls, kind, bits):
     with pytest.raises(
-        InputError, match=rf"bits={bits}.*{cls.__name__} for {kind}s: give [12] to 8"
+        InputError, match=rf"bit_width={bits}.*{cls.__name__} for {kind}s: give [12] to 8"
     ):
         cls(bits, kind=kind)
 
 
 def test_single_bit_is_for_weights():
-    with pytest.raises(InputError, match="bits=1 in LSQ for activations: give 2 to 8"):
+    with pytest.raises(InputError, match="bit_width=1 in LSQ for activations: give 2 to 8"):
         LSQ(1, kind="activation")
 
 
@@ -71,33 +71,33 @@ def test_signs():
     for cls in (DoReFaActivation, DoReFaWeight):
         with pytest.raises(InputError, match="signed="):
             cls(4, signed=cls is DoReFaActivation)
-    with pytest.raises(InputError, match="signed=False in LSQ with bits=1"):
+    with pytest.raises(InputError, match="signed=False in LSQ with bit_width=1"):
         LSQ(1, kind="weight", signed=False)
 
 
-@pytest.mark.parametrize("cls", [LSQ, PACT, MinMaxObserver])
+@pytest.mark.parametrize("cls", [LSQ, PACT, MinMaxFakeQuantizer])
 def test_sign_of_activations_is_seen_in_calibration(cls):
     x = randn(8, 4)
-    assert cls(4).initialize(x).bounds[0] < 0
-    assert cls(4).initialize(x.relu()).bounds.tolist() == [0, 15]
-    assert cls(4, signed=False).initialize(x).bounds.tolist() == [0, 15]
+    assert cls(4).initialize(x).quant_range[0] < 0
+    assert cls(4).initialize(x.relu()).quant_range.tolist() == [0, 15]
+    assert cls(4, signed=False).initialize(x).quant_range.tolist() == [0, 15]
 
 
 def test_initial_values_of_lsq():
     weight, batches = randn(6, 5), [randn(8, 5, seed=s).abs() for s in (1, 2)]
     quantizer = LSQ(3, kind="weight", channels=6).initialize(weight)
-    assert torch.allclose(quantizer.step, 2 * weight.abs().mean(1) / 3**0.5)
+    assert torch.allclose(quantizer.scale, 2 * weight.abs().mean(1) / 3**0.5)
     quantizer = LSQ(4)
     quantizer.start_calibration()
     assert all(torch.equal(quantizer(x), x) for x in batches)
     quantizer.finish_calibration()
-    assert torch.allclose(quantizer.step, 2 * torch.cat(batches).mean() / 15**0.5)
-    assert torch.allclose(LSQ(1, kind="weight").initialize(weight).step, weight.abs().mean())
+    assert torch.allclose(quantizer.scale, 2 * torch.cat(batches).mean() / 15**0.5)
+    assert torch.allclose(LSQ(1, kind="weight").initialize(weight).scale, weight.abs().mean())
 
 
 def test_initial_values_of_lsq_plus():
     weight = randn(400, 5) + 0.2
-    step = LSQPlus(4, kind="weight").initialize(weight).step
+    step = LSQPlus(4, kind="weight").initialize(weight).scale
     assert torch.allclose(step, (weight.mean() + 3 * weight.std(correction=0)) / 8)
     x = nn.functional.silu(3 * randn(64, 8))
     quantizer = LSQPlus(3).initialize(x)
@@ -106,13 +106,13 @@ def test_initial_values_of_lsq_plus():
     scale = (high - low) / 7
     plain = torch.round((x - low) / scale) * scale + low
     assert error < 0.8 * (plain - x).square().mean()
-    assert -0.4 < quantizer.offset + quantizer.bounds[0] * quantizer.step < -0.1
+    assert -0.4 < quantizer.offset + quantizer.quant_range[0] * quantizer.scale < -0.1
     # No range near the one found is closer by more than the search's own grid.
     for factor in (0.8, 1.25):
         with torch.no_grad():
-            quantizer.step.mul_(factor)
+            quantizer.scale.mul_(factor)
             assert (quantizer(x) - x).square().mean() > error
-            quantizer.step.div_(factor)
+            quantizer.scale.div_(factor)
 
 
 @pytest.mark.parametrize("bits", [2, 4])
@@ -192,9 +192,12 @@ def test_half_precision_values(dtype, cls, kind):
         assert got.dtype == torch.float32 and torch.equal(got, parameter.grad)
 
 
-def test_observers_follow_training_data_only():
+def test_ranges_follow_training_data_only():
     x = randn(8, 4)
-    minmax, ema = MinMaxObserver(8).initialize(x), EMAObserver(8, momentum=0.25).initialize(x)
+    minmax, ema = (
+        MinMaxFakeQuantizer(8).initialize(x),
+        EMAFakeQuantizer(8, momentum=0.25).initialize(x),
+    )
     for quantizer in (minmax, ema):
         quantizer.eval()(5 * x)
         assert quantizer.high == x.max() and quantizer.low == x.min()
@@ -203,12 +206,12 @@ def test_observers_follow_training_data_only():
     assert torch.allclose(ema.high, 2 * x.max()) and torch.allclose(ema.low, 2 * x.min())
     minmax(x)
     assert minmax.high == 5 * x.max()
-    with pytest.raises(InputError, match="momentum=0 in EMAObserver"):
-        EMAObserver(8, momentum=0)
+    with pytest.raises(InputError, match="momentum=0 in EMAFakeQuantizer"):
+        EMAFakeQuantizer(8, momentum=0)
 
 
-def test_observer_used_twice_in_a_forward():
-    quantizer = EMAObserver(8, momentum=0.5).initialize(randn(4, 4))
+def test_range_used_twice_in_a_forward():
+    quantizer = EMAFakeQuantizer(8, momentum=0.5).initialize(randn(4, 4))
     x = randn(4, 4).requires_grad_()
     wanted = quantizer.high
     for factor in (1, 2):

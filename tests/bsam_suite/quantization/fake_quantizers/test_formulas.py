@@ -9,9 +9,9 @@ from bsam_suite.quantization import (
     PACT,
     DoReFaActivation,
     DoReFaWeight,
-    EMAObserver,
+    EMAFakeQuantizer,
     LSQPlus,
-    MinMaxObserver,
+    MinMaxFakeQuantizer,
 )
 
 SHAPE = (4, 3, 5, 5)
@@ -79,7 +79,7 @@ def test_lsq(path, bits, signed, kind, dim):
     step = parameter(dim, 0.3, 1.2) / qp
     x = values(0)
     quantizer = build(LSQ, bits, kind, dim, signed=signed)
-    grad, results = run(quantizer, x, step=step)
+    grad, results = run(quantizer, x, scale=step)
 
     v, g, s = rows(x.numpy(), dim), rows(grad, dim), column(step)
     r = v / s
@@ -99,7 +99,7 @@ def test_lsq(path, bits, signed, kind, dim):
 def test_lsq_binary_weights(dim):
     step = parameter(dim, 0.3, 0.9)
     x = values(1)
-    grad, results = run(build(LSQ, 1, "weight", dim), x, step=step)
+    grad, results = run(build(LSQ, 1, "weight", dim), x, scale=step)
     v, g, s = rows(x.numpy(), dim), rows(grad, dim), column(step)
     sign, r = np.where(v >= 0, 1, -1), v / s
     inside = np.abs(r) < 1
@@ -115,7 +115,7 @@ def test_lsq_plus(path, bits, dim):
     step, offset = parameter(dim, 0.6, 1.5) / top, parameter(dim, -0.4, -0.1)
     x = values(2)
     quantizer = build(LSQPlus, bits, "activation", dim, signed=False)
-    grad, results = run(quantizer, x, step=step, offset=offset)
+    grad, results = run(quantizer, x, scale=step, offset=offset)
     v, g, s, beta = rows(x.numpy(), dim), rows(grad, dim), column(step), column(offset)
     r = (v - beta) / s
     below, above = r <= 0, r >= top
@@ -188,8 +188,8 @@ def test_dorefa_activations(path):
 
 
 @pytest.mark.parametrize("signed", [True, False])
-@pytest.mark.parametrize("cls", [MinMaxObserver, EMAObserver])
-def test_observers(cls, signed):
+@pytest.mark.parametrize("cls", [MinMaxFakeQuantizer, EMAFakeQuantizer])
+def test_ranges(cls, signed):
     x = values(7) + 0.5
     quantizer = cls(4, kind="activation", signed=signed, channels=3, dim=1).double()
     quantizer.initialize(x)
@@ -228,10 +228,10 @@ def test_edges_of_the_range():
     """The unrounded value decides, and each paper's own <, <= at the ends."""
     # LSQ, 3 bits signed, s = 0.5: -4 < v / s < 3. 1.4 / 0.5 = 2.8 rounds to the bound 3 but lies
     # inside; 1.5 / 0.5 = 3 lies at the bound, outside.
-    grads, _ = at(LSQ(3, kind="weight"), [-2.0, -1.9, 1.4, 1.5, 1.6], step=0.5)
+    grads, _ = at(LSQ(3, kind="weight"), [-2.0, -1.9, 1.4, 1.5, 1.6], scale=0.5)
     assert grads == [0, 1, 1, 0, 0]
     # LSQ+, p = 3, beta = 1: 0 < (x - 1) / 0.5 < 3; beta has its gradient at and beyond the ends.
-    grads, (_, beta) = at(LSQPlus(2, signed=False), [1.0, 1.1, 2.4, 2.5], step=0.5, offset=1.0)
+    grads, (_, beta) = at(LSQPlus(2, signed=False), [1.0, 1.1, 2.4, 2.5], scale=0.5, offset=1.0)
     assert grads == [0, 1, 1, 0] and beta == pytest.approx(2 / 3**0.5)
     # PACT: 0 <= x < alpha; at alpha the gradient is alpha's. 1.3 / (1.3 / 15) is not exactly 15.
     grads, (alpha,) = at(PACT(4, signed=False), [-0.1, 0.0, 1.29, 1.3], alpha=1.3)
@@ -249,8 +249,8 @@ def test_half_is_rounded_to_even():
 
 def test_negative_step_counts_by_magnitude():
     x = values(8)
-    grad, plus = run(LSQ(3, kind="weight"), x, step=[0.3])
-    grad, minus = run(LSQ(3, kind="weight"), x, step=[-0.3])
+    grad, plus = run(LSQ(3, kind="weight"), x, scale=[0.3])
+    grad, minus = run(LSQ(3, kind="weight"), x, scale=[-0.3])
     assert np.array_equal(plus[0], minus[0]) and np.array_equal(plus[1], minus[1])
     assert np.allclose(plus[2], -minus[2]) and plus[2] != 0
 
@@ -259,10 +259,10 @@ def test_second_derivative_of_lsq():
     """With create_graph: ds = sum g (round(v/s) - v/s) / sqrt(N Q_P), so d ds / dv = -g / s ..."""
     quantizer = LSQ(4, kind="weight").double()
     with torch.no_grad():
-        quantizer.step.fill_(0.5)
+        quantizer.scale.fill_(0.5)
         quantizer.initialized.fill_(True)
     x = torch.tensor([0.3, -0.8, 1.1], dtype=torch.float64, requires_grad=True)
     g = torch.tensor([1.0, 2.0, -3.0], dtype=torch.float64)
-    (ds,) = torch.autograd.grad((quantizer(x) * g).sum(), quantizer.step, create_graph=True)
+    (ds,) = torch.autograd.grad((quantizer(x) * g).sum(), quantizer.scale, create_graph=True)
     (second,) = torch.autograd.grad(ds.sum(), x)
     assert torch.allclose(second, -g / 0.5 / (3 * 7) ** 0.5, rtol=1e-12)

@@ -43,7 +43,7 @@ class Chain(nn.Module):
 @pytest.fixture(scope="module")
 def chain():
     """The graph, what its layers put out, and the model."""
-    lsq = dict(type="LSQ", bits=8)
+    lsq = dict(type="LSQ", bit_width=8)
     x = torch.randn(16, 3, 4, 4, generator=torch.Generator().manual_seed(1))
     model = quantize(Chain(), dict(lsq, per_channel=True), lsq).eval()
     calibrate(model, [x])

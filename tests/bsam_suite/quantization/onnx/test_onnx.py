@@ -17,7 +17,7 @@ def converted(net, weight, activation, x):
         nn.init.normal_(norm.weight, std=0.005)  # negative factors, too
         nn.init.normal_(norm.bias)
         nn.init.uniform_(norm.running_var, 0.5e-5, 2e-5)  # so that epsilon counts
-    net = quantize(net, weight, activation, first_last_bits=None).eval()
+    net = quantize(net, weight, activation, first_last_bit_width=None).eval()
     calibrate(net, [x])
     return net
 
@@ -35,7 +35,7 @@ def model(weight, activation):
 
 
 def lsq(bits):
-    return dict(type="LSQ", bits=bits, per_channel=True), dict(type="LSQ", bits=bits)
+    return dict(type="LSQ", bit_width=bits, per_channel=True), dict(type="LSQ", bit_width=bits)
 
 
 def operators(file, tmp_path):
@@ -70,15 +70,15 @@ def test_outputs(tmp_path, bits, form):
     check_close(net, file, x, share=0.6 if form == "fast" else 0.99)
 
 
-@pytest.mark.parametrize("activation", ["LSQ", "PACT", "EMAObserver", "DoReFaActivation"])
+@pytest.mark.parametrize("activation", ["LSQ", "PACT", "EMAFakeQuantizer", "DoReFaActivation"])
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_every_grid(tmp_path, activation, per_channel):
     """Per channel of weights and inputs, signed and not, with a zero point and without."""
-    weight = dict(type="LSQ", bits=4, per_channel=per_channel)
-    grid = dict(type=activation, bits=5)
+    weight = dict(type="LSQ", bit_width=4, per_channel=per_channel)
+    grid = dict(type=activation, bit_width=5)
     if activation != "DoReFaActivation":
         grid["per_channel"] = per_channel
-    if activation == "EMAObserver":
+    if activation == "EMAFakeQuantizer":
         grid["signed"] = False
     net, x = model(weight, grid), torch.randn(200, 3, 8, 8) + 0.3
     check_close(net, export_onnx(net, x[:2], tmp_path / "a.onnx"), x)
@@ -87,14 +87,14 @@ def test_every_grid(tmp_path, activation, per_channel):
 @pytest.mark.parametrize(
     "weight",
     [
-        dict(type="LSQ", bits=1),  # a whole number of half steps
-        dict(type="DoReFaWeight", bits=3),
-        dict(type="MinMaxObserver", bits=4, signed=False),  # a zero point
-        dict(type="MinMaxObserver", bits=8, per_channel=True),
+        dict(type="LSQ", bit_width=1),  # a whole number of half steps
+        dict(type="DoReFaWeight", bit_width=3),
+        dict(type="MinMaxFakeQuantizer", bit_width=4, signed=False),  # a zero point
+        dict(type="MinMaxFakeQuantizer", bit_width=8, per_channel=True),
     ],
 )
 def test_every_weight(tmp_path, weight):
-    net, x = model(weight, dict(type="LSQ", bits=4)), torch.randn(200, 3, 8, 8)
+    net, x = model(weight, dict(type="LSQ", bit_width=4)), torch.randn(200, 3, 8, 8)
     check_close(net, export_onnx(net, x[:2], tmp_path / "a.onnx"), x)
 
 
@@ -121,7 +121,7 @@ def test_batch_norms_that_stay(tmp_path):
             return (y + self.other(y)).flatten(1)
 
     x = torch.randn(200, 3, 5, 5)
-    net = converted(Net(), dict(type="LSQ", bits=8), dict(type="LSQ", bits=4), x)
+    net = converted(Net(), dict(type="LSQ", bit_width=8), dict(type="LSQ", bit_width=4), x)
     with torch.no_grad():
         net.first.weight[:, 0] = -1000.0
         net.norm.weight.fill_(-0.01)
@@ -181,7 +181,7 @@ def test_outputs_that_are_rounded(tmp_path):
             return self.net(x)[0]
 
     x = torch.randn(20, 3, 6, 6)  # more than are computed at once
-    net = quantize(Residual(), *lsq(8), first_last_bits=None).eval()
+    net = quantize(Residual(), *lsq(8), first_last_bit_width=None).eval()
     calibrate(net, [x])
     file = export_onnx(Last(net), x, tmp_path / "a.onnx", "fast")
     with torch.no_grad():
@@ -220,12 +220,12 @@ def test_a_layer_that_is_used_twice(tmp_path):
 
 
 def test_refusals(tmp_path):
-    lsq = dict(type="LSQ", bits=4)
+    lsq = dict(type="LSQ", bit_width=4)
     file, x = tmp_path / "a.onnx", torch.randn(2, 3, 8, 8)
-    net = model(lsq, dict(type="LSQPlus", bits=4))
+    net = model(lsq, dict(type="LSQPlus", bit_width=4))
     with pytest.raises(InputError, match="offset is no whole number"):
         export_onnx(net, x, file)
-    net = model(dict(type="DoReFaWeight", bits=8), lsq)
+    net = model(dict(type="DoReFaWeight", bit_width=8), lsq)
     with pytest.raises(InputError, match=r"levels -\d+ to 255"):
         export_onnx(net, x, file)
     net = model(lsq, lsq)

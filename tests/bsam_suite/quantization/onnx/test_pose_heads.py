@@ -66,7 +66,7 @@ class Net(nn.Module):
 def test_outputs(tmp_path, name):
     """Both, as in float64; where a value is next to the middle of a step, but for that step."""
     x = torch.randn(64, 3, 32, 24)
-    lsq = dict(type="LSQ", bits=4)
+    lsq = dict(type="LSQ", bit_width=4)
     last = last_layers(dict(head=HEADS[name]))
     net = quantize(Net(HEADS[name]), dict(lsq, per_channel=True), lsq, last=last).eval()
     calibrate(net, [x])

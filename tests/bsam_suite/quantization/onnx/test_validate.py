@@ -17,7 +17,7 @@ from bsam_suite.onnx.session import Session
 from bsam_suite.quantization import calibrate, quantize
 from bsam_suite.quantization.onnx import validate
 
-LSQ8 = dict(type="LSQ", bits=8)
+LSQ8 = dict(type="LSQ", bit_width=8)
 generator = torch.Generator().manual_seed(0)
 KINDS = torch.arange(360) % 4
 IMAGES = torch.randn(4, 3, 6, 6, generator=generator)[KINDS]

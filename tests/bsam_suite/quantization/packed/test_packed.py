@@ -17,7 +17,7 @@ from bsam_suite.quantization import calibrate, load_packed, quantize, save_packe
 from bsam_suite.quantization.packed.bits import pack, unpack
 from bsam_suite.quantization.packed.file import FORMAT, checksum
 
-LSQ4 = dict(type="LSQ", bits=4)
+LSQ4 = dict(type="LSQ", bit_width=4)
 
 
 class Net(nn.Module):
@@ -34,7 +34,7 @@ class Net(nn.Module):
 
 
 def converted(model, x=None, activation=LSQ4, **weight):
-    model = quantize(model, weight, activation, first_last_bits=None).eval()
+    model = quantize(model, weight, activation, first_last_bit_width=None).eval()
     if x is not None:
         calibrate(model, [x])
     return model
@@ -53,14 +53,14 @@ def test_bits_side_by_side(bits):
 
 
 WIDTHS = [(kind, b) for kind in ("LSQ", "DoReFaWeight") for b in range(1, 9)]
-WIDTHS += [(kind, b) for kind in ("MinMaxObserver", "LSQPlus") for b in range(2, 9)]
+WIDTHS += [(kind, b) for kind in ("MinMaxFakeQuantizer", "LSQPlus") for b in range(2, 9)]
 
 
 @pytest.mark.parametrize("kind, bits", WIDTHS)
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_it_loads_back_bit_exact(tmp_path, kind, bits, per_channel):
     torch.manual_seed(bits)
-    x, weight = images(2, 3, 6, 6), dict(type=kind, bits=bits, per_channel=per_channel)
+    x, weight = images(2, 3, 6, 6), dict(type=kind, bit_width=bits, per_channel=per_channel)
     saved = converted(Net(), x, **weight)
     size = save_packed(saved, tmp_path / "a.safetensors")
     loaded = converted(Net(), **weight)
@@ -80,7 +80,7 @@ def test_it_loads_back_bit_exact(tmp_path, kind, bits, per_channel):
 @pytest.mark.parametrize("bits", [8, 4, 3, 2, 1])
 def test_size_of_a_resnet(tmp_path, bits):
     torch.manual_seed(0)
-    model = converted(resnet18(), activation=None, type="LSQ", bits=bits, per_channel=True)
+    model = converted(resnet18(), activation=None, type="LSQ", bit_width=bits, per_channel=True)
     size = save_packed(model, tmp_path / "a.safetensors")
     assert size.weights == sum(p.numel() for p in model.parameters() if p.ndim > 1)
     assert size.ideal_bytes == size.weights * bits / 8
@@ -113,7 +113,7 @@ def test_refusals(tmp_path):
     with pytest.raises(InputError, match="a.safetensors exists"):
         save_packed(saved, file)
     with pytest.raises(InputError, match="conv has 4 bits in .* and 3 in the config"):
-        load_packed(converted(Net(), type="LSQ", bits=3), file)
+        load_packed(converted(Net(), type="LSQ", bit_width=3), file)
     with pytest.raises(InputError, match="head is quantized in only one"):
         load_packed(quantize(Net(), LSQ4, LSQ4, ["head"], None), file)
     with pytest.raises(InputError, match="does not exist"):
@@ -165,21 +165,24 @@ DAMAGED = {
     "no checksum": (lambda d: json.dumps(dict(layers=d)), "not a dict of layers, crc32"),
     "a list": (lambda d: [1], r"its metadata is \[1\] and not a dict"),
     "null": (lambda d: None, "its metadata is None and not a dict"),
-    "a number for a layer": (lambda d: {**d, "conv": 3}, "of conv is 3 and not a dict of bits"),
-    "no bits": (entry(bits="gone"), "of conv is .* and not a dict of bits, bounds, shape"),
-    "another key": (entry(more=1), "of conv is .* and not a dict of bits, bounds, shape"),
-    "text": (entry(bits="4"), "of conv has bits='4'"),
-    "true": (entry(bits=True), "of conv has bits=True"),
-    "too many bits": (entry(bits=9), "of conv has bits=9"),
-    "no width": (entry(bits=0), "of conv has bits=0"),
-    "negative width": (entry(bits=-4), "of conv has bits=-4"),
-    "huge": (entry(bits=10**30), "of conv has bits=1000"),
-    "other bits": (entry(bits=5), "conv has 5 bits in .* and 4 in the config"),
-    "bounds": (entry(bounds=[-8, 8]), r"of conv has bounds=\[-8, 8\], no codes of 4 bits"),
-    "far bounds": (entry(bounds=[-(2**30), 7 - 2**30]), "of conv has bounds="),
-    "one bound": (entry(bounds=[1]), r"of conv has bounds=\[1\]"),
-    "bounds of floats": (entry(bounds=[-8.0, 7.0]), "of conv has bounds="),
-    "narrow bounds": (entry(bounds=[-8, -8]), "conv.weight.packed has codes beyond -8"),
+    "a number for a layer": (
+        lambda d: {**d, "conv": 3},
+        "of conv is 3 and not a dict of bit_width",
+    ),
+    "no bits": (entry(bit_width="gone"), "of conv is .* and not a dict of bit_width, quant_min"),
+    "another key": (entry(more=1), "of conv is .* and not a dict of bit_width, quant_min"),
+    "text": (entry(bit_width="4"), "of conv has bit_width='4'"),
+    "true": (entry(bit_width=True), "of conv has bit_width=True"),
+    "too many bits": (entry(bit_width=9), "of conv has bit_width=9"),
+    "no width": (entry(bit_width=0), "of conv has bit_width=0"),
+    "negative width": (entry(bit_width=-4), "of conv has bit_width=-4"),
+    "huge": (entry(bit_width=10**30), "of conv has bit_width=1000"),
+    "other bits": (entry(bit_width=5), "conv has 5 bits in .* and 4 in the config"),
+    "wide range": (entry(quant_max=8), "of conv has codes from -8 to 8, .* 4 bits"),
+    "far range": (entry(quant_min=-(2**30), quant_max=7 - 2**30), "of conv has codes from -1073"),
+    "one end": (entry(quant_max=None), "of conv has codes from -8 to None"),
+    "ends of floats": (entry(quant_min=-8.0, quant_max=7.0), "of conv has codes from -8.0"),
+    "narrow range": (entry(quant_max=-8), "conv.weight.packed has codes beyond -8"),
     "shape": (entry(shape=[7, 3, 3, 4]), r"conv.weight is \(7, 3, 3, 4\) there, \(7, 3, 3, 3\)"),
     "turned shape": (entry(shape=[3, 7, 3, 3]), r"conv.weight is \(3, 7, 3, 3\) there"),
     "negative": (entry(shape=[-7, -3, 3, 3]), r"of conv has shape=\[-7, -3, 3, 3\]"),
@@ -256,8 +259,8 @@ def test_every_byte_counts(tmp_path):
     assert os.listdir(tmp_path) == ["a.safetensors"]
     whole = file.read_bytes()
     data = 8 + int.from_bytes(whole[:8], "little")
-    bounds = whole.index(b"bounds") + len(b'bounds\\": [-')
-    for place in (data, (data + len(whole)) // 2, len(whole) - 1, bounds):
+    number = whole.index(b"quant_min") + len(b'quant_min\\": -')
+    for place in (data, (data + len(whole)) // 2, len(whole) - 1, number):
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(InputError, match="a.safetensors.*(is damaged|no whole)"):
             load_packed(converted(Net(), **LSQ4), file)

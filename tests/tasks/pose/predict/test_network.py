@@ -107,7 +107,7 @@ def test_a_quantized_checkpoint(random_hrnet, tmp_path):
     content = torch.load(random_hrnet, weights_only=True)
     cfg = Config.fromstring(content["meta"]["cfg"], ".py")
     cfg.custom_imports.imports.append("tasks.quantization.parts")
-    quantizer = dict(type="LSQ", bits=8)
+    quantizer = dict(type="LSQ", bit_width=8)
     quantization = dict(weight=quantizer, activation=quantizer)
     start = dict(quantization=quantization, checkpoint="http://127.0.0.1:9/float.pth")
     cfg.model = dict(type="Quantized", model=cfg.model, **start)

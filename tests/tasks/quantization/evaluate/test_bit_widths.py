@@ -29,8 +29,8 @@ model = dict(
         data_preprocessor=dict(type="ImagePreprocessor", mean=[0.305] * 3, std=[0.332] * 3),
     ),
     quantization=dict(
-        weight=dict(type="LSQ", bits=3),
-        activation=dict(type="LSQ", bits=5),
+        weight=dict(type="LSQ", bit_width=3),
+        activation=dict(type="LSQ", bit_width=5),
         skip=["*.conv2"],
         last=["net.fc"],
     ),

@@ -7,7 +7,7 @@ from math import prod
 from torch import Tensor
 
 
-class Rows:
+class MatrixView:
     """Shows tensors of one shape as (R, K) matrices and turns such matrices back.
 
     Kernels that only ever see contiguous matrices are compiled once for tensors of every rank and
@@ -40,6 +40,6 @@ class Rows:
         return matrix.view(self.permuted).permute(self.inverse)
 
 
-def to_rows(x: Tensor, dim: int | None) -> Tensor:
-    """``x`` as (R, K): see :class:`Rows`."""
-    return Rows(x, dim).to_matrix(x)
+def to_matrix(x: Tensor, dim: int | None) -> Tensor:
+    """``x`` as (R, K): see :class:`MatrixView`."""
+    return MatrixView(x, dim).to_matrix(x)
