@@ -25,10 +25,8 @@ from torch import nn
 from torchvision.models import resnet18
 
 from bsam_suite.onnx.trace import trace
+from bsam_suite.quantization import calibrate, export_onnx, quantize
 from tasks.classification.resnet import CIFARResNet18
-from tasks.quantization.calibrate import calibrate
-from tasks.quantization.convert import quantize
-from tasks.quantization.export.onnx import save_onnx
 from tasks.quantization.recipe import lsq
 
 NETS = {"resnet18": (resnet18, 224), "digits": (lambda: CIFARResNet18(10, width=16), 16)}
@@ -45,7 +43,7 @@ def files(build, size: int, bits: int, folder: Path) -> dict[str, Path]:
     quantized = quantize(model, **lsq(bits)).eval()
     calibrate(quantized, [images])
     for form in ("exact", "fast"):
-        made[form] = save_onnx(quantized, images, folder / f"{form}.onnx", form)
+        made[form] = export_onnx(quantized, images, folder / f"{form}.onnx", form)
     return made
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/qat.py --batch 32
 
-Compared are LSQ of tasks/quantization, LSQ as it is usually written, PyTorch's learnable fake
+Compared are LSQ of bsam_suite/quantization, LSQ as it is usually written, PyTorch's learnable fake
 quantization and, where it is installed (`uv pip install brevitas`), Brevitas. In each round all
 run twice in turn, in one process that keeps its memory, and the second step is timed; printed are
 the median and the quartiles of the rounds' ratios.
@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18
 
 from bsam_suite.engine.keep_memory import keep_memory
-from tasks.quantization.calibrate import calibrate
-from tasks.quantization.convert import quantize
+from bsam_suite.quantization import calibrate, quantize
 from tasks.quantization.recipe import lsq
 
 Step = Callable[[], object]
@@ -47,7 +46,7 @@ def networks(bits: int, images: Tensor) -> dict[str, nn.Module]:
     calibrate(ours, [images])
     found = {
         "float": net,
-        "tasks/quantization": ours,
+        "bsam_suite": ours,
         "LSQ as usual": naive(net, bits),
         "PyTorch's kernels": torch_kernels(net, bits),
     }

@@ -32,8 +32,8 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     given = {name: value for name, value in vars(parse_args()).items() if value is not None}
+    from tasks.quantization.evaluate.bit_widths import evaluate
     from tasks.quantization.evaluate.request import Request
-    from tasks.quantization.evaluate.widths import evaluate
 
     evaluate(Request(**given)).print()
 

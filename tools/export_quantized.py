@@ -40,7 +40,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from tasks.quantization.export.command import export
+    from bsam_suite.quantization.command import export
 
     done = export(
         args.config,

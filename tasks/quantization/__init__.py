@@ -1,4 +1,4 @@
-"""Quantization-aware training: fake-quant modules, quantized layers, conversion of float models.
+"""Quantization-aware training of MMEngine's models: the wrapper, its hooks, evaluation at few bits.
 
 Configs import ``tasks.quantization.parts``, which registers this task's parts.
 """

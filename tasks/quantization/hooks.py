@@ -11,8 +11,9 @@ from mmengine.registry import HOOKS
 from torch import nn
 
 from bsam_suite.errors import InputError
+from bsam_suite.quantization import calibrate, needs_calibration
+from bsam_suite.quantization.calibration import quantizers
 from bsam_suite.sharpness import RandomState
-from tasks.quantization.calibrate import calibrate, needs_calibration, quantizers
 
 
 @HOOKS.register_module()

@@ -11,9 +11,9 @@ from bsam_suite.errors import InputError
 def lsq(bits: int) -> dict:
     """The quantization of a model: LSQ, weights and inputs of ``bits`` bits."""
     return dict(
-        weight=dict(type="LSQ", bits=bits, per_channel=True),
-        activation=dict(type="LSQ", bits=bits),
-        first_last_bits=8,
+        weight=dict(type="LSQ", bit_width=bits, per_channel=True),
+        activation=dict(type="LSQ", bit_width=bits),
+        first_last_bit_width=8,
     )
 
 
@@ -25,7 +25,7 @@ LAST = dict(SimCCHead=["head.mlp_head_*"], RTMCCHead=["head.cls_*"])
 
 
 def last_layers(model: dict) -> list[str]:
-    """Argument ``last`` of :func:`tasks.quantization.convert.quantize` for a float model.
+    """Argument ``last`` of :func:`bsam_suite.quantization.quantize` for a float model.
 
     Args:
         model: the float model's config.

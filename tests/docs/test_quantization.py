@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from mmengine.registry import MODELS
 
-from tasks.quantization.quantizers import FakeQuantizer
+from bsam_suite.quantization import FakeQuantizer
 
 PAGE = Path(__file__).parents[2] / "docs" / "quantization.md"
 
@@ -44,7 +44,7 @@ def test_every_quantizer_is_listed_with_its_bits():
         for name, kind in MODELS.module_dict.items()
         if isinstance(kind, type)
         and issubclass(kind, FakeQuantizer)
-        and kind.__module__.startswith("tasks.")
+        and kind.__module__.startswith("bsam_suite.")
     }
     assert set(found) == registered
     for name, bits in found.items():

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest
 
 from bsam_suite.errors import InputError
-from tasks.quantization.export import command
+from bsam_suite.quantization import command
 
 FLOAT = "configs/classification/resnet18_sgd.py"
 CONFIG = "configs/quantization/resnet18_w4a4_sgd.py"

@@ -23,6 +23,7 @@ PACKAGES = (
     "mmengine.utils.dl_utils.parrots_wrapper",  # SyncBN
     "torch.nn.modules",
     "tasks.pose",
+    "bsam_suite.quantization",
     "tasks.quantization",
 )
 """Where the parts of a model are defined. Built from plain values, none of them reads or writes

@@ -9,10 +9,9 @@ import torch
 from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from tasks.quantization.convert import layer_bits
-from tasks.quantization.layers import QuantizedLayer
-from tasks.quantization.quantizers import FakeQuantizer
-from tasks.quantization.support import find_layers, weight_of
+from bsam_suite.quantization import FakeQuantizer, layer_bits
+from bsam_suite.quantization.layers import QuantizedLayer
+from bsam_suite.quantization.quantizable import find_layers, weight_of
 
 SCALE_BYTES = 4
 """A scale or an offset is stored in float32."""
@@ -52,7 +51,7 @@ def _grid_bytes(quantizer: nn.Module, weight: torch.Tensor | None) -> int:
         return 0
     if weight is None:
         # No value of an input is at hand, and none is needed: its grid is in the parameters.
-        weight = quantizer.bounds.new_zeros(1, quantizer.rows)
+        weight = quantizer.quant_range.new_zeros(1, quantizer.num_scales)
         weight = weight.movedim(1, quantizer.dim) if quantizer.dim is not None else weight
     codes = quantizer.codes(weight)
     offsets = 0 if codes.offset is None or not codes.offset.any() else codes.offset.numel()
@@ -70,7 +69,7 @@ def count_macs(model: nn.Module, run: Callable[[], object]) -> dict[str, int]:
         run: calls ``model`` once.
 
     Returns:
-        A number for each layer of :func:`tasks.quantization.convert.layer_bits` that is a
+        A number for each layer of :func:`bsam_suite.quantization.layer_bits` that is a
         convolution, linear or a multi-head attention; 0 where it is not called. Layers of other
         kinds, such as recurrent ones, are left out.
     """

@@ -8,14 +8,14 @@ from mmengine.registry import MODELS
 
 import tasks.quantization.parts  # noqa: F401
 from bsam_suite.errors import InputError
-from tasks.quantization.quantizers import FakeQuantizer
+from bsam_suite.quantization import FakeQuantizer
 
 # Measured after training at 4 and 3 bits, mean share of the float metric kept, over ResNet-18 on
-# digits after 3 and after 30 epochs and the small HRNet on built-in people: MinMaxObserver weights
-# with LSQPlus inputs 0.95, with PACT 0.94, with MinMaxObserver 0.85; LSQPlus weights with LSQPlus
-# inputs 0.93, with MinMaxObserver 0.90; LSQ weights with LSQPlus inputs 0.92. At 8 bits all were
-# within a point on these; at 2 bits LSQ weights keep most, yet none of them is of use.
-WEIGHT_TYPE, ACTIVATION_TYPE = "MinMaxObserver", "LSQPlus"
+# digits after 3 and after 30 epochs and the small HRNet on built-in people: min-max weights with
+# LSQPlus inputs 0.95, with PACT 0.94, with min-max 0.85; LSQPlus weights with LSQPlus inputs 0.93,
+# with min-max 0.90; LSQ weights with LSQPlus inputs 0.92. At 8 bits all were within a point on
+# these; at 2 bits LSQ weights keep most, yet none of them is of use.
+WEIGHT_TYPE, ACTIVATION_TYPE = "MinMaxFakeQuantizer", "LSQPlus"
 
 
 @dataclass
@@ -67,10 +67,10 @@ class Request:
             )
 
     def quantization(self, bits: int) -> dict:
-        """Arguments of :func:`tasks.quantization.convert.quantize` at one width."""
+        """Arguments of :func:`bsam_suite.quantization.quantize` at one width."""
         return dict(
-            weight=dict(type=self.weight_type, bits=bits, per_channel=True),
-            activation=dict(type=self.activation_type, bits=bits),
+            weight=dict(type=self.weight_type, bit_width=bits, per_channel=True),
+            activation=dict(type=self.activation_type, bit_width=bits),
         )
 
 

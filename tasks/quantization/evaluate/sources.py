@@ -51,7 +51,7 @@ def load_sources(request: Request) -> Sources:
     if missing:
         raise InputError(f"{request.config} sets no {', '.join(missing)}: add what is missing")
     given = read_checkpoint(request.checkpoint)
-    conversion = dict(skip=request.skip, first_last_bits=8)
+    conversion = dict(skip=request.skip, first_last_bit_width=8)
     path = cfg.model.get("checkpoint")
     cfg.load_from = request.checkpoint  # so that the preflight asks for no other weights
     preflight(cfg)
@@ -61,7 +61,9 @@ def load_sources(request: Request) -> Sources:
     model = cfg.model
     own = model.get("quantization", {})
     # So that rows with and without training differ by nothing but that.
-    conversion |= {k: own[k] for k in ("first_last_bits", "last", "fold_batch_norm") if k in own}
+    conversion |= {
+        k: own[k] for k in ("first_last_bit_width", "last", "fold_batch_norm") if k in own
+    }
     conversion["skip"] = [*own.get("skip", []), *request.skip]
     weights, notes = None, []
     try:

@@ -203,12 +203,12 @@ QUANTIZED = """
 model.type=Quantised | model.type 'Quantized'
 model.chekpoint=x | model.chekpoint 'checkpoint'
 model.quantisation.skip=[] | model.quantisation 'quantization'
-model.quantization.weigth.bits=4 | quantization 'weigth' 'weight'
-model.quantization.first_last_bit=8 | quantization 'first_last_bit' 'first_last_bits'
+model.quantization.weigth.bit_width=4 | quantization 'weigth' 'weight'
+model.quantization.first_last_bit=8 | quantization 'first_last_bit' 'first_last_bit_width'
 model.quantization.weight.type=LSQQ | quantization.weight.type 'LSQ'
-model.quantization.weight.bit=4 | quantization.weight.bit 'bits'
+model.quantization.weight.bitwidth=4 | quantization.weight.bitwidth 'bit_width'
 model.quantization.weight.perchannel=True | quantization.weight.perchannel 'per_channel'
-model.quantization.weight.bits=four | quantization.weight.bits='four' number
+model.quantization.weight.bit_width=four | quantization.weight.bit_width='four' number
 model.quantization.fold_batch_norm=no | model.quantization.fold_batch_norm 'no' True or False
 model.model.num_clases=10 | model.model.num_clases 'num_classes'
 custom_hooks.1.type=CalibrationHok | custom_hooks.1.type 'CalibrationHook'

@@ -11,11 +11,11 @@ import torch
 
 from bsam_suite.engine import launch
 from bsam_suite.onnx.command import export
+from bsam_suite.quantization.command import export as export_quantized
+from bsam_suite.quantization.compiled import Compiled
 from tasks.pose.browse.command import browse
 from tasks.pose.evaluate.command import evaluate
 from tasks.pose.predict.command import predict
-from tasks.quantization.compiled import Compiled
-from tasks.quantization.export.command import export as export_quantized
 
 ROOT = Path(__file__).parents[3]
 NAMES = ["tip", "left_fin", "right_fin", "left_tail", "right_tail"]

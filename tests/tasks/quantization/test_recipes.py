@@ -14,7 +14,7 @@ from bsam_suite.engine import work_dir
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
-from tasks.quantization.convert import layer_bits
+from bsam_suite.quantization import layer_bits
 from tasks.quantization.preflight import prepare_float
 
 CONFIGS = Path(__file__).parents[3] / "configs/quantization"
@@ -102,7 +102,7 @@ def test_step_sizes_are_in_groups_that_stay_in_place():
     cfg = load("resnet18_w4a4_bsam")
     model = MODELS.build(cfg.model)
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-    steps = {p for name, p in model.named_parameters() if name.endswith("quantizer.step")}
+    steps = {p for name, p in model.named_parameters() if name.endswith("quantizer.scale")}
     assert len(steps) > 40
     for group in wrapper.optimizer.param_groups:
         is_step = group["params"][0] in steps

@@ -138,7 +138,7 @@ DATASET = ("test_dataloader", "dataset")
 STEP = (*DATASET, "pipeline", 0)
 QUANTIZED = dict(
     type="Quantized",
-    quantization=dict(weight=dict(type="LSQ", bits=4), activation=None),
+    quantization=dict(weight=dict(type="LSQ", bit_width=4), activation=None),
 )
 CODE = dict(
     dotted_function=(("model", "backbone"), dict(type="os.system", command="touch sprung")),

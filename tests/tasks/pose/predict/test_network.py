@@ -15,11 +15,10 @@ from bsam_suite.errors import InputError
 from bsam_suite.onnx.session import CONFIG
 from bsam_suite.onnx.trace import Outputs, trace
 from bsam_suite.onnx.write import write
+from bsam_suite.quantization import calibrate, quantize
 from tasks.pose.predict.boxes import Box
 from tasks.pose.predict.network import Network, Person
 from tasks.pose.predict.recorded import recorded_pose_config
-from tasks.quantization.calibrate import calibrate
-from tasks.quantization.convert import quantize
 
 ROOT = Path(__file__).parents[4]
 CONFIGS = sorted([*ROOT.glob("configs/pose/*_adam*.py"), *ROOT.glob("configs/*/pose_*_adam.py")])
@@ -108,7 +107,7 @@ def test_a_quantized_checkpoint(random_hrnet, tmp_path):
     content = torch.load(random_hrnet, weights_only=True)
     cfg = Config.fromstring(content["meta"]["cfg"], ".py")
     cfg.custom_imports.imports.append("tasks.quantization.parts")
-    quantizer = dict(type="LSQ", bits=8)
+    quantizer = dict(type="LSQ", bit_width=8)
     quantization = dict(weight=quantizer, activation=quantizer)
     start = dict(quantization=quantization, checkpoint="http://127.0.0.1:9/float.pth")
     cfg.model = dict(type="Quantized", model=cfg.model, **start)

@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tasks.quantization.calibrate import calibrate
-from tasks.quantization.convert import quantize
+from bsam_suite.quantization import calibrate, quantize
 from tasks.quantization.evaluate.cost import bit_operations, count_macs, size_bytes
 
 
@@ -32,10 +31,10 @@ def images():
     return torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
-def converted(images, activation="MinMaxObserver", bits=3, per_channel=True):
+def converted(images, activation="MinMaxFakeQuantizer", bits=3, per_channel=True):
     torch.manual_seed(0)
-    weight = dict(type="MinMaxObserver", bits=bits, per_channel=per_channel)
-    activation = activation and dict(type=activation, bits=bits)
+    weight = dict(type="MinMaxFakeQuantizer", bit_width=bits, per_channel=per_channel)
+    activation = activation and dict(type=activation, bit_width=bits)
     model = quantize(Net(), weight=weight, activation=activation)
     if activation:
         calibrate(model, [images])
@@ -90,5 +89,5 @@ def test_attention_counts_all_of_its_projections():
 
     want = {"0": 10 * 64, "1": 10 * 3 * 64, "1.out_proj": 10 * 64}
     assert count_macs(net.eval(), run(net)) == want
-    model = quantize(net, weight=dict(type="LSQ", bits=4), activation=None)
+    model = quantize(net, weight=dict(type="LSQ", bit_width=4), activation=None)
     assert count_macs(model, run(model)) == want

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.registry import MODELS, DefaultScope
 
-from tasks.quantization.convert import layer_bits, quantize
+from bsam_suite.quantization import layer_bits, quantize
 from tasks.quantization.evaluate.request import Request
 from tasks.quantization.evaluate.sources import load_sources
 

@@ -1,0 +1,64 @@
+"""From a config and a checkpoint to an exported file and what to say about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bsam_suite.engine.work_dir import check_new
+from bsam_suite.errors import InputError
+from bsam_suite.onnx.trained import load_trained
+from bsam_suite.quantization.packed.checkpoint import save_packed
+from bsam_suite.quantization.packed.rounded import quantized_layers
+
+
+def export(
+    config: str,
+    checkpoint: str,
+    out: str,
+    batches: int = 4,
+    int4: bool = False,
+    options: dict | None = None,
+    form: str = "auto",
+) -> str:
+    """Export a trained model; the end of ``out`` says as what.
+
+    Args:
+        config: config file of the quantized model.
+        checkpoint: file with its weights.
+        out: a new file, ``.safetensors`` for a packed checkpoint or ``.onnx``.
+        batches: validation batches that ONNX Runtime is checked with.
+        int4: store weights that 4 bits hold as int4, in ONNX.
+        options: overrides of the config, by dotted keys.
+        form: in ONNX, "fast", "exact", or "auto" for the fastest that answers as the model does.
+
+    Returns:
+        What was written, in a few lines.
+
+    Raises:
+        InputError: something given is not usable, or the model cannot be exported.
+    """
+    if not out.endswith((".safetensors", ".onnx")):
+        raise InputError(f"--out {out}: give a name that ends in .safetensors or .onnx")
+    if int4 and not out.endswith(".onnx"):
+        raise InputError(f"--int4 with --out {out}: packed weights have their bits anyway; omit it")
+    if form not in ("auto", "fast", "exact"):
+        raise InputError(f"--form {form}: give auto, fast or exact")
+    if form != "auto" and not out.endswith(".onnx"):
+        raise InputError(f"--form {form} with --out {out}: forms are ONNX's, omit it")
+    if form != "auto" and int4:
+        raise InputError(f"--form {form} with --int4, which is a form of its own: omit one")
+    check_new(out)
+    cfg, model = load_trained(config, checkpoint, options)
+    quantized_layers(model)  # or there are none
+    if out.endswith(".safetensors"):
+        size = save_packed(model, out)
+        return (
+            f"{out}: {size.file_bytes:,} bytes\n"
+            f"{size.weights:,} quantized weights in {size.weight_bytes:,} bytes with their scales, "
+            f"{size.weight_bytes * 8 / size.weights:.3f} bits each "
+            f"({size.ideal_bytes:,.0f} bytes without scales)\n"
+            f"everything else: {size.other_bytes:,} bytes"
+        )
+    from bsam_suite.quantization.onnx.validate import export_checked
+
+    return export_checked(model, cfg, Path(out), batches, "int4" if int4 else form)

@@ -1,0 +1,97 @@
+"""Convolutions and linear layers with quantized weights and inputs."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bsam_suite.errors import InputError
+from bsam_suite.quantization.fake_quantizers import Codes
+
+
+class QuantizedLayer(nn.Module):
+    """Mixed into a layer of ``torch.nn``: quantizes input and weight, then computes as before.
+
+    Made from a float layer by :meth:`from_float`. Parameters keep their names, so that a float
+    checkpoint fits.
+
+    Attributes:
+        weight_quantizer: fake-quantizes ``weight``.
+        input_quantizer: fake-quantizes the input; ``nn.Identity`` where inputs stay float.
+        folded: whether a batch norm was folded into weight and bias.
+    """
+
+    folded = False
+    #: Name of the parameter that is quantized.
+    weight_name = "weight"
+
+    @classmethod
+    def from_float(cls, layer: nn.Module, weight: nn.Module, activation: nn.Module) -> nn.Module:
+        """Turn ``layer`` itself into a quantized one, so that its owners and hooks stay.
+
+        Args:
+            layer: the float layer, of the class that this one extends.
+            weight, activation: quantizers, or ``nn.Identity``.
+        """
+        layer.__class__ = cls
+        layer.weight_quantizer, layer.input_quantizer = weight, activation
+        return layer
+
+    def quantized_weight(self) -> Tensor:
+        """The weight as the layer uses it, rounded."""
+        return self.weight_quantizer(getattr(self, self.weight_name))
+
+    def weight_codes(self) -> Codes:
+        """The integers that stand for the weight."""
+        return self.weight_quantizer.codes(getattr(self, self.weight_name))
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+        quantized = any(name.startswith(prefix + "weight_quantizer.") for name in state_dict)
+        if prefix + self.weight_name in state_dict and not quantized:
+            self._float_weight_arrives(prefix[:-1])
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _float_weight_arrives(self, name: str) -> None:
+        """A checkpoint of a float model: right for the weights, if no batch norm is folded."""
+        if self.folded:
+            raise InputError(
+                f"{name}: the checkpoint is a float model's, whose batch norm is not folded. Load "
+                "it into the float model before converting it; in a config give it as the "
+                "Quantized model's checkpoint, not as load_from"
+            )
+        for quantizer in (self.weight_quantizer, self.input_quantizer):
+            if hasattr(quantizer, "reset"):
+                quantizer.reset()
+
+
+class Conv2d(QuantizedLayer, nn.Conv2d):
+    """``nn.Conv2d``, quantized; zeros that pad the input stay zeros."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(self.input_quantizer(x), self.quantized_weight(), self.bias)
+
+
+class ConvTranspose2d(QuantizedLayer, nn.ConvTranspose2d):
+    """``nn.ConvTranspose2d``, quantized. Its weight's output channels are in dimension 1."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        output_padding = self._output_padding(
+            x, output_size, self.stride, self.padding, self.kernel_size, 2, self.dilation
+        )
+        return F.conv_transpose2d(
+            self.input_quantizer(x),
+            self.quantized_weight(),
+            self.bias,
+            self.stride,
+            self.padding,
+            output_padding,
+            self.groups,
+            self.dilation,
+        )
+
+
+class Linear(QuantizedLayer, nn.Linear):
+    """``nn.Linear``, quantized."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(self.input_quantizer(x), self.quantized_weight(), self.bias)

@@ -1,0 +1,1 @@
+"""Quantized models as ONNX with integer weights. Needs the extra ``export``."""

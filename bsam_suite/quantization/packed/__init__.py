@@ -1,0 +1,1 @@
+"""Checkpoints with weights at their bits. Needs the extra ``export``."""

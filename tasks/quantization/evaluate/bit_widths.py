@@ -1,0 +1,129 @@
+"""Evaluate a model in float, quantized after training at each width, and as trained quantized."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from mmengine.registry import MODELS
+from torch import nn
+
+from bsam_suite.engine.checkpoint import load_weights
+from bsam_suite.engine.work_dir import choose_out_dir
+from bsam_suite.errors import InputError
+from bsam_suite.progress import progress_bar
+from bsam_suite.quantization import calibrate, layer_bits, quantize
+from tasks.quantization.evaluate.cost import bit_operations, count_macs, size_bytes
+from tasks.quantization.evaluate.report import Row, draw, print_table, write_json
+from tasks.quantization.evaluate.request import Request
+from tasks.quantization.evaluate.scorer import Scorer, batch_size, forward
+from tasks.quantization.evaluate.sources import Sources, load_sources
+
+
+@dataclass
+class Results:
+    """Rows, what is to be told with them, and the files they were written to."""
+
+    rows: list[Row]
+    notes: list[str]
+    json: Path
+    plot: Path
+
+    def print(self) -> None:
+        """Print the table, the notes and where the files are."""
+        print_table(self.rows)
+        for note in self.notes:
+            print(f"Note: {note}")
+        print(f"Results: {self.json}\nPlot: {self.plot}")
+
+
+def evaluate(request: Request) -> Results:
+    """Do what ``tools/eval_quantized.py`` was told.
+
+    Raises:
+        InputError: something given is not usable; nothing has been written.
+    """
+    beside = Path() if "://" in request.checkpoint else Path(request.checkpoint).parent
+    folder = choose_out_dir(request.out, beside / "quantized")
+    sources = load_sources(request)
+    with tempfile.TemporaryDirectory() as logs, progress_bar() as bar:
+        task = bar.add_task("preparing", total=None)
+        scorer = Scorer(sources.cfg, logs, advance=partial(bar.advance, task))
+        jobs = _jobs(request, sources, scorer)
+        batches = scorer.training_batches(request.calibration_batches)
+        if not batches:
+            raise InputError(f"train_dataloader of {request.config} gives no batch to calibrate on")
+        macs, uncounted = _macs(scorer.model, batches[0])
+        bar.update(task, total=scorer.test_batch_count() * len(jobs))
+        rows = []
+        for (method, width), build in jobs.items():
+            bar.update(task, description=f"{method} {width}".strip())
+            model = build()
+            if method == "PTQ":
+                calibrate(model, batches, partial(forward, model))
+            bits = _bits(method, width)
+            metrics = scorer.metrics(model)
+            operations = bit_operations(model, macs)
+            rows.append(Row(method, *bits, metrics, size_bytes(model), operations))
+    notes = [*sources.notes, *uncounted]
+    folder.mkdir(parents=True, exist_ok=True)
+    about = dict(
+        config=request.config,
+        checkpoint=request.checkpoint,
+        cfg_options=request.cfg_options or {},
+        weight_type=request.weight_type,
+        activation_type=request.activation_type,
+        calibration_batches=request.calibration_batches,
+        conversion=sources.conversion,
+        macs=sum(macs.values()),
+        notes=notes,
+    )
+    return Results(rows, notes, write_json(rows, about, folder), draw(rows, folder))
+
+
+def _jobs(
+    request: Request, sources: Sources, scorer: Scorer
+) -> dict[tuple[str, str], Callable[[], nn.Module]]:
+    """A function that builds the model of each row; all that can be checked has been."""
+    jobs, model = {}, scorer.model
+
+    def convert(bits: int) -> nn.Module:
+        return quantize(model, **request.quantization(bits), **sources.conversion)
+
+    if sources.float_weights is not None:
+        _load(model, sources.float_weights, sources.float_path)
+        convert(request.bits[0])  # a layer that cannot be quantized shows now
+        jobs["float", ""] = lambda: model
+        for bits in request.bits:
+            jobs["PTQ", str(bits)] = partial(convert, bits)
+    if sources.quantized is not None:
+        trained = MODELS.build(sources.quantized).to(scorer.device)
+        _load(trained, sources.quantized_weights, sources.quantized_path)
+        own = sources.quantized["quantization"]
+        activation = (own.get("activation") or {}).get("bits", 32)
+        jobs["QAT", f"{own['weight']['bits']}/{activation}"] = lambda: trained
+    return jobs
+
+
+def _load(model: nn.Module, checkpoint: dict, path: str) -> None:
+    load_weights(model, checkpoint, path)
+    model.eval()
+
+
+def _bits(method: str, width: str) -> tuple[int, int]:
+    if method == "float":
+        return 32, 32
+    weight, _, activation = width.partition("/")
+    return int(weight), int(activation or weight)
+
+
+def _macs(model: nn.Module, batch) -> tuple[dict[str, int], list[str]]:
+    """Multiply-accumulates of each layer for one image, and a note of layers that do not count."""
+    model.eval()
+    counts = count_macs(model, lambda: forward(model, batch))
+    left = [row.name for row in layer_bits(model) if row.name not in counts]
+    notes = [f"bit operations leave out {', '.join(left)}"] if left else []
+    return {name: macs // batch_size(batch) for name, macs in counts.items()}, notes

@@ -1,1 +1,0 @@
-"""Take a quantized model away: packed at its bits, or as ONNX. Needs the extra ``export``."""

@@ -1,0 +1,46 @@
+"""A quantized network under ``torch.compile``: one graph, and the same training."""
+
+import pytest
+import torch
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS
+
+import bsam_suite.engine  # noqa: F401
+import tasks.classification.parts
+import tasks.quantization.parts  # noqa: F401
+from bsam_suite.quantization import calibrate
+
+LSQ4 = dict(type="LSQ", bit_width=4)
+
+
+def trained(perturb_rounded, **compiled):
+    """A network after a step of BSAM."""
+    torch.manual_seed(0)
+    net = dict(type="CIFARResNet18", width=4)
+    model = MODELS.build(
+        dict(
+            type="Quantized",
+            model=dict(type="ImageClassifier", net=net, num_classes=4, **compiled),
+            quantization=dict(weight=LSQ4, activation=LSQ4, perturb_rounded=perturb_rounded),
+        )
+    ).train()
+    assert (model.net._compiled_call_impl is not None) == bool(compiled)
+    batch = dict(inputs=torch.randn(6, 3, 8, 8), labels=torch.arange(6) % 4)
+    calibrate(model, [batch["inputs"]])
+    start = [p.detach().clone() for p in model.parameters()]
+    wrapper = dict(type="BSAMOptimWrapper", optimizer=dict(type="SGD", lr=0.1))
+    loss = model.train_step(batch, build_optim_wrapper(model, wrapper))["loss"]
+    moved = [not torch.equal(p, q) for p, q in zip(start, model.parameters())]
+    assert sum(moved) > 0.9 * len(moved)
+    return loss, model
+
+
+@pytest.mark.parametrize("perturb_rounded", [False, True])
+def test_a_step_of_bsam_is_the_same(perturb_rounded):
+    loss, eager = trained(perturb_rounded)
+    # `fullgraph` refuses a graph in pieces.
+    wanted = dict(backend="aot_eager", fullgraph=True)
+    same_loss, compiled = trained(perturb_rounded, compile=wanted)
+    torch.testing.assert_close(same_loss, loss)
+    for p, q in zip(compiled.parameters(), eager.parameters()):
+        torch.testing.assert_close(p, q, atol=1e-6, rtol=1e-4)
