@@ -1,4 +1,4 @@
 """Quantization-aware training: fake-quant modules, quantized layers, conversion of float models.
 
-Configs import ``tasks.quantization.parts``, which registers this task's parts.
+Configs import ``tasks.quantization.register_all``, which registers this task's parts.
 """

@@ -3,7 +3,7 @@
 import matplotlib.figure
 import pytest
 
-from bsam_suite.compare.picture import draw
+from bsam_suite.compare.plot import draw
 from bsam_suite.compare.results import Record
 from bsam_suite.engine.curves import draw_curves
 
