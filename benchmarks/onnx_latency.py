@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from rounds import milliseconds, ratio, times_in_turn
+from timing import interleaved_times, milliseconds, ratio
 from torch import nn
 from torchvision.models import resnet18
 
@@ -90,7 +90,7 @@ def main() -> None:
         name: partial(run.run, None, {run.get_inputs()[0].name: images})
         for name, run in runs.items()
     }
-    times = times_in_turn(contestants, args.rounds)
+    times = interleaved_times(contestants, args.rounds)
 
     what = "" if args.files else f"{args.model} W{args.bits}A{args.bits}, "
     print(

@@ -13,7 +13,7 @@ PARTS = {"LoadImage": "decode", "TopdownAffine": "affine", "GenerateTarget": "en
 """Steps of a pipeline that have a column of their own."""
 
 
-def making(dataset: Dataset, persons: int, rounds: int) -> list[dict[str, float]]:
+def loader_seconds(dataset: Dataset, persons: int, rounds: int) -> list[dict[str, float]]:
     """Seconds of this process for one person in each round, by part of the pipeline.
 
     It is processor time, so that other programs count little: a worker with a core of its own
@@ -38,7 +38,7 @@ def _make(dataset: Dataset, persons: int) -> dict[str, float]:
     return {part: total / persons for part, total in seconds.items()}
 
 
-def receiving(train_dataloader: dict, batches: int) -> list[float]:
+def receive_seconds(train_dataloader: dict, batches: int) -> list[float]:
     """Seconds of this process for one person in each batch that it receives from a worker.
 
     All that the training process does for it, however many workers there are.

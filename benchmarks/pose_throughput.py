@@ -32,12 +32,12 @@ import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATASETS, MODELS, init_default_scope
-from pose_loader import first_batch, making, receiving
-from rounds import times_in_turn
+from pose_loader import first_batch, loader_seconds, receive_seconds
+from timing import interleaved_times
 
 from bsam_suite.compat import import_mmpose
 from bsam_suite.engine.config import load_config, preflight
-from bsam_suite.engine.keep_memory import keep_memory
+from bsam_suite.engine.malloc import keep_freed_memory
 
 CONFIGS = Path(__file__).parents[1] / "configs/pose"
 BUILT_IN = CONFIGS / "hrnet-tiny_adam_people-128x96.py"
@@ -55,11 +55,11 @@ def built_in_people() -> str:
 
 
 def loader_cells(cfg: Config, persons: int, rounds: int) -> list[str]:
-    parts = making(DATASETS.build(cfg.train_dataloader.dataset), persons, rounds)
+    parts = loader_seconds(DATASETS.build(cfg.train_dataloader.dataset), persons, rounds)
     low, middle, high = statistics.quantiles([1 / sum(r.values()) for r in parts], n=4)
     total = sum(sum(r.values()) for r in parts)
     shares = [f"{sum(r[part] for r in parts) / total:.0%}" for part in parts[0]]
-    received = statistics.median(receiving(cfg.train_dataloader, rounds))
+    received = statistics.median(receive_seconds(cfg.train_dataloader, rounds))
     return [
         f"{middle:.0f} ({low:.0f} to {high:.0f})",
         f"{CORES * middle:.0f}",
@@ -79,7 +79,7 @@ def step_cells(cfg: Config, batch: int, rounds: int) -> list[str]:
 
     alone = device == "cpu" and torch.get_num_threads() == 1
     clock = time.process_time if alone else time.perf_counter
-    times = times_in_turn({rule: step(change) for rule, change in RULES.items()}, rounds, clock)
+    times = interleaved_times({rule: step(change) for rule, change in RULES.items()}, rounds, clock)
     return [f"{batch / statistics.median(seconds):.3g}" for seconds in times.values()]
 
 
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--no-step", action="store_true")
     args = parser.parse_args()
     import_mmpose()
-    keep_memory()
+    keep_freed_memory()
     cv2.setNumThreads(0)  # as MMEngine does for training
     root = args.data_root or built_in_people()
     kind = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"

@@ -15,12 +15,12 @@ import importlib.util
 from collections.abc import Callable
 
 import torch
-from qat_peers import brevitas, naive, torch_kernels
-from rounds import milliseconds, ratio, times_in_turn
+from qat_baselines import brevitas, naive, torch_kernels
+from timing import interleaved_times, milliseconds, ratio
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
-from bsam_suite.engine.keep_memory import keep_memory
+from bsam_suite.engine.malloc import keep_freed_memory
 from bsam_suite.quantization import calibrate, quantize
 from tasks.quantization.recipe import lsq
 
@@ -62,14 +62,14 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
-    keep_memory()
+    keep_freed_memory()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(1)
     images = torch.randn(args.batch, 3, args.size, args.size, device=device)
     labels = torch.randint(1000, (args.batch,), device=device)
     steps = {n: step(net, images, labels) for n, net in networks(args.bits, images).items()}
 
-    times = times_in_turn(steps, args.rounds)
+    times = interleaved_times(steps, args.rounds)
 
     kind = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} cores"
     print(

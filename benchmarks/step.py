@@ -17,12 +17,12 @@ import pytorch_optimizer
 import torch
 from models import IMAGE, build
 from peak_memory import peak_memory
-from published import PublishedBSAM
-from rounds import milliseconds, ratio, times_in_turn
+from published_bsam import PublishedBSAM
+from timing import interleaved_times, milliseconds, ratio
 from torch import Tensor, nn
 
 from bsam_suite.engine import RULES
-from bsam_suite.engine.keep_memory import keep_memory
+from bsam_suite.engine.malloc import keep_freed_memory
 from bsam_suite.optim import SharpnessOptimizer
 
 BASE = dict(lr=1e-4, momentum=0.9)
@@ -96,13 +96,13 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=20)
     args = parser.parse_args()
-    keep_memory()
+    keep_freed_memory()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model, loss = build(args.model, args.batch, device)
     steps = contestants(model, loss, args.rules)
     passes = {name: count_passes(model, step) for name, step in steps.items()}
     limits = {n: passes_and_step(model, loss, n) for n in sorted(set(passes.values()))}
-    times = times_in_turn(limits | steps, args.rounds)
+    times = interleaved_times(limits | steps, args.rounds)
     # Of first steps, in which all that a contestant keeps from step to step comes into being.
     plain = peak_memory(passes_and_step(model, loss, 1), device)
     fresh = contestants(model, loss, args.rules)

@@ -27,7 +27,7 @@ def run(main: Callable[[], object], stopped: str | None = None) -> None:
             raise
         sys.exit(stopped)
     except OSError as error:
-        from bsam_suite.engine.disk import DISK, cannot_write
+        from bsam_suite.engine.disk_errors import DISK, cannot_write
 
         if error.errno not in DISK and not (isinstance(error, PermissionError) and error.filename):
             raise

@@ -9,8 +9,8 @@ from bsam_suite.compare.plan import plan
 from bsam_suite.compare.report import report
 from bsam_suite.compare.results import collect
 from bsam_suite.compare.run import run_all
-from bsam_suite.compat import mend
-from bsam_suite.engine.disk import writing_to
+from bsam_suite.compat import patch_mmengine
+from bsam_suite.engine.disk_errors import report_disk_errors
 from bsam_suite.errors import InputError
 from bsam_suite.options import Typed, items, meaning
 
@@ -28,7 +28,7 @@ def compare(args: Namespace, command: str) -> int:
     Raises:
         InputError: something given is not usable.
     """
-    mend()
+    patch_mmengine()
     if args.jobs < 1:
         raise InputError(f"--jobs {args.jobs}: give a number from 1")
     out = args.out or Path("work_dirs/compare") / Path(args.config).stem
@@ -37,7 +37,7 @@ def compare(args: Namespace, command: str) -> int:
         args.config, args.rules, args.seeds, grid, args.equal_compute, args.cfg_options, out
     )
     print(f"{len(runs)} runs in {out}", flush=True)
-    with writing_to(out):
+    with report_disk_errors(out):
         failed = run_all(runs, args.jobs, out)
         metric, records = collect(runs, args.metric)
         report(records, metric, command, out)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from bsam_suite.compare.variants import Variant, variants
+from bsam_suite.atomic_write import write_text
+from bsam_suite.compare.methods import Method, list_methods
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
-from bsam_suite.files import write_text
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Run:
     Attributes:
         name: unique among the runs of a comparison.
         setting: the label of what ``--grid`` sets in the config, ``""`` where it sets nothing.
-        variant: the rule.
+        method: the rule.
         seed: of all chance.
         config: its config, in a file that :meth:`write_config` makes.
         text: of that file.
@@ -36,7 +36,7 @@ class Run:
 
     name: str
     setting: str
-    variant: Variant
+    method: Method
     seed: int
     config: Path
     text: str
@@ -47,7 +47,7 @@ class Run:
     @property
     def passes(self) -> int:
         """Forward and backward passes over the training set."""
-        return self.epochs * self.variant.passes
+        return self.epochs * self.method.passes
 
     @property
     def done(self) -> bool:
@@ -71,12 +71,12 @@ def plan(
 
     Args:
         config: config file.
-        rules: see :func:`bsam_suite.compare.variants.variants`.
+        rules: see :func:`bsam_suite.compare.methods.list_methods`.
         seeds: how many; they are 0, 1, ...
         grid: lists of values. A name with a dot, such as ``model.label_smoothing``, is a field of
             the config: all rules are compared at each of its values. Others are hyperparameters of
             rules.
-        equal_compute: see :func:`bsam_suite.compare.variants.variants`.
+        equal_compute: see :func:`bsam_suite.compare.methods.list_methods`.
         options: what to change in the config for all.
         out: folder of the comparison.
 
@@ -94,19 +94,19 @@ def plan(
         label = " ".join(f"{name.rpartition('.')[2]}={value}" for name, value in setting.items())
         chosen = {**(options or {}), **setting}
         base = load_config(config, chosen)
-        for variant in variants(base, rules, hyper, equal_compute):
+        for method in list_methods(base, rules, hyper, equal_compute):
             cfg = copy.deepcopy(base)
-            variant.configure(cfg)
+            method.configure(cfg)
             check_optim_wrapper(cfg)
-            stretch(cfg, variant.stretch)
+            multiply_epochs(cfg, method.epoch_factor)
             hooks = cfg.get("default_hooks") or {}
             saving = hooks.get("checkpoint") or dict(type="CheckpointHook")
             cfg.default_hooks = {**hooks, "checkpoint": {**saving, "max_keep_ckpts": 2}}
-            configs[label, variant] = cfg
+            configs[label, method] = cfg
     runs = [
-        _run(label, variant, seed, cfg, out)
+        _run(label, method, seed, cfg, out)
         for seed in range(seeds)
-        for (label, variant), cfg in configs.items()
+        for (label, method), cfg in configs.items()
     ]
     undone = {run.setting for run in runs if not run.done}
     for cfg in {label: cfg for (label, _), cfg in configs.items() if label in undone}.values():
@@ -114,7 +114,7 @@ def plan(
     return runs
 
 
-def stretch(cfg: Config, factor: int) -> None:
+def multiply_epochs(cfg: Config, factor: int) -> None:
     """Train ``factor`` times as many epochs, with the schedules by epoch stretched likewise.
 
     Raises:
@@ -132,13 +132,13 @@ def stretch(cfg: Config, factor: int) -> None:
                 scheduler[name] = whole
 
 
-def _run(setting: str, variant: Variant, seed: int, cfg: Config, out: Path) -> Run:
-    name = ", ".join(filter(None, [setting, variant.name, f"seed={seed}"]))
+def _run(setting: str, method: Method, seed: int, cfg: Config, out: Path) -> Run:
+    name = ", ".join(filter(None, [setting, method.name, f"seed={seed}"]))
     slug = name.replace(", ", ",").replace(" ", ",").replace("/", "-")
     run = Run(
         name,
         setting,
-        variant,
+        method,
         seed,
         out / "configs" / f"{slug}.py",
         cfg.pretty_text,

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
-from bsam_suite.compare.picture import draw
+from bsam_suite.atomic_write import atomic_path, write_text
+from bsam_suite.compare.plot import plot_runs
 from bsam_suite.compare.results import Record, Summary, summarize
-from bsam_suite.compare.statistics import Difference, Spread
-from bsam_suite.files import replacing, write_text
+from bsam_suite.compare.statistics import Difference, MeanStd
 
 
 def report(records: Sequence[Record], metric: str, command: str, out: Path) -> None:
@@ -34,7 +34,7 @@ def report(records: Sequence[Record], metric: str, command: str, out: Path) -> N
     )
     print(text)
     write_text(out / "results.md", f"```bash\n{command}\n```\n\n{text}\n")
-    with replacing(out / "results.csv") as part, part.open("w", newline="") as file:
+    with atomic_path(out / "results.csv") as part, part.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([field.name for field in fields(Record)])
         writer.writerows(map(astuple, records))
@@ -42,7 +42,7 @@ def report(records: Sequence[Record], metric: str, command: str, out: Path) -> N
     content["summaries"] = [_named(summary) for summary in summaries]
     content["runs"] = [asdict(record) for record in records]
     write_text(out / "results.json", json.dumps(content, indent=2) + "\n")
-    draw(records, metric, out / "results.png")
+    plot_runs(records, metric, out / "results.png")
 
 
 def _named(summary: Summary) -> dict:
@@ -65,7 +65,7 @@ def _cells(summaries: Sequence[Summary], metric: str) -> tuple[list[str], list[l
     return header, rows
 
 
-def _spread(value: Spread) -> str:
+def _spread(value: MeanStd) -> str:
     return f"{value.mean:.4f}" + ("" if math.isnan(value.std) else f" ± {value.std:.4f}")
 
 

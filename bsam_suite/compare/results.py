@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bsam_suite.compare.plan import Run
-from bsam_suite.compare.statistics import Difference, Spread, paired_difference, spread
+from bsam_suite.compare.statistics import Difference, MeanStd, mean_std, paired_difference
 from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
 
@@ -51,8 +51,8 @@ class Summary:
     rule: str
     epochs: int
     passes: int
-    metric: Spread
-    seconds: Spread
+    metric: MeanStd
+    seconds: MeanStd
     difference: Difference | None
     at_equal_compute: Difference | None
 
@@ -79,7 +79,7 @@ def collect(runs: Sequence[Run], metric: str | None) -> tuple[str, list[Record]]
         records.append(
             Record(
                 run.setting,
-                run.variant.name,
+                run.method.name,
                 run.seed,
                 run.epochs,
                 run.passes,
@@ -121,8 +121,8 @@ def summarize(records: Sequence[Record]) -> list[Summary]:
                 rule,
                 one.epochs,
                 one.passes,
-                spread(list(values.values())),
-                spread([r.seconds for r in group]),
+                mean_std(list(values.values())),
+                mean_std([r.seconds for r in group]),
                 _difference(values, by_seed[setting, first], rule != first),
                 _difference(values, by_seed.get((setting, peer), {}), peer not in (None, rule)),
             )

@@ -13,7 +13,7 @@ import torch
 from bsam_suite.compare.plan import Run
 from bsam_suite.compare.progress import Progress
 from bsam_suite.compare.worker import LOG, work
-from bsam_suite.engine.claim import claim
+from bsam_suite.engine.folder_lock import lock_folder
 from bsam_suite.errors import InputError
 
 
@@ -37,7 +37,7 @@ def run_all(runs: Sequence[Run], jobs: int, out: Path) -> list[Run]:
     progress = Progress(runs, waiting)
     running: dict[int, tuple[Run, multiprocessing.process.BaseProcess]] = {}
     failed: list[Run] = []
-    if not claim(out):
+    if not lock_folder(out):
         raise InputError(
             f"another comparison works in {out}: wait for it, or name another folder by --out"
         )

@@ -11,7 +11,7 @@ from bsam_suite.errors import InputError
 from bsam_suite.shell import pip_install
 
 
-class Spread(NamedTuple):
+class MeanStd(NamedTuple):
     """Mean and sample standard deviation (n - 1) of ``n`` values; NaN where n is too small."""
 
     n: int
@@ -28,10 +28,10 @@ class Difference(NamedTuple):
     high: float
 
 
-def spread(values: Sequence[float]) -> Spread:
+def mean_std(values: Sequence[float]) -> MeanStd:
     n = len(values)
     mean = statistics.fmean(values) if n else math.nan
-    return Spread(n, mean, statistics.stdev(values) if n > 1 else math.nan)
+    return MeanStd(n, mean, statistics.stdev(values) if n > 1 else math.nan)
 
 
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Difference:
@@ -43,7 +43,7 @@ def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Differe
     Raises:
         InputError: SciPy is not installed.
     """
-    n, mean, std = spread([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
+    n, mean, std = mean_std([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
     if n < 2:
         return Difference(n, mean, math.nan, math.nan)
     half = _t_quantile(n - 1) * std / math.sqrt(n)

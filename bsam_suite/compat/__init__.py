@@ -36,21 +36,21 @@ def check_pkg_resources() -> bool:
     return False
 
 
-def mend() -> dict[str, bool]:
+def patch_mmengine() -> dict[str, bool]:
     """Mend MMEngine. Can be called any number of times.
 
     Returns:
-        For each gap whether it had to be mended.
+        For each gap whether it had to be patched.
     """
-    from bsam_suite.compat.allowed import allow_checkpoint_classes
-    from bsam_suite.compat.checkpoints import load_checkpoints_safely
-    from bsam_suite.compat.saving import save_whole_files
+    from bsam_suite.compat.atomic_saving import patch_file_backend
+    from bsam_suite.compat.safe_globals import add_safe_globals
+    from bsam_suite.compat.safe_loading import patch_checkpoint_loading
 
     return {
         "pkg_resources": check_pkg_resources(),
-        "classes in checkpoints": allow_checkpoint_classes(),
-        "safe loading": load_checkpoints_safely(),
-        "whole files": save_whole_files(),
+        "classes in checkpoints": add_safe_globals(),
+        "safe loading": patch_checkpoint_loading(),
+        "whole files": patch_file_backend(),
     }
 
 
@@ -58,20 +58,20 @@ def import_mmpose() -> dict[str, bool]:
     """Mend and import MMPose, so that its models, data sets and metrics are registered.
 
     Returns:
-        For each gap whether it had to be mended.
+        For each gap whether it had to be patched.
 
     Raises:
         InputError: MMPose is not installed.
     """
     if any(map(is_missing, ("mmpose", "mmcv", "torchvision", "json_tricks"))):
         raise mmpose_is_missing()
-    from bsam_suite.compat.mmdetection import let_mmdet_take_mmcv
-    from bsam_suite.compat.visualizer import draw_circles_under_numpy
-    from bsam_suite.compat.xtcocotools import serve_xtcocotools
+    from bsam_suite.compat.mmdetection import relax_mmcv_version_check
+    from bsam_suite.compat.visualizer import patch_circle_radius
+    from bsam_suite.compat.xtcocotools import provide_xtcocotools
 
-    mended = mend()
-    mended["xtcocotools"] = serve_xtcocotools()
-    mended["mmdet's check of mmcv"] = let_mmdet_take_mmcv()
+    patched = patch_mmengine()
+    patched["xtcocotools"] = provide_xtcocotools()
+    patched["mmdet's check of mmcv"] = relax_mmcv_version_check()
     with mmcv_ext() as ext, mmdet_utils() as mmdet:
         import mmpose.codecs
         import mmpose.datasets
@@ -79,5 +79,5 @@ def import_mmpose() -> dict[str, bool]:
         import mmpose.evaluation
         import mmpose.models
         import mmpose.visualization  # noqa: F401
-    mended |= {"mmcv._ext": ext, "mmdet.utils": mmdet}
-    return mended | {"circles of keypoints": draw_circles_under_numpy()}
+    patched |= {"mmcv._ext": ext, "mmdet.utils": mmdet}
+    return patched | {"circles of keypoints": patch_circle_radius()}

@@ -1,4 +1,4 @@
-"""``python -m bsam_suite.compat``: what is installed, and what was mended."""
+"""``python -m bsam_suite.compat``: what is installed, and what was patched."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from rich.console import Console
 from rich.table import Table
 
-from bsam_suite.compat import import_mmpose, mend
+from bsam_suite.compat import import_mmpose, patch_mmengine
 from bsam_suite.errors import InputError
 
 TESTED = {
@@ -33,12 +33,12 @@ def main() -> None:
         table.add_row(name, installed, tested)
     Console().print(table)
     try:
-        mended = import_mmpose()
+        patched = import_mmpose()
     except InputError as error:
         print(error)
-        mended = mend()
-    for gap, needed in mended.items():
-        print(f"{gap}: {'mended' if needed else 'nothing to mend'}")
+        patched = patch_mmengine()
+    for gap, needed in patched.items():
+        print(f"{gap}: {'patched' if needed else 'nothing to patch'}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 from bsam_suite.compat.placeholders import is_missing
 
 
-def let_mmdet_take_mmcv() -> bool:
+def relax_mmcv_version_check() -> bool:
     """Let MMDetection 3.0 to 3.3 be imported beside mmcv 2.2.
 
     MMPose 1.3.2 imports it where it is installed, and it refuses mmcv from 2.2.0 on (3.0 and 3.1:

@@ -6,7 +6,7 @@ import warnings
 from functools import wraps
 
 
-def draw_circles_under_numpy() -> bool:
+def patch_circle_radius() -> bool:
     """Let MMPose 1.3.2 draw keypoints under NumPy 2.4.
 
     Its OpenCV visualizer takes ``int(radius)`` of an array with one element, which NumPy refuses

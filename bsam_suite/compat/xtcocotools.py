@@ -8,7 +8,7 @@ from types import ModuleType
 from bsam_suite.compat.placeholders import is_missing
 
 
-def serve_xtcocotools() -> bool:
+def provide_xtcocotools() -> bool:
     """Answer ``import xtcocotools`` with pycocotools.
 
     MMPose 1.3.2 reads annotations and computes COCO AP through xtcocotools, whose last release

@@ -9,8 +9,8 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
+from bsam_suite.atomic_write import write_text
 from bsam_suite.engine.resume import POINTER
-from bsam_suite.files import write_text
 
 
 @HOOKS.register_module()

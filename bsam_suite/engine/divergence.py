@@ -17,7 +17,7 @@ from bsam_suite.engine.summary import SKIPPED, last_checkpoint
 from bsam_suite.errors import InputError
 
 
-def stop_when_diverged(cfg: Config) -> None:
+def add_divergence_hook(cfg: Config) -> None:
     """Add :class:`DivergenceHook`; ``default_hooks.divergence`` of ``cfg`` sets its arguments."""
     hooks = cfg.get("default_hooks") or {}
     own = {"type": "DivergenceHook", **(hooks.get("divergence") or {})}

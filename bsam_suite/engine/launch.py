@@ -10,17 +10,17 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.amp import use_amp
 from bsam_suite.engine.building import building
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.checkpoint import check_some_weights, load_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
-from bsam_suite.engine.disk import writing_to
-from bsam_suite.engine.divergence import stop_when_diverged
-from bsam_suite.engine.keep_memory import keep_memory
+from bsam_suite.engine.disk_errors import report_disk_errors
+from bsam_suite.engine.distributed import init_distributed
+from bsam_suite.engine.divergence import add_divergence_hook
+from bsam_suite.engine.malloc import keep_freed_memory
 from bsam_suite.engine.metric_names import MetricNamesHook
-from bsam_suite.engine.processes import join_processes
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.start import choose_start
 from bsam_suite.engine.summary import summarize, table
@@ -35,7 +35,7 @@ def train(args: Namespace) -> None:
             over.
     """
     if not torch.cuda.is_available():
-        keep_memory()
+        keep_freed_memory()
     cfg = _prepare(args)
     checkpoint = choose_start(args, cfg)
     if args.no_validate:
@@ -50,10 +50,10 @@ def train(args: Namespace) -> None:
         cfg.auto_scale_lr.enable = True
     check_optim_wrapper(cfg)
     make_reproducible(cfg, _seed(args, cfg, checkpoint))
-    stop_when_diverged(cfg)
+    add_divergence_hook(cfg)
     preflight(cfg)
     print(f"Results: {cfg.work_dir}", flush=True)
-    with building(cfg), writing_to(cfg.work_dir):
+    with building(cfg), report_disk_errors(cfg.work_dir):
         runner = Runner.from_cfg(cfg)
         runner.register_hook(MetricNamesHook())
         if checkpoint is not None:
@@ -82,7 +82,7 @@ def test(args: Namespace) -> None:
         evaluators = cfg.test_evaluator
         evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
         cfg.test_evaluator = [*evaluators, dict(type="DumpResults", out_file_path=args.dump)]
-    cfg.custom_hooks = [*cfg.get("custom_hooks", []), dict(type="PlainWeightsHook")]
+    cfg.custom_hooks = [*cfg.get("custom_hooks", []), dict(type="NormalizeCheckpointHook")]
     preflight(cfg)
     with building(cfg):
         runner = Runner.from_cfg(cfg)
@@ -94,10 +94,10 @@ def test(args: Namespace) -> None:
 
 
 def _prepare(args: Namespace) -> Config:
-    mend()
+    patch_mmengine()
     cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
-    join_processes(cfg)
+    init_distributed(cfg)
     if args.show_dir:
         for hook in cfg.get("custom_hooks", []):
             if hook.type == "ContactSheetHook":

@@ -13,7 +13,7 @@ from mmengine.registry import OPTIM_WRAPPERS
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from bsam_suite.engine.late_log import log_late, log_sharpness
+from bsam_suite.engine.async_log import log_async, log_sharpness
 from bsam_suite.engine.precision import amp_dtype, loss_scaler
 from bsam_suite.engine.registry import build_rule
 from bsam_suite.engine.replay import Replay, capture
@@ -196,7 +196,7 @@ class SharpnessOptimWrapper(OptimWrapper):
         params = [p for p in self._step.parameters() if p.grad is not None]
         norm = self.clip_func(params, **self.clip_grad_kwargs) if params else None
         if norm is not None:  # clip_grad_value_ tells none
-            log_late(self.message_hub, f"train/{self.grad_name}", norm)
+            log_async(self.message_hub, f"train/{self.grad_name}", norm)
 
     def state_dict(self) -> dict:
         """The optimizer's state, with the loss scaler's where there is one."""

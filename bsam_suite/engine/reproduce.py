@@ -48,7 +48,7 @@ def make_reproducible(cfg: Config, seed: int) -> None:
     cfg.randomness = {**cfg.get("randomness", {}), "seed": seed}
     cfg.train_dataloader.persistent_workers = False
     cfg.train_dataloader.setdefault("worker_init_fn", dict(type="seed_worker"))
-    own = ("EpochSeedHook", "PlainWeightsHook", "ResumeHook")
+    own = ("EpochSeedHook", "NormalizeCheckpointHook", "ResumeHook")
     cfg.custom_hooks = [*cfg.get("custom_hooks", []), *(dict(type=name) for name in own)]
     cfg.default_hooks = {"checkpoint": dict(type="CheckpointHook"), **cfg.get("default_hooks", {})}
     for hook in (cfg.default_hooks.checkpoint, *cfg.custom_hooks):

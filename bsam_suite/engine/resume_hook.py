@@ -19,7 +19,7 @@ MODES = {"foreach", "fused", "capturable", "differentiable", "maximize", "decoup
 
 
 @HOOKS.register_module()
-class PlainWeightsHook(Hook):
+class NormalizeCheckpointHook(Hook):
     """Give other hooks the weights of a checkpoint as MMEngine's model gets them.
 
     ``EMAHook`` takes them under ``state_dict`` only, and would leave its average at random weights

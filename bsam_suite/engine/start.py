@@ -7,7 +7,7 @@ from argparse import Namespace
 from mmengine.config import Config
 
 from bsam_suite.engine.checkpoint import read_checkpoint
-from bsam_suite.engine.processes import agree
+from bsam_suite.engine.distributed import broadcast_from_main
 from bsam_suite.engine.resume import check_complete, find_checkpoint
 from bsam_suite.engine.work_dir import choose_work_dir
 from bsam_suite.errors import InputError
@@ -34,7 +34,7 @@ def choose_start(args: Namespace, cfg: Config) -> dict | None:
     given, place = (
         (args.work_dir, "--work-dir") if args.work_dir else (cfg.get("work_dir"), "work_dir")
     )
-    cfg.work_dir, found = agree(
+    cfg.work_dir, found = broadcast_from_main(
         lambda: _choose(choose_work_dir(args.config, given, wanted, place), wanted)
     )
     cfg.resume = found is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmengine.runner import Runner
 
-from bsam_suite.files import write_text
+from bsam_suite.atomic_write import write_text
 from bsam_suite.shell import near, short, tool
 
 METRICS = "metrics.json"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from bsam_suite.engine.claim import LOCK, claim
+from bsam_suite.engine.folder_lock import LOCK, lock_folder
 from bsam_suite.errors import InputError
 
 
@@ -33,11 +33,11 @@ def choose_out_dir(given: str | Path | None, default: Path) -> Path:
     """
     if given is None:
         folders = (folder for folder in numbered(default) if _is_free(folder))
-        return next(folder for folder in folders if claim(folder) and _is_free(folder))
+        return next(folder for folder in folders if lock_folder(folder) and _is_free(folder))
     if not _is_free(Path(given)):
         what = "is not empty" if Path(given).is_dir() else "is a file"
         raise InputError(f"--out {given} {what}: name another folder")
-    if not claim(given):
+    if not lock_folder(given):
         raise InputError(f"--out {given} is in use by another process: name another folder")
     return Path(given)
 
@@ -48,7 +48,7 @@ def _is_free(folder: Path) -> bool:
     return folder.is_dir() and all(entry.name == LOCK for entry in folder.iterdir())
 
 
-def check_new(file: str | Path) -> Path:
+def check_new_file(file: str | Path) -> Path:
     """``file``, a path at which nothing is yet, in a folder that exists.
 
     Raises:
@@ -90,9 +90,9 @@ def choose_work_dir(
     elif of_file is not None and _is_one_of(of_file, default):
         folder = of_file
     else:
-        folders = (folder for folder in numbered(default) if not has_results(folder))
-        return str(next(folder for folder in folders if claim(folder) and not has_results(folder)))
-    if not claim(folder):
+        folders = (f for f in numbered(default) if not has_results(f))
+        return str(next(f for f in folders if lock_folder(f) and not has_results(f)))
+    if not lock_folder(folder):
         raise InputError(
             f"{place} {folder} is in use by another run: wait for its end, or name another folder"
         )

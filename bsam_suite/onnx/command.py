@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bsam_suite.engine.work_dir import check_new
+from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.describe import describe
 from bsam_suite.onnx.extra import need
@@ -49,7 +49,7 @@ def export(
     """
     if not out.endswith(".onnx"):
         raise InputError(f"--out {out}: give a name that ends in .onnx")
-    file = check_new(out)
+    file = check_new_file(out)
     need("onnxscript")
     need("onnxruntime")
     cfg, model = load_trained(config, checkpoint, options)

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.building import building
 from bsam_suite.engine.check_config import check_config
 from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
@@ -24,7 +24,7 @@ def load_trained(config: str, checkpoint: str, options: dict | None) -> tuple[Co
     Raises:
         InputError: one of them cannot be read, or they do not fit.
     """
-    mend()
+    patch_mmengine()
     cfg = load_config(config, options)
     check_config(cfg)
     cfg.load_from = checkpoint  # so that no other weights are asked for

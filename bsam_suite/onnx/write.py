@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bsam_suite.engine.work_dir import check_new
-from bsam_suite.files import replacing
+from bsam_suite.atomic_write import atomic_path
+from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import CONFIG
 
@@ -28,13 +28,13 @@ def write(
         InputError: there is something at ``file``, or no such folder.
     """
     onnx = need("onnx")
-    file = check_new(file)
+    file = check_new_file(file)
     _drop_notes(graph)
     metadata = dict(about or {}) | ({} if config is None else {CONFIG: config})
     for key, value in metadata.items():
         graph.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(graph)
-    with replacing(file) as part:
+    with atomic_path(file) as part:
         onnx.save(graph, part)
     return file
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bsam_suite.engine.work_dir import check_new
+from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.trained import load_trained
 from bsam_suite.quantization.packed.checkpoint import save_packed
@@ -47,7 +47,7 @@ def export(
         raise InputError(f"--form {form} with --out {out}: forms are ONNX's, omit it")
     if form != "auto" and int4:
         raise InputError(f"--form {form} with --int4, which is a form of its own: omit one")
-    check_new(out)
+    check_new_file(out)
     cfg, model = load_trained(config, checkpoint, options)
     quantized_layers(model)  # or there are none
     if out.endswith(".safetensors"):

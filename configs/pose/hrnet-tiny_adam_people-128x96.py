@@ -5,7 +5,7 @@ _base_ = "mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w32_8xb64-21
 from bsam_suite.engine.config import cfg_option
 from tasks.pose.people import people_root
 
-custom_imports = dict(imports=["tasks.pose.parts"])
+custom_imports = dict(imports=["tasks.pose.register_all"])
 people = dict(
     train=cfg_option("people.train", 2000),
     val=cfg_option("people.val", 400),

@@ -1,4 +1,4 @@
 """Image classification: CIFAR networks, and any model of torchvision or timm, on any images.
 
-Configs import ``tasks.classification.parts``, which registers this task's parts.
+Configs import ``tasks.classification.register_all``, which registers this task's modules.
 """

@@ -14,7 +14,7 @@ from bsam_suite.errors import InputError
 from tasks.classification.rgb import to_rgb
 
 
-def decode(
+def decode_images(
     load: Callable[[int], Image.Image], names: list[str], size: int | None, threads: int = 1
 ) -> Tensor:
     """Decode images once, to RGB.

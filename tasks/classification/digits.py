@@ -9,11 +9,11 @@ from torch.nn import functional as F
 from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
 from tasks.classification.choose import package_is_missing
-from tasks.classification.images import Images
+from tasks.classification.image_dataset import ImageDataset
 
 
 @DATASETS.register_module()
-class Digits(Images):
+class Digits(ImageDataset):
     """1797 handwritten digits of 8x8 pixels in 17 shades, enlarged to RGB images.
 
     The test set of the UCI "Optical Recognition of Handwritten Digits" (E. Alpaydin, C. Kaynak,

@@ -7,18 +7,18 @@ import torch
 from mmengine.registry import DATASETS
 
 from bsam_suite.errors import InputError
-from tasks.classification.images import Images
+from tasks.classification.image_dataset import ImageDataset
 
 
 @DATASETS.register_module(name="LabelNoise")
-def label_noise(dataset: dict, rate: float, seed: int = 0) -> Images:
+def label_noise(dataset: dict, rate: float, seed: int = 0) -> ImageDataset:
     """A data set in which a share of the labels is wrong: symmetric label noise.
 
     Exactly ``round(rate * N)`` images, drawn at random, get the label of another class, each other
     class being equally likely. A rate of ``(C - 1) / C`` leaves no information in the labels.
 
     Args:
-        dataset: config of an ``Images`` data set with at least two classes.
+        dataset: config of an ``ImageDataset`` data set with at least two classes.
         rate: share of wrong labels, 0 to 1.
         seed: of the choice; the same images get the same labels in every run.
 
@@ -29,7 +29,7 @@ def label_noise(dataset: dict, rate: float, seed: int = 0) -> Images:
         raise InputError(
             f"rate={rate} of LabelNoise: give a share from 0 (no noise) to 1 (all labels wrong)"
         )
-    data: Images = DATASETS.build(dataset)
+    data: ImageDataset = DATASETS.build(dataset)
     rng, classes = np.random.default_rng(seed), len(data.classes)
     if classes < 2 and rate > 0:
         raise InputError(f"rate={rate} of LabelNoise: {dataset} has only one class")

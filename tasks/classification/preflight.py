@@ -9,7 +9,7 @@ from mmengine.registry import FUNCTIONS
 
 from bsam_suite.errors import InputError
 from bsam_suite.shell import ROOT, near, tool
-from tasks.classification.folder import open_folder
+from tasks.classification.image_folder import open_folder
 from tasks.classification.transfer import read_weights
 
 
@@ -61,7 +61,7 @@ def check_images(cfg: Config) -> None:
     model.num_classes = len(names)
 
 
-FOLDERS = ("FolderImages", "LazyFolderImages")
+FOLDERS = ("InMemoryImageFolder", "LazyImageFolder")
 
 
 @FUNCTIONS.register_module()

@@ -1,4 +1,4 @@
 """Human pose estimation in the COCO format, on MMPose.
 
-Configs import ``tasks.pose.parts``, which mends and imports MMPose and registers this task's parts.
+Configs import ``tasks.pose.register_all``, which imports MMPose and registers this task's modules.
 """

@@ -56,30 +56,30 @@ def _part(length: int) -> slice:
 
 
 @HOOKS.register_module()
-class LastEpochsPipelineHook(Hook):
+class PipelineSwitchHook(Hook):
     """Train with another pipeline in the last epochs, as RTMPose does with a weaker one.
 
     Args:
-        epochs: how many are the last. In a run of no more epochs these are all.
-        pipeline: what the data set then does instead of its own pipeline.
+        num_last_epochs: number of epochs with the other pipeline; a shorter run has it throughout.
+        switch_pipeline: the pipeline that replaces the data set's own.
 
     Raises:
-        InputError: epochs is less than 1.
+        InputError: num_last_epochs is less than 1.
     """
 
-    def __init__(self, epochs: int, pipeline: list[dict]) -> None:
-        if epochs < 1:
-            raise InputError(f"epochs={epochs!r} in LastEpochsPipelineHook: give 1 or more")
-        self.epochs = epochs
-        self.pipeline = Compose(pipeline)
+    def __init__(self, num_last_epochs: int, switch_pipeline: list[dict]) -> None:
+        if num_last_epochs < 1:
+            raise InputError(
+                f"num_last_epochs={num_last_epochs!r} in PipelineSwitchHook: give 1 or more"
+            )
+        self.num_last_epochs = num_last_epochs
+        self.pipeline = Compose(switch_pipeline)
 
     def before_train_epoch(self, runner) -> None:
         loader = runner.train_dataloader
-        if (
-            runner.epoch < runner.max_epochs - self.epochs
-            or loader.dataset.pipeline is self.pipeline
-        ):
+        early = runner.epoch < runner.max_epochs - self.num_last_epochs
+        if early or loader.dataset.pipeline is self.pipeline:
             return
         loader.dataset.pipeline = self.pipeline
         loader._iterator = None  # workers that persist have a copy of the data set
-        runner.logger.info(f"The last {self.epochs} epochs: another training pipeline")
+        runner.logger.info(f"Switched the training pipeline: {self.num_last_epochs} epochs left")

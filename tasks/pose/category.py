@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bsam_suite.errors import InputError
 from tasks.pose.coco import KEYPOINTS
-from tasks.pose.skeleton import PERSON, Skeleton, default_sigmas, mirrored, plain, same_names
+from tasks.pose.skeleton import PERSON, Skeleton, default_sigmas, mirrored, plain_name, same_names
 
 
 def keypoint_category(categories: Sequence[dict], where: str) -> dict | None:
@@ -25,7 +25,7 @@ def keypoint_category(categories: Sequence[dict], where: str) -> dict | None:
     return named[0] if named else None
 
 
-def from_category(category: dict, where: str) -> Skeleton:
+def category_skeleton(category: dict, where: str) -> Skeleton:
     """The keypoints of a COCO file's category; mirror pairs by ``left`` and ``right`` in the names.
 
     Args:
@@ -42,7 +42,7 @@ def from_category(category: dict, where: str) -> Skeleton:
     double = next((name for name in names if names.count(name) > 1), None)
     if double is not None:
         raise InputError(f"{where} names {double!r} twice: give each keypoint its own name")
-    if [*map(plain, names)] == [*map(plain, KEYPOINTS)]:
+    if [*map(plain_name, names)] == [*map(plain_name, KEYPOINTS)]:
         return PERSON
     index = {name: i for i, name in enumerate(names)}
     flips = tuple(index.get(mirrored(name), i) for i, name in enumerate(names))

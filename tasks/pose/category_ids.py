@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bsam_suite.errors import InputError
-from tasks.pose.fields import problem
+from tasks.pose.coco_schema import schema_error
 
 
 def keypoint_categories(content: dict, path: str | Path) -> set[int]:
@@ -24,7 +24,7 @@ def keypoint_categories(content: dict, path: str | Path) -> set[int]:
     categories, annotations = content.get("categories", []), content.get("annotations", [])
     if not (isinstance(categories, list) and isinstance(annotations, list)):
         raise InputError(f"{path} is not a COCO file: categories or annotations are no list")
-    wrong = next((told for category in categories if (told := problem(category, "id"))), None)
+    wrong = next((told for category in categories if (told := schema_error(category, "id"))), None)
     if wrong:
         raise InputError(f"categories of {path}: {wrong}")
     named = {category["id"]: category.get("name") for category in categories}
@@ -32,7 +32,7 @@ def keypoint_categories(content: dict, path: str | Path) -> set[int]:
     found = found or {
         annotation["category_id"]
         for annotation in annotations
-        if problem(annotation, "category_id", "keypoints") is None and annotation["keypoints"]
+        if schema_error(annotation, "category_id", "keypoints") is None and annotation["keypoints"]
     }
     found = found or {number for number, name in named.items() if name == "person"}
     found = found or (set(named) if len(named) == 1 else set())

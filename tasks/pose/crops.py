@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tasks.pose.pictures import draw_person
 from tasks.pose.skeleton import Skeleton
+from tasks.pose.visualization import draw_person
 
 _GREY = 64
 
@@ -46,7 +46,7 @@ class Crop:
         return draw_person(self.image, points, box, skeleton=skeleton)
 
 
-def read_picture(path: str | Path) -> np.ndarray | None:
+def read_image(path: str | Path) -> np.ndarray | None:
     """(H, W, 3) uint8 BGR, or None if there is no image that OpenCV reads."""
     try:
         return cv2.imread(str(path))

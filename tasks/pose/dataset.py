@@ -11,7 +11,7 @@ from mmpose.structures.bbox import bbox_xywh2xyxy
 
 from bsam_suite.errors import InputError
 from tasks.pose.category_ids import keypoint_categories, of_categories
-from tasks.pose.files import read_annotations, read_results
+from tasks.pose.coco_files import read_annotations, read_results
 
 
 @DATASETS.register_module()

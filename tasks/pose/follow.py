@@ -11,9 +11,9 @@ from mmengine.registry import FUNCTIONS
 
 from bsam_suite.errors import InputError
 from bsam_suite.json_file import read_json
-from tasks.pose.category import check_same, from_category, keypoint_category
+from tasks.pose.category import category_skeleton, check_same, keypoint_category
 from tasks.pose.coco import KEYPOINTS
-from tasks.pose.metainfo import describe, from_description
+from tasks.pose.metainfo import dataset_info_skeleton, full_dataset_info
 from tasks.pose.skeleton import PERSON, Skeleton
 
 LOADERS = ("val_dataloader", "train_dataloader", "test_dataloader")
@@ -43,7 +43,7 @@ def follow_keypoints(cfg: Config) -> None:
     for place, dataset in datasets.items():
         where = f"{place}.metainfo" if dataset.get("metainfo") else "metainfo"
         given = dataset.get("metainfo") or shared
-        described = describe(given, data, where) if given or _takes_any(dataset) else None
+        described = full_dataset_info(given, data, where) if given or _takes_any(dataset) else None
         if described is not None:
             dataset.metainfo = described
         skeletons[place] = skeleton_of(dataset, where)
@@ -93,7 +93,7 @@ def _annotated(dataset: dict) -> Skeleton | None:
 
 def _named(categories: list, file: Path) -> Skeleton | None:
     category = keypoint_category(categories, str(file))
-    return None if category is None else from_category(category, str(file))
+    return None if category is None else category_skeleton(category, str(file))
 
 
 def _file(dataset: dict) -> Path:
@@ -115,7 +115,7 @@ def skeleton_of(dataset: dict, where: str) -> Skeleton:
     """
     if not dataset.get("metainfo") and _takes_any(dataset):
         return PERSON
-    return from_description(dataset.get("metainfo") or _class_metainfo(dataset), where)
+    return dataset_info_skeleton(dataset.get("metainfo") or _class_metainfo(dataset), where)
 
 
 def check_keypoints(cfg: Config, categories: Mapping[Path, list]) -> None:
@@ -137,8 +137,8 @@ def check_keypoints(cfg: Config, categories: Mapping[Path, list]) -> None:
             check_same(annotated, str(file), skeleton, "the config's metainfo")
     if skeleton != PERSON:
         print(
-            f"Data has {skeleton}. {skeleton.say_mirrored()}. AP takes {skeleton.say_sigmas()} "
-            "(others: --cfg-options metainfo.sigmas=[...])",
+            f"Data has {skeleton}. {skeleton.describe_flips()}. AP takes "
+            f"{skeleton.describe_sigmas()} (others: --cfg-options metainfo.sigmas=[...])",
             flush=True,
         )
 

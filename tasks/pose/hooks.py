@@ -11,10 +11,10 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from bsam_suite.errors import InputError
-from tasks.pose.crops import crop_person, read_picture
-from tasks.pose.metainfo import from_metainfo
-from tasks.pose.pictures import contact_sheet
+from tasks.pose.crops import crop_person, read_image
+from tasks.pose.metainfo import metainfo_skeleton
 from tasks.pose.skeleton import Skeleton
+from tasks.pose.visualization import contact_sheet
 
 
 @HOOKS.register_module()
@@ -66,7 +66,7 @@ class ContactSheetHook(Hook):
 
     def _collect(self, outputs, loader) -> None:
         share = -(-self.persons // len(loader))
-        skeleton = from_metainfo(loader.dataset.metainfo)
+        skeleton = metainfo_skeleton(loader.dataset.metainfo)
         persons = [s for s in outputs or [] if len(s.gt_instances) and len(s.pred_instances)]
         for sample in persons[: min(share, self.persons - len(self.tiles))]:
             self.tiles.append(_tile(sample, skeleton))
@@ -91,7 +91,7 @@ def _tile(sample, skeleton: Skeleton) -> np.ndarray:
         truth = np.column_stack([points, np.where(visible[:, 0] > 0, 2.0, 0.0)])
     labelled = truth[truth[:, 2] > 0, :2]
     box = (x0, y0, x1 - x0, y1 - y0)
-    crop = crop_person(read_picture(sample.img_path), box, labelled, 256)
+    crop = crop_person(read_image(sample.img_path), box, labelled, 256)
     found = np.asarray(sample.pred_instances.keypoints[0], float)
     left = crop.draw(np.column_stack([found, np.full(len(found), 2.0)]), skeleton)
     return np.concatenate([left, crop.draw(truth, skeleton)], 1) if len(truth) else left

@@ -12,7 +12,7 @@ from bsam_suite.errors import InputError
 from tasks.pose.skeleton import PERSON, Skeleton, default_sigmas
 
 
-def describe(given: dict, data: Skeleton, where: str) -> dict | None:
+def full_dataset_info(given: dict, data: Skeleton, where: str) -> dict | None:
     """A whole description, of a ``metainfo`` that may leave out parts of it.
 
     Args:
@@ -42,7 +42,7 @@ def describe(given: dict, data: Skeleton, where: str) -> dict | None:
             return None
         whole = _read(_own_folder() / "coco.py", where) if data == PERSON else data.metainfo()
         parts = {**whole, **parts}
-    parts["keypoint_info"] = by_id(parts.get("keypoint_info"), where)
+    parts["keypoint_info"] = sort_keypoint_info(parts.get("keypoint_info"), where)
     names = [keypoint["name"] for keypoint in parts["keypoint_info"].values()]
     parts.setdefault("dataset_name", "keypoints")
     parts.setdefault("skeleton_info", {})
@@ -55,7 +55,7 @@ def describe(given: dict, data: Skeleton, where: str) -> dict | None:
     return parts
 
 
-def by_id(info: dict, where: str) -> dict:
+def sort_keypoint_info(info: dict, where: str) -> dict:
     """A ``keypoint_info`` in the order of its ids, in which MMPose takes it.
 
     MMEngine sorts what it writes down, in checkpoints and elsewhere, as text: 10 before 2.
@@ -110,8 +110,8 @@ def _read(path: Path, where: str) -> dict:
         ) from error
 
 
-def from_description(description: dict, where: str) -> Skeleton:
-    """The keypoints of a whole description, such as :func:`describe` gives.
+def dataset_info_skeleton(description: dict, where: str) -> Skeleton:
+    """The keypoints of a whole description, such as :func:`full_dataset_info` gives.
 
     Raises:
         InputError: it is not as MMPose has it.
@@ -120,7 +120,7 @@ def from_description(description: dict, where: str) -> Skeleton:
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
     try:
-        return from_metainfo(parse_pose_metainfo(description))
+        return metainfo_skeleton(parse_pose_metainfo(description))
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{where} is not as MMPose has it ({type(error).__name__}: {error}): look at its "
@@ -128,7 +128,7 @@ def from_description(description: dict, where: str) -> Skeleton:
         ) from error
 
 
-def from_metainfo(parsed: dict) -> Skeleton:
+def metainfo_skeleton(parsed: dict) -> Skeleton:
     """The keypoints of a data set's ``metainfo``, which MMPose has parsed."""
     names = tuple(parsed["keypoint_name2id"])
     sigmas = tuple(map(float, parsed["sigmas"]))

@@ -12,8 +12,8 @@ from mmpose.registry import DATASETS
 from bsam_suite.errors import InputError
 from tasks.pose.category_ids import listed
 from tasks.pose.check.training import check_splits, evaluated, split_of
+from tasks.pose.coco_files import read_annotations
 from tasks.pose.dataset import AnyCategoryCocoDataset, read_detections
-from tasks.pose.files import read_annotations
 from tasks.pose.follow import check_keypoints
 from tasks.pose.people import write_people
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-custom_imports = dict(imports=["tasks.pose.parts"])
+custom_imports = dict(imports=["tasks.pose.register_all"])
 preflight = [dict(type="check_coco"), dict(type="pretrained_backbone")]
 
 #: MMPose's description of the keypoints, or a part of it such as ``sigmas``; what it leaves out is
@@ -29,7 +29,7 @@ def workers() -> int:
     return min(max(cores, 2), 16)
 
 
-in_workers = dict(num_workers=workers(), collate_fn=dict(type="person_batch"))
+in_workers = dict(num_workers=workers(), collate_fn=dict(type="pose_collate"))
 
 #: Boxes of the ground truth; those of a detector by ``val_dataloader.dataset.bbox_file=FILE``.
 val_dataloader = test_dataloader = dict(
@@ -68,7 +68,9 @@ def rtmpose(base: dict) -> tuple[dict, list, list, dict, list]:
     """
     pipelines = (base.train_pipeline, base.train_pipeline_stage2)
     first, last = (_quick(_without_mmdet(pipeline)) for pipeline in pipelines)
-    change = dict(type="LastEpochsPipelineHook", epochs=base.stage2_num_epochs, pipeline=last)
+    change = dict(
+        type="PipelineSwitchHook", num_last_epochs=base.stage2_num_epochs, switch_pipeline=last
+    )
     averaged_weights = base.custom_hooks[0]
     return (
         dict(backbone=dict(_scope_="mmpose")),

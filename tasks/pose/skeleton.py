@@ -58,14 +58,14 @@ class Skeleton:
         number = len(self.names)
         return f"{number} keypoint{'s' * (number > 1)} ({_listed(self.names)})"
 
-    def say_mirrored(self) -> str:
+    def describe_flips(self) -> str:
         """Which keypoints change places in a mirrored image, in a few words."""
         pairs = [f"{self.names[i]} and {self.names[j]}" for i, j in self.flip_pairs]
         if not pairs:
             return "No names tell left and right: a mirrored image swaps none of them"
         return f"A mirrored image swaps {_listed(pairs)}"
 
-    def say_sigmas(self) -> str:
+    def describe_sigmas(self) -> str:
         """The sigmas in a few words."""
         if len(set(self.sigmas)) == 1:
             return f"a sigma of {self.sigmas[0]:g}"
@@ -92,11 +92,12 @@ class Skeleton:
         It is short since MMEngine writes it out, slowly, with each checkpoint.
         """
         names = self.names
-        halves = {plain(n): "lower" if i in LOWER else "upper" for i, n in enumerate(KEYPOINTS)}
+        halves = {plain_name(n): ("upper", "lower")[i in LOWER] for i, n in enumerate(KEYPOINTS)}
         info = {i: dict(name=name) for i, name in enumerate(names)}
         for i, j in enumerate(self.flip_indices):
             info[i] |= dict(swap=names[j]) if i != j else {}
-            info[i] |= dict(type=halves[plain(names[i])]) if plain(names[i]) in halves else {}
+            half = halves.get(plain_name(names[i]))
+            info[i] |= dict(type=half) if half else {}
         return dict(
             dataset_name=self.name,
             keypoint_info=info,
@@ -120,7 +121,7 @@ PERSON = Skeleton(
 """COCO's person."""
 
 
-def unnamed(count: int) -> Skeleton:
+def unnamed_skeleton(count: int) -> Skeleton:
     """Keypoints of which only the number is known."""
     names = tuple(f"keypoint {i}" for i in range(count))
     return Skeleton(names, (), tuple(range(count)), default_sigmas(names))
@@ -128,15 +129,15 @@ def unnamed(count: int) -> Skeleton:
 
 def default_sigmas(names: Iterable[str]) -> tuple[float, ...]:
     """COCO's sigma for a keypoint of one of COCO's names, :data:`SIGMA` for others."""
-    known = dict(zip(map(plain, KEYPOINTS), SIGMAS))
-    return tuple(known.get(plain(name), SIGMA) for name in names)
+    known = dict(zip(map(plain_name, KEYPOINTS), SIGMAS))
+    return tuple(known.get(plain_name(name), SIGMA) for name in names)
 
 
-def plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name without what spellings differ in: ``Left Eye`` and ``left_eye`` are one."""
     return re.sub(r"[\W_]", "", name).lower()
 
 
 def same_names(one: Skeleton, other: Skeleton) -> bool:
     """Whether they are the same keypoints in the same order."""
-    return [*map(plain, one.names)] == [*map(plain, other.names)]
+    return [*map(plain_name, one.names)] == [*map(plain_name, other.names)]

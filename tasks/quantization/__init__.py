@@ -1,4 +1,4 @@
 """Quantization-aware training of MMEngine's models: the wrapper, its hooks, evaluation at few bits.
 
-Configs import ``tasks.quantization.parts``, which registers this task's parts.
+Configs import ``tasks.quantization.register_all``, which registers this task's parts.
 """

@@ -11,8 +11,8 @@ from mmengine.runner import Runner
 
 from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
-from bsam_suite.engine.disk import writing_to
-from bsam_suite.engine.divergence import stop_when_diverged
+from bsam_suite.engine.disk_errors import report_disk_errors
+from bsam_suite.engine.divergence import add_divergence_hook
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.resume import find_checkpoint
 from bsam_suite.engine.work_dir import choose_work_dir
@@ -69,9 +69,9 @@ def _train(config: str, file: Path) -> None:
     cfg.launcher, cfg.load_from = "none", find_checkpoint(cfg.work_dir)
     cfg.resume = cfg.load_from is not None
     make_reproducible(cfg, cfg.get("randomness", {}).get("seed") or 0)
-    stop_when_diverged(cfg)
+    add_divergence_hook(cfg)
     preflight(cfg)
-    with writing_to(cfg.work_dir):
+    with report_disk_errors(cfg.work_dir):
         Runner.from_cfg(cfg).train()
     if not file.is_file():
         raise InputError(f"{config} made no {file.name}, it ends with another epoch")

@@ -55,7 +55,7 @@ def low_bit_classifier(
     epochs, lr = _schedule(base)
     epochs = cfg_option("train_cfg.max_epochs", epochs)
     return (
-        dict(imports=["tasks.classification.parts", "tasks.quantization.parts"]),
+        dict(imports=["tasks.classification.register_all", "tasks.quantization.register_all"]),
         [*base.preflight, dict(type="prepare_float", config=config)],
         dict(_delete_=True, type="Quantized", model=base.model, checkpoint=checkpoint),
         [*base.custom_hooks, dict(type="CalibrationHook")],
@@ -90,6 +90,6 @@ def _schedule(trained: dict) -> tuple[int, float]:
     Args:
         trained: config that the float model is trained by.
     """
-    if trained.train_dataloader.dataset.dataset.type == "LazyFolderImages":
+    if trained.train_dataloader.dataset.dataset.type == "LazyImageFolder":
         return 90, 0.01
     return trained.train_cfg.max_epochs // 2, trained.optim_wrapper.optimizer.lr / 5

@@ -12,7 +12,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from PIL import Image
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.config import load_config
 from bsam_suite.onnx.command import export
 from bsam_suite.onnx.describe import describe
@@ -38,7 +38,7 @@ def blocks():
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    mend()
+    patch_mmengine()
 
 
 def test_classes(blocks, capsys):

@@ -25,7 +25,7 @@ import torch  # noqa: E402
 from small_run import CONFIG, SmallNet, content, differences  # noqa: E402
 
 import bsam_suite.engine.launch  # noqa: E402, F401
-from bsam_suite.compat import mend  # noqa: E402
+from bsam_suite.compat import patch_mmengine  # noqa: E402
 
 EPOCHS = 8
 SAVING = ("checkpoint half written", "checkpoint not synced", "checkpoint not renamed")
@@ -139,7 +139,7 @@ def main(kills: int, home: Path, seed: int = 0) -> Counter:
     Raises:
         AssertionError: a run ended otherwise than the uninterrupted one.
     """
-    mend()
+    patch_mmengine()
     chance, hit = random.Random(seed), Counter()
     config = home / "small.py"
     config.write_text(CONFIG.replace("EPOCHS", str(EPOCHS)))

@@ -53,7 +53,7 @@ def test_train_stop_resume_test(tool, home, tmp_path):
     (tmp_path / "stopping.py").write_text(
         f"_base_ = {str(ROOT / CONFIG)!r}\n"
         "import sys\nsys.path.insert(0, '.')\n"
-        "custom_imports = dict(imports=['tasks.pose.parts', 'stop_hook'])\n"
+        "custom_imports = dict(imports=['tasks.pose.register_all', 'stop_hook'])\n"
         "custom_hooks = [dict(type='StopHook')]\n"
     )
     stopped = tool("train", str(tmp_path / "stopping.py"), "--work-dir", "parts", options=OPTIONS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from bsam_suite.engine.work_dir import check_new
+from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.trace import trace
@@ -64,7 +64,7 @@ def export_onnx(
     """
     if form not in FORMS:
         raise InputError(f"form={form!r}: give one of {', '.join(FORMS)}")
-    check_new(file)
+    check_new_file(file)
     graph = quantized_graph(model, inputs, file)
     seen = seen_outputs(graph, inputs.numpy()) if form == "fast" else {}
     return write(in_form(graph, form, seen), file, config)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bsam_suite.engine.work_dir import check_new
+from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.describe import describe
 from bsam_suite.onnx.extra import need
@@ -48,7 +48,7 @@ def export_checked(model: nn.Module, cfg, file: Path, batches: int, form: str = 
             confidence interval; there is no file then.
     """
     need("onnxruntime")
-    check_new(file)
+    check_new_file(file)
     loader = validation_loader(cfg)
     data = validation_inputs(cfg, model, batches, loader)
     outputs = Outputs(model).eval()

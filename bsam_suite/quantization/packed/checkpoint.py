@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from bsam_suite.atomic_write import atomic_path
 from bsam_suite.engine.checkpoint import load_weights
-from bsam_suite.engine.work_dir import check_new
+from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.errors import InputError
-from bsam_suite.files import replacing
 from bsam_suite.onnx.extra import need
 from bsam_suite.quantization.fake_quantizers import Codes
 from bsam_suite.quantization.packed.bits import pack
@@ -59,7 +59,7 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
         InputError: nothing is quantized, a quantizer is not calibrated, or the file exists.
     """
     save_file = need("safetensors.torch").save_file
-    file = check_new(file)
+    file = check_new_file(file)
     layers = quantized_layers(model)
     state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
     described, size = {}, PackedSize(0, 0, 0.0, 0, 0)
@@ -76,7 +76,7 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
         size.ideal_bytes += codes.values.numel() * codes.bit_width / 8
         state.update(tensors)
     content = dict(layers=described, crc32=checksum(described, state))
-    with replacing(file) as part:
+    with atomic_path(file) as part:
         save_file(state, part, metadata={FORMAT: json.dumps(content)})
     size.other_bytes = _bytes(state) - size.weight_bytes
     size.file_bytes = file.stat().st_size

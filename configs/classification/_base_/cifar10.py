@@ -3,7 +3,7 @@
 _base_ = "./folder.py"
 
 data_root = "data/cifar10"
-source = dict(type="TorchvisionImages", name="CIFAR10", root=data_root, size=_base_.image_size)
+source = dict(type="TorchvisionDataset", name="CIFAR10", root=data_root, size=_base_.image_size)
 model = dict(
     num_classes=10,
     data_preprocessor=dict(mean=[0.4914, 0.4822, 0.4465], std=[0.2470, 0.2435, 0.2616]),

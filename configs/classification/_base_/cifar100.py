@@ -3,7 +3,7 @@
 _base_ = "./folder.py"
 
 data_root = "data/cifar100"
-source = dict(type="TorchvisionImages", name="CIFAR100", root=data_root, size=_base_.image_size)
+source = dict(type="TorchvisionDataset", name="CIFAR100", root=data_root, size=_base_.image_size)
 model = dict(
     num_classes=100,
     data_preprocessor=dict(mean=[0.5071, 0.4865, 0.4409], std=[0.2673, 0.2564, 0.2762]),

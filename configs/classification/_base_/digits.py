@@ -7,7 +7,7 @@ _base_ = []  # before the import, or MMEngine takes this for a config of its oth
 
 from bsam_suite.engine.config import cfg_option
 
-custom_imports = dict(imports=["tasks.classification.parts"])
+custom_imports = dict(imports=["tasks.classification.register_all"])
 preflight = [dict(type="check_images")]
 image_size = cfg_option("image_size", 16)
 
@@ -21,7 +21,7 @@ model = dict(
     ),
 )
 
-in_memory = dict(num_workers=0, collate_fn=dict(type="whole_batch"))
+in_memory = dict(num_workers=0, collate_fn=dict(type="identity_collate"))
 train_dataloader = dict(
     **in_memory,
     batch_size=64,

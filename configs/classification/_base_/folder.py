@@ -7,7 +7,7 @@ _base_ = []  # before the import, or MMEngine takes this for a config of its oth
 
 from bsam_suite.engine.config import cfg_option
 
-custom_imports = dict(imports=["tasks.classification.parts"])
+custom_imports = dict(imports=["tasks.classification.register_all"])
 data_root = "data/images"
 image_size = cfg_option("image_size")
 preflight = [dict(type="check_images")]
@@ -27,7 +27,7 @@ model = dict(
     ),
 )
 
-in_memory = dict(num_workers=0, collate_fn=dict(type="whole_batch"))
+in_memory = dict(num_workers=0, collate_fn=dict(type="identity_collate"))
 train_dataloader = dict(
     **in_memory,
     batch_size=128,
@@ -35,20 +35,22 @@ train_dataloader = dict(
     dataset=dict(
         type="LabelNoise",
         rate=0.0,
-        dataset=dict(type="FolderImages", data_root=data_root, split="train", size=image_size),
+        dataset=dict(
+            type="InMemoryImageFolder", data_root=data_root, split="train", size=image_size
+        ),
     ),
 )
 val_dataloader = dict(
     **in_memory,
     batch_size=500,
     sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(type="FolderImages", data_root=data_root, split="val", size=image_size),
+    dataset=dict(type="InMemoryImageFolder", data_root=data_root, split="val", size=image_size),
 )
 test_dataloader = dict(
     **in_memory,
     batch_size=500,
     sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(type="FolderImages", data_root=data_root, split="test", size=image_size),
+    dataset=dict(type="InMemoryImageFolder", data_root=data_root, split="test", size=image_size),
 )
 val_evaluator = test_evaluator = dict(type="TopAccuracy")
 

@@ -10,7 +10,7 @@ from bsam_suite.engine.config import cfg_option
 
 data_root = "data/imagenet"
 image_size = cfg_option("image_size", 224)
-source = dict(_delete_=True, type="LazyFolderImages", data_root=data_root, size=image_size)
+source = dict(_delete_=True, type="LazyImageFolder", data_root=data_root, size=image_size)
 model = dict(
     net=dict(_delete_=True, type="TorchvisionModel", name="resnet18"),
     label_smoothing=0.0,

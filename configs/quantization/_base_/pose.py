@@ -16,7 +16,7 @@ from tasks.quantization.recipe import STEP_SIZES, last_layers
 from tasks.quantization.recipe import float_config as chosen
 
 float_config = chosen("configs/pose/hrnet_adam.py")
-custom_imports = dict(imports=["tasks.pose.parts", "tasks.quantization.parts"])
+custom_imports = dict(imports=["tasks.pose.register_all", "tasks.quantization.register_all"])
 preflight = [
     *(p for p in _base_.preflight if p["type"] != "pretrained_backbone"),  # noqa: F821
     dict(type="prepare_float", config=float_config),

@@ -10,7 +10,7 @@ import numpy as np
 
 from bsam_suite.errors import InputError
 from tasks.pose.browse.samples import BLANK, Sample, load_samples
-from tasks.pose.pictures import contact_sheet, draw_person
+from tasks.pose.visualization import contact_sheet, draw_person
 
 HEIGHT, COLUMNS = 256, 4
 """Pixels of a drawn input, and samples in a row."""

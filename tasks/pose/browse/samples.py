@@ -10,12 +10,12 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import set_random_seed
 
-import tasks.pose.parts  # noqa: F401
+import tasks.pose.register_all  # noqa: F401
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
 from bsam_suite.shell import near, tool
 from tasks.pose.browse.targets import Distributions, Heatmaps, targets_of
-from tasks.pose.metainfo import from_metainfo
+from tasks.pose.metainfo import metainfo_skeleton
 from tasks.pose.skeleton import Skeleton
 
 BLANK = np.full((128, 96, 3), 64, np.uint8)
@@ -82,7 +82,7 @@ def _dataset(cfg: Config, path: str, split: str):
 
 
 def _samples(dataset, number: int, path: str) -> Iterator[Sample]:
-    skeleton = from_metainfo(dataset.metainfo)
+    skeleton = metainfo_skeleton(dataset.metainfo)
     count = len(skeleton.names)
     steps = dataset.pipeline.transforms
     encoder = next((step.encoder for step in steps if hasattr(step, "encoder")), None)

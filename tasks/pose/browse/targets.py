@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tasks.pose.pictures import colour_of
 from tasks.pose.skeleton import Skeleton
+from tasks.pose.visualization import colour_of
 
 _DIM = 0.35  # of the picture below
 

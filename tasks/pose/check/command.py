@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
 from tasks.pose.check.findings import Findings
-from tasks.pose.check.image_files import check_apart, check_images
+from tasks.pose.check.image_files import check_images, check_train_val_overlap
 from tasks.pose.check.layout import find_splits
 from tasks.pose.check.report import Report
 from tasks.pose.check.split import check_split
@@ -21,14 +21,14 @@ def check(args: Namespace) -> Report:
     """
     if args.out is not None:
         choose_out_dir(args.out, args.out)
-    report = check_set(args.root, decode=not args.no_images)
+    report = check_dataset_folder(args.root, decode=not args.no_images)
     report.print()
     if args.out is not None:
         print("Report: " + ", ".join(map(str, report.write(args.out))))
     return report
 
 
-def check_set(root: Path, decode: bool = True) -> Report:
+def check_dataset_folder(root: Path, decode: bool = True) -> Report:
     """Look at all of a set.
 
     Args:
@@ -45,5 +45,5 @@ def check_set(root: Path, decode: bool = True) -> Report:
             counts[split.name], files[split] = found.counts, found.images
     if decode:
         digests = {split: check_images(split, images, findings) for split, images in files.items()}
-        check_apart(digests, findings)
+        check_train_val_overlap(digests, findings)
     return Report(root, decode, counts, findings.all())

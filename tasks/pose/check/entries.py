@@ -6,11 +6,11 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from bsam_suite.errors import InputError
-from tasks.pose.category import from_category
+from tasks.pose.category import category_skeleton
 from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.layout import Split
-from tasks.pose.fields import problem
-from tasks.pose.skeleton import PERSON, Skeleton, unnamed
+from tasks.pose.coco_schema import schema_error
+from tasks.pose.skeleton import PERSON, Skeleton, unnamed_skeleton
 
 
 class Person(NamedTuple):
@@ -21,20 +21,20 @@ class Person(NamedTuple):
     skeleton: Skeleton = PERSON
 
 
-def sound_images(split: Split, images: list, findings: Findings) -> dict[int, dict]:
+def valid_images(split: Split, images: list, findings: Findings) -> dict[int, dict]:
     """The images with all their fields, by id; tells what is wrong with the others."""
     sound, files = {}, set()
     if not images:
         findings.add("no_images", split.name, Example("'images' is empty"))
     for place, image in enumerate(images):
-        wrong = problem(image, "id", "file_name", "width", "height")
+        wrong = schema_error(image, "id", "file_name", "width", "height")
         if wrong:
             findings.add("broken_entry", split.name, Example(f"images[{place}]: {wrong}"))
             continue
         name, number = image["file_name"], image["id"]
         if number in sound:
-            says = f"so has {sound[number]['file_name']}"
-            example = Example(says, split.image(image), number)
+            message = f"so has {sound[number]['file_name']}"
+            example = Example(message, split.image(image), number)
             findings.add("duplicate_image_id", split.name, example)
             continue
         if name in files:
@@ -45,7 +45,7 @@ def sound_images(split: Split, images: list, findings: Findings) -> dict[int, di
     return sound
 
 
-def sound_persons(
+def valid_persons(
     split: Split, content: dict, images: dict[int, dict], findings: Findings
 ) -> dict[Skeleton, list[Person]]:
     """The annotations that can be looked at by their numbers, by their K keypoints.
@@ -56,7 +56,7 @@ def sound_persons(
     skeletons = _skeletons(split, content["categories"], findings)
     fields = ("id", "image_id", "category_id", "bbox", "keypoints")
     for place, annotation in enumerate(content["annotations"]):
-        wrong = problem(annotation, *fields, optional=("iscrowd", "area"))
+        wrong = schema_error(annotation, *fields, optional=("iscrowd", "area"))
         if wrong:
             entry = annotation if isinstance(annotation, dict) else None
             example = Example(f"annotations[{place}]: {wrong}", entry=entry)
@@ -64,10 +64,10 @@ def sound_persons(
             continue
         number, image = annotation["id"], images.get(annotation["image_id"])
 
-        def tell(kind: str, says: str, image=image, annotation=annotation) -> None:
+        def tell(kind: str, message: str, image=image, annotation=annotation) -> None:
             file = split.image(image) if image else None
             skeleton = skeletons.get(annotation["category_id"], PERSON)
-            example = Example(says, file, annotation["image_id"], annotation, skeleton)
+            example = Example(message, file, annotation["image_id"], annotation, skeleton)
             findings.add(kind, split.name, example)
 
         if number in seen:
@@ -90,22 +90,24 @@ def _skeletons(split: Split, categories: list, findings: Findings) -> dict[int, 
     """The keypoints of each category; COCO's person where the category does not tell."""
     skeletons = {}
     for place, category in enumerate(categories):
-        wrong = problem(category, "id")
+        wrong = schema_error(category, "id")
         if wrong:
             findings.add("broken_entry", split.name, Example(f"categories[{place}]: {wrong}"))
             continue
         names = category.get("keypoints")
-        says = f"category {category['id']} {category.get('name')!r}"
+        message = f"category {category['id']} {category.get('name')!r}"
         skeleton = PERSON
         if not names or not isinstance(names, list):
-            findings.add("keypoint_names", split.name, Example(f"{says} has no list 'keypoints'"))
+            findings.add(
+                "keypoint_names", split.name, Example(f"{message} has no list 'keypoints'")
+            )
         else:
             try:
-                skeleton = from_category(category, split.place(split.annotations))
+                skeleton = category_skeleton(category, split.place(split.annotations))
             except InputError as error:
                 findings.add("broken_entry", split.name, Example(f"categories[{place}]: {error}"))
-                skeleton = unnamed(len(names))
+                skeleton = unnamed_skeleton(len(names))
             if skeleton != PERSON:
-                findings.add("other_keypoints", split.name, Example(f"{says} has {skeleton}"))
+                findings.add("other_keypoints", split.name, Example(f"{message} has {skeleton}"))
         skeletons[category["id"]] = skeleton
     return skeletons

@@ -15,14 +15,14 @@ class Example:
     """One place where something was found.
 
     Attributes:
-        says: what is there, such as ``3 of left_knee``.
+        message: what is there, such as ``3 of left_knee``.
         file: image file, annotation file or folder, as seen from the set's folder.
         image: image id.
         entry: the annotation, as in the file.
         skeleton: what its keypoints are.
     """
 
-    says: str
+    message: str
     file: str | None = None
     image: int | None = None
     entry: dict | None = None
@@ -35,13 +35,14 @@ class Example:
 
     def as_dict(self) -> dict:
         """For the report: the annotation by its id alone."""
-        return dict(annotation=self.annotation, image=self.image, file=self.file, says=self.says)
+        found = dict(annotation=self.annotation, image=self.image, file=self.file)
+        return found | dict(message=self.message)
 
     def __str__(self) -> str:
         ids = (("annotation", self.annotation), ("image", self.image))
         where = [f"{name} {value}" for name, value in ids if value is not None][:1]
         where += [self.file] if self.file else []
-        return f"{', '.join(where)}: {self.says}" if where else self.says
+        return f"{', '.join(where)}: {self.message}" if where else self.message
 
 
 @dataclass

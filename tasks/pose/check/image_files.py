@@ -29,7 +29,7 @@ class Decoded(NamedTuple):
     error: str | None = None
 
 
-def there(split: Split, images: Iterable[dict], findings: Findings) -> list[dict]:
+def existing_images(split: Split, images: Iterable[dict], findings: Findings) -> list[dict]:
     """Those of the images whose file exists; tells which are missing."""
     if not split.images.is_dir():
         return []  # told already, once
@@ -67,12 +67,12 @@ def check_images(split: Split, images: list[dict], findings: Findings) -> dict[b
                 continue
             by_digest[digest] = image
             if size != (image["width"], image["height"]):
-                says = f"{size[0]}x{size[1]}, not {image['width']:g}x{image['height']:g}"
-                findings.add("image_size", split.name, Example(says, place, image["id"]))
+                message = f"{size[0]}x{size[1]}, not {image['width']:g}x{image['height']:g}"
+                findings.add("image_size", split.name, Example(message, place, image["id"]))
     return by_digest
 
 
-def check_apart(digests: dict[Split, dict[bytes, dict]], findings: Findings) -> None:
+def check_train_val_overlap(digests: dict[Split, dict[bytes, dict]], findings: Findings) -> None:
     """Tell which images are in train and in val of the same set (both ``2017``, say).
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bsam_suite.errors import InputError
 from tasks.pose.check.findings import Example, Findings
-from tasks.pose.files import PARTS, read_content
+from tasks.pose.coco_files import PARTS, read_coco
 
 PREFIX = "person_keypoints_"
 _COCO = "http://images.cocodataset.org"
@@ -92,7 +92,7 @@ def read(split: Split, findings: Findings) -> dict | None:
         what = f"there is none: {_download('annotations_trainval2017', split.root)}"
         return tell("missing_annotations", what, split.annotations)
     try:
-        return read_content(split.annotations, *PARTS)
+        return read_coco(split.annotations, *PARTS)
     except InputError as error:
         what = str(error).replace(str(split.annotations), "it")
         return tell("unreadable_annotations", what, split.annotations)

@@ -36,10 +36,10 @@ def check_persons(split: Split, persons: list[Person], findings: Findings) -> di
 
     names = persons[0].skeleton.names
 
-    def tell(kind: str, found: np.ndarray, says: Callable[[int], str], of: int = 1) -> None:
+    def tell(kind: str, found: np.ndarray, message: Callable[[int], str], of: int = 1) -> None:
         for i in np.flatnonzero(found):
             annotation, image, skeleton = persons[i]
-            example = Example(says(i), split.image(image), image["id"], annotation, skeleton)
+            example = Example(message(i), split.image(image), image["id"], annotation, skeleton)
             findings.add(kind, split.name, example, of)
 
     finite = np.isfinite(boxes).all(1) & np.isfinite(points).all((1, 2))

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from tasks.pose.check.findings import Example, Finding
-from tasks.pose.crops import crop_person, read_picture
-from tasks.pose.pictures import contact_sheet
-from tasks.pose.skeleton import unnamed
+from tasks.pose.crops import crop_person, read_image
+from tasks.pose.skeleton import unnamed_skeleton
+from tasks.pose.visualization import contact_sheet
 
 TILES, SIDE = 40, 240
 
@@ -45,10 +45,10 @@ def _tile(root: Path, example: Example) -> np.ndarray | None:
     except (KeyError, TypeError, ValueError):
         return None
     there = example.file and (root / example.file).is_file()
-    image = read_picture(root / example.file) if there else None
+    image = read_image(root / example.file) if there else None
     if image is None or not np.isfinite(box).all():
         return None
     skeleton = example.skeleton
-    skeleton = skeleton if len(skeleton.names) == len(points) else unnamed(len(points))
+    skeleton = skeleton if len(skeleton.names) == len(points) else unnamed_skeleton(len(points))
     crop = crop_person(image, box, points[points[:, 2] > 0, :2], SIDE)
     return crop.draw(points, skeleton, box)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasks.pose.check.entries import sound_images, sound_persons
+from tasks.pose.check.entries import valid_images, valid_persons
 from tasks.pose.check.findings import Example, Findings
-from tasks.pose.check.image_files import there
+from tasks.pose.check.image_files import existing_images
 from tasks.pose.check.layout import Split, read
 from tasks.pose.check.persons import COUNTS, check_persons
-from tasks.pose.skeleton import plain
+from tasks.pose.skeleton import plain_name
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,23 @@ def check_split(split: Split, findings: Findings) -> Contents | None:
     content = read(split, findings)
     if content is None:
         return None
-    images = sound_images(split, content["images"], findings)
+    images = valid_images(split, content["images"], findings)
     counts = dict(images=len(content["images"]), annotations=len(content["annotations"]))
     counts |= dict.fromkeys(COUNTS, 0)
-    sound = sound_persons(split, content, images, findings)
-    if len({tuple(map(plain, skeleton.names)) for skeleton in sound}) > 1:
-        says = ", ".join(
+    sound = valid_persons(split, content, images, findings)
+    if len({tuple(map(plain_name, skeleton.names)) for skeleton in sound}) > 1:
+        message = ", ".join(
             f"{len(persons)} of {skeleton.name!r} with {len(skeleton.names)} keypoints"
             for skeleton, persons in sound.items()
         )
         place = split.place(split.annotations)
-        findings.add("mixed_keypoints", split.name, Example(says, place))
+        findings.add("mixed_keypoints", split.name, Example(message, place))
     for persons in sound.values():
         for name, number in check_persons(split, persons, findings).items():
             counts[name] += number
     if not counts["persons"]:
-        says = f"{len(content['annotations'])} annotations, none of which can be used"
-        findings.add("no_persons", split.name, Example(says, split.place(split.annotations)))
-    return Contents(counts, there(split, images.values(), findings), content["categories"])
+        message = f"{len(content['annotations'])} annotations, none of which can be used"
+        findings.add("no_persons", split.name, Example(message, split.place(split.annotations)))
+    return Contents(
+        counts, existing_images(split, images.values(), findings), content["categories"]
+    )

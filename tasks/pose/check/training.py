@@ -13,7 +13,7 @@ from tasks.pose.check.findings import Finding, Findings
 from tasks.pose.check.kinds import KINDS
 from tasks.pose.check.layout import Split, require_root
 from tasks.pose.check.split import check_split
-from tasks.pose.files import read_images
+from tasks.pose.coco_files import read_images
 
 SHOWN = 3
 """Places of each kind that are told."""

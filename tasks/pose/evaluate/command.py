@@ -7,14 +7,14 @@ from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
-from tasks.pose.category import check_same, from_category, keypoint_category
+from tasks.pose.category import category_skeleton, check_same, keypoint_category
 from tasks.pose.category_ids import keypoint_categories, listed, of_categories
+from tasks.pose.coco_files import read_annotations, read_results
 from tasks.pose.evaluate.ap import average_precision, check_backend
 from tasks.pose.evaluate.keypoints import score_keypoints
 from tasks.pose.evaluate.nms import check_threshold, oks_nms
 from tasks.pose.evaluate.report import draw, print_report, write_json
-from tasks.pose.files import read_annotations, read_results
-from tasks.pose.metainfo import describe, from_description
+from tasks.pose.metainfo import dataset_info_skeleton, full_dataset_info
 from tasks.pose.skeleton import PERSON, Skeleton
 
 
@@ -43,7 +43,7 @@ def evaluate(args: Namespace) -> None:
     categories = keypoint_categories(truth, args.annotations)
     found = of_categories(every, categories, args.results)
     if skeleton != PERSON:
-        print(f"{skeleton}: {skeleton.say_sigmas()} (others: --sigmas)")
+        print(f"{skeleton}: {skeleton.describe_sigmas()} (others: --sigmas)")
     if len(found) < len(every):
         print(f"{len(every) - len(found)} results are of other categories and are left out")
     if args.oks_nms is not None:
@@ -65,13 +65,13 @@ def _keypoints(args: Namespace, categories: list[dict]) -> Skeleton:
     """Those that the annotation file names, with what the options say of them."""
     file = str(args.annotations)
     category = keypoint_category(categories, file)
-    data = from_category(category, file) if category else PERSON
+    data = category_skeleton(category, file) if category else PERSON
     given = dict(from_file=args.metainfo) if args.metainfo else {}
     given |= dict(sigmas=args.sigmas) if args.sigmas else {}
     if not given:
         return data
     where = "--metainfo and --sigmas"
-    skeleton = from_description(describe(given, data, where), where)
+    skeleton = dataset_info_skeleton(full_dataset_info(given, data, where), where)
     if category:
         check_same(data, file, skeleton, where)
     return skeleton

@@ -81,7 +81,7 @@ class Scores:
             return Row(name, 0, 0.0, {})
         distance, length = self.distance[chosen], self.length[chosen]
         sigmas = np.array(self.skeleton.sigmas)[self.kind[chosen]]
-        oks = similarity(distance, self.area[chosen], sigmas)
+        oks = keypoint_oks(distance, self.area[chosen], sigmas)
         pck = {share: float((distance <= share * length).mean()) for share in PCK_SHARES}
         return Row(name, int(chosen.sum()), float(oks.mean()), pck)
 
@@ -90,7 +90,7 @@ def _some(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.count]
 
 
-def similarity(distance: np.ndarray, area: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+def keypoint_oks(distance: np.ndarray, area: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """``exp(-d^2 / (2 s^2 k^2))``, the OKS of a single keypoint, by broadcasting."""
     # As COCO does against an area of 0.
     return np.exp(-(distance**2) / (2 * (area + np.spacing(1)) * (2 * sigma) ** 2))
@@ -137,7 +137,7 @@ def _distances(
     others = np.array([r["keypoints"] for r in found], float).reshape(len(found), -1, 3)
     distance = np.linalg.norm(points[:, None, :, :2] - others[None, :, :, :2], axis=-1)
     weights = (points[:, None, :, 2] > 0) / (points[:, None, :, 2] > 0).sum(-1, keepdims=True)
-    oks = (similarity(distance, area[:, None, None], np.array(sigmas)) * weights).sum(-1)
+    oks = (keypoint_oks(distance, area[:, None, None], np.array(sigmas)) * weights).sum(-1)
     person, result = linear_sum_assignment(oks, maximize=True)
     best[person] = distance[person, result]
     return best

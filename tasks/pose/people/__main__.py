@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..pictures import contact_sheet, draw_person
+from ..visualization import contact_sheet, draw_person
 from .dataset import write_people
 
 

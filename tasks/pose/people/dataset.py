@@ -11,7 +11,7 @@ import numpy as np
 
 from ..skeleton import PERSON
 from .folder import publish, remove_stale, temporary_sibling
-from .work import Job, run_jobs
+from .jobs import Job, run_jobs
 
 VERSION = 3
 """Counts up whenever the pictures or annotations of the same seed change."""

@@ -8,7 +8,7 @@ import sys
 
 import cv2
 
-from .work import Job, make_picture
+from .jobs import Job, make_picture
 
 
 def main() -> int:

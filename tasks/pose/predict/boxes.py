@@ -11,8 +11,8 @@ import numpy as np
 
 from bsam_suite.errors import InputError
 from tasks.pose.category_ids import keypoint_categories, of_categories
-from tasks.pose.fields import problem
-from tasks.pose.files import read_annotations, read_json, read_results, refuse
+from tasks.pose.coco_files import raise_first, read_annotations, read_json, read_results
+from tasks.pose.coco_schema import schema_error
 
 
 class Box(NamedTuple):
@@ -30,13 +30,13 @@ Boxes = Callable[[int, np.ndarray], list[Box]]
 """Gives the persons of a picture, by its id and the image."""
 
 
-def whole_picture(image_id: int, image: np.ndarray) -> list[Box]:
+def whole_image(image_id: int, image: np.ndarray) -> list[Box]:
     """One person as large as the picture."""
     height, width = image.shape[:2]
     return [Box((0, 0, width, height), 1.0)]
 
 
-def given_boxes(path: Path, ids: Iterable[int], categories: set[int] | None = None) -> Boxes:
+def boxes_from_file(path: Path, ids: Iterable[int], categories: set[int] | None = None) -> Boxes:
     """The boxes of a file: COCO annotations, or results of a detector in COCO's format.
 
     As when a network is evaluated: crowds are left out, and boxes of annotations (not those of
@@ -59,8 +59,8 @@ def given_boxes(path: Path, ids: Iterable[int], categories: set[int] | None = No
         content = read_annotations(path, "bbox")
         found = [a for a in content["annotations"] if not a.get("iscrowd", 0)]
         images = content["images"]
-        looked_at = [i["id"] in ids and problem(i, "width", "height") or None for i in images]
-        refuse(path, "images", looked_at)
+        looked_at = [i["id"] in ids and schema_error(i, "width", "height") or None for i in images]
+        raise_first(path, "images", looked_at)
         sizes = {i["id"]: (i["width"], i["height"]) for i in images if i["id"] in ids}
         categories = categories or keypoint_categories(content, path)
     for entry in of_categories(found, categories, path):

@@ -14,11 +14,11 @@ from bsam_suite.errors import InputError
 from bsam_suite.json_file import read_json
 from bsam_suite.progress import progress_bar
 from tasks.pose.category_ids import keypoint_categories
-from tasks.pose.predict.boxes import Boxes, given_boxes, whole_picture
+from tasks.pose.predict.boxes import Boxes, boxes_from_file, whole_image
 from tasks.pose.predict.drawing import Drawing
-from tasks.pose.predict.ids import identify
-from tasks.pose.predict.network import Network, Person
-from tasks.pose.predict.sources import Picture, open_source
+from tasks.pose.predict.image_ids import assign_image_ids
+from tasks.pose.predict.inferencer import Person, PoseInferencer
+from tasks.pose.predict.sources import InputImage, open_inputs
 
 
 def predict(args: Namespace) -> None:
@@ -27,13 +27,13 @@ def predict(args: Namespace) -> None:
     Raises:
         InputError: something given is not usable; nothing has been written.
     """
-    source = open_source(args.inputs)
-    source, ids = identify(source, args.annotations, args.boxes)
+    source = open_inputs(args.inputs)
+    source, ids = assign_image_ids(source, args.annotations, args.boxes)
     name = args.inputs[0].resolve().stem if len(args.inputs) == 1 else "images"
     folder = choose_out_dir(args.out, Path("work_dirs/predict") / name)
     categories = _categories(args)
     boxes = _boxes(args, ids, categories)
-    network = Network(args.checkpoint, args.config)
+    network = PoseInferencer(args.checkpoint, args.config)
     from tasks.pose.predict.results import Results
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def predict(args: Namespace) -> None:
             by_image[result["image_id"]].append(result)
         drawing = Drawing(source, folder, network.skeleton)
         for picture, image in zip(bar.track(source, len(images), description="drawing"), images):
-            drawing.add(picture, by_image[image["id"]], boxes is not whole_picture)
+            drawing.add(picture, by_image[image["id"]], boxes is not whole_image)
         drawing.close()
     kind = network.skeleton.category()
     listed = [dict(kind, id=number) for number in sorted(categories)]
@@ -71,7 +71,7 @@ def _categories(args: Namespace) -> set[int]:
 
 def _boxes(args: Namespace, ids: list[int], categories: set[int]) -> Boxes:
     if args.boxes:
-        return given_boxes(args.boxes, ids, categories)
+        return boxes_from_file(args.boxes, ids, categories)
     if len(categories) > 1:
         raise InputError(
             f"--annotations {args.annotations} has several categories with keypoints, {categories}:"
@@ -81,11 +81,11 @@ def _boxes(args: Namespace, ids: list[int], categories: set[int]) -> Boxes:
         from tasks.pose.predict.detector import Detector
 
         return Detector(args.detector)
-    return whole_picture
+    return whole_image
 
 
 def _persons(
-    source: Iterator[Picture], ids: list[int], boxes: Boxes, category: int, images: list[dict]
+    source: Iterator[InputImage], ids: list[int], boxes: Boxes, category: int, images: list[dict]
 ) -> Iterator[Person]:
     """All persons of all pictures; ``images`` gets an entry for each picture on the way.
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torchvision.models import detection, get_model, get_model_weights, list_models
 
-from bsam_suite.compat.checkpoints import read
+from bsam_suite.compat.safe_loading import load_checkpoint
 from bsam_suite.errors import InputError
 from tasks.pose.predict.boxes import Box
 
@@ -32,7 +32,7 @@ class Detector:
 
     def __init__(self, name: str) -> None:
         file = weights_file(name)
-        read(file)  # refuses what torchvision's own loader would run
+        load_checkpoint(file)  # refuses what torchvision's own loader would run
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         model = get_model(name, weights=get_model_weights(name).DEFAULT)
         self._model = model.eval().to(self._device)

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tasks.pose.pictures import contact_sheet, draw_person
-from tasks.pose.predict.sources import Images, Picture, Video
+from tasks.pose.predict.sources import Images, InputImage, Video
 from tasks.pose.skeleton import PERSON, Skeleton
+from tasks.pose.visualization import contact_sheet, draw_person
 
 LEAST = 0.2
 """Persons and keypoints that score less are not drawn."""
@@ -40,7 +40,7 @@ class Drawing:
         self.path = folder / (f"{source.path.stem}.mp4" if is_video else "pictures")
         self._every = -(-len(source) // (COLUMNS * ROWS)) if is_video else 1
 
-    def add(self, picture: Picture, results: Sequence[dict], boxes: bool) -> None:
+    def add(self, picture: InputImage, results: Sequence[dict], boxes: bool) -> None:
         """Draw the next picture.
 
         Args:

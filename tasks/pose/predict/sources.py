@@ -18,7 +18,7 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 
 
-class Picture(NamedTuple):
+class InputImage(NamedTuple):
     """An image, (H, W, 3) uint8 BGR, and its name: see ``Images.names``, or ``frame N`` from 1."""
 
     name: str
@@ -51,9 +51,9 @@ class Images:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[InputImage]:
         for path, name in zip(self.paths, self.names):
-            yield Picture(name, _read(path, cv2.IMREAD_COLOR))
+            yield InputImage(name, _read(path, cv2.IMREAD_COLOR))
 
 
 class Video:
@@ -81,17 +81,17 @@ class Video:
         """The number of frames by the file's header, which may be wrong."""
         return max(self._frames, 1)
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[InputImage]:
         video, number = cv2.VideoCapture(str(self.path)), 0
         while True:
             there, image = video.read()
             if not there:
                 return
             number += 1
-            yield Picture(f"frame {number}", image)
+            yield InputImage(f"frame {number}", image)
 
 
-def open_source(given: Sequence[Path]) -> Images | Video:
+def open_inputs(given: Sequence[Path]) -> Images | Video:
     """What the command line names: images, folders of images, or one video.
 
     Raises:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from mmengine.registry import MODELS
 
-import tasks.quantization.parts  # noqa: F401
+import tasks.quantization.register_all  # noqa: F401
 from bsam_suite.errors import InputError
 from bsam_suite.quantization import FakeQuantizer
 

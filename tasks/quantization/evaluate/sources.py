@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mmengine.config import Config
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
@@ -45,7 +45,7 @@ def load_sources(request: Request) -> Sources:
     Raises:
         InputError: the config or the given checkpoint cannot be read or lacks something.
     """
-    mend()
+    patch_mmengine()
     cfg = load_config(request.config, request.cfg_options)
     missing = [name for name in NEEDED if not cfg.get(name)]
     if missing:

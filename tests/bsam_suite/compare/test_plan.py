@@ -10,7 +10,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 
 from bsam_suite.compare.command import compare
-from bsam_suite.compare.plan import plan, stretch
+from bsam_suite.compare.plan import multiply_epochs, plan
 from bsam_suite.compare.results import collect
 from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
@@ -56,7 +56,7 @@ def test_all_rules_of_a_seed_come_before_the_next(planned):
 
 def test_equal_compute_is_as_many_passes_with_the_whole_schedule(planned):
     runs = planned(["sgd", "sam", "bsam"], 1, equal_compute=True)
-    passes = {run.variant.name: run.passes for run in runs}
+    passes = {run.method.name: run.passes for run in runs}
     assert passes == {"sgd": 4, "sam": 8, "bsam": 12, "sgd x2": 8, "sgd x3": 12}
     ends = [Config.fromstring(r.text, ".py").param_scheduler[0].end for r in runs]
     assert ends == [4, 4, 4, 8, 12]
@@ -127,13 +127,13 @@ def test_stretch():
         dict(type="StepLR", step_size=2),
     ]
     cfg = Config(dict(train_cfg=dict(max_epochs=10), param_scheduler=schedulers))
-    stretch(cfg, 3)
+    multiply_epochs(cfg, 3)
     assert cfg.train_cfg.max_epochs == 30
     warmup, cosine, steps, every = cfg.param_scheduler
     assert (warmup.end, cosine.begin, cosine.end, cosine.T_max) == (500, 3, 30, 27)
     assert steps.milestones == [12, 24] and every.step_size == 6
     with pytest.raises(InputError, match="train_cfg.max_epochs is not set"):
-        stretch(Config(dict(train_cfg=dict(max_iters=10))), 1)
+        multiply_epochs(Config(dict(train_cfg=dict(max_iters=10))), 1)
 
 
 def test_the_number_of_jobs_is_checked_first(tmp_path):

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
+from bsam_suite.compare.methods import Method
 from bsam_suite.compare.plan import Run
 from bsam_suite.compare.report import report
 from bsam_suite.compare.results import Record, collect, summarize
-from bsam_suite.compare.variants import Variant
 from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
 
@@ -38,9 +38,9 @@ def test_differences_are_to_the_first_rule_and_to_equal_compute():
 def test_what_is_done_is_collected(tmp_path):
     runs = []
     for seed in range(3):
-        variant = Variant("sam", dict(type="SAM"), 2, 1)
+        method = Method("sam", dict(type="SAM"), 2, 1)
         folder = tmp_path / str(seed)
-        runs.append(Run(f"{seed}", "rate=0", variant, seed, folder / "c.py", "", (), 4, folder))
+        runs.append(Run(f"{seed}", "rate=0", method, seed, folder / "c.py", "", (), 4, folder))
     assert collect(runs, None) == ("", [])
     for run in runs[::2]:
         run.folder.mkdir()

@@ -4,14 +4,14 @@ import math
 
 import pytest
 
-from bsam_suite.compare.statistics import paired_difference, spread
+from bsam_suite.compare.statistics import mean_std, paired_difference
 
 
 def test_spread():
-    assert spread([2.0, 4.0, 4.0, 6.0]) == (4, 4.0, pytest.approx(math.sqrt(8 / 3)))
-    n, mean, std = spread([5.0])
+    assert mean_std([2.0, 4.0, 4.0, 6.0]) == (4, 4.0, pytest.approx(math.sqrt(8 / 3)))
+    n, mean, std = mean_std([5.0])
     assert (n, mean) == (1, 5.0) and math.isnan(std)
-    assert math.isnan(spread([]).mean)
+    assert math.isnan(mean_std([]).mean)
 
 
 def test_paired_difference_by_hand():

@@ -11,13 +11,13 @@ import pytest
 import torch
 from mmengine.runner import CheckpointLoader
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.errors import InputError
 
 
 @pytest.fixture(autouse=True)
-def mended():
-    mend()
+def patched():
+    patch_mmengine()
 
 
 class Trap:

@@ -11,15 +11,15 @@ import torch
 from mmengine.logging.history_buffer import HistoryBuffer
 from mmengine.runner import CheckpointLoader, save_checkpoint
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
 from bsam_suite.errors import InputError
 
 
 @pytest.fixture(autouse=True)
-def mended():
+def patched():
     before = torch.serialization.get_safe_globals()
-    mend()
+    patch_mmengine()
     yield
     torch.serialization.clear_safe_globals()
     torch.serialization.add_safe_globals(before)
@@ -115,7 +115,7 @@ def test_the_remedy_works_when_typed(tmp_path, new_format, monkeypatch):
             read_checkpoint(str(path))
         (name, value), *_ = re.findall(r"(BSAM_SUITE_ALLOW)=(\S+)", str(refused.value))
         monkeypatch.setenv(name, value)
-        mend()
+        patch_mmengine()
     loaded = read_checkpoint(str(path))
     assert loaded["options"].lr == 0.1 and loaded["ratio"] == Fraction(1, 3)
     assert set(value.split(",")) == {"argparse.Namespace", "fractions.Fraction"}
@@ -124,7 +124,7 @@ def test_the_remedy_works_when_typed(tmp_path, new_format, monkeypatch):
 def test_a_name_that_is_none_cannot_be_allowed(monkeypatch):
     monkeypatch.setenv("BSAM_SUITE_ALLOW", "argparse.Namespace,argparse.Nothing")
     with pytest.raises(InputError, match=r"argparse\.Nothing in BSAM_SUITE_ALLOW"):
-        mend()
+        patch_mmengine()
 
 
 @pytest.mark.parametrize("content", [b"", b"random bytes", b"PK\x03\x04 cut off"])

@@ -9,15 +9,15 @@ import torch
 from mmengine.runner import CheckpointLoader
 from torch.serialization import set_crc32_options
 
-from bsam_suite.compat import mend
-from bsam_suite.compat.checkpoints import read
+from bsam_suite.compat import patch_mmengine
+from bsam_suite.compat.safe_loading import load_checkpoint
 from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.errors import InputError
 
 
 @pytest.fixture
 def saved(tmp_path):
-    mend()
+    patch_mmengine()
     file = tmp_path / "c.pth"
     state = dict(a=torch.arange(40.0), b=torch.ones(3, dtype=torch.int64))
     torch.save(dict(state_dict=state, meta=dict(epoch=1)), file)
@@ -49,11 +49,11 @@ def test_every_bit_counts(saved):
         with pytest.raises(InputError, match=f"{name} in it is damaged"):
             read_checkpoint(str(saved))
         with pytest.raises(InputError, match="damaged"):
-            read(io.BytesIO(saved.read_bytes()))
+            load_checkpoint(io.BytesIO(saved.read_bytes()))
     saved.write_bytes(whole)
     assert read_checkpoint(str(saved))["state_dict"]["a"][39] == 39
     opened = io.BytesIO(whole)
-    assert read(opened)["meta"] == dict(epoch=1)
+    assert load_checkpoint(opened)["meta"] == dict(epoch=1)
 
 
 def test_a_damaged_name_is_no_class_to_allow(saved):
@@ -104,7 +104,7 @@ def test_files_without_sums_are_read(saved, kind):
     ["http://127.0.0.1:9/a.pth", "torchvision://no_such", "open-mmlab://no_such", "s3://a/b.pth"],
 )
 def test_what_cannot_be_fetched_is_told_in_a_line(path, monkeypatch):
-    mend()
+    patch_mmengine()
     monkeypatch.undo()  # the network as it is: nothing listens at that port
     with pytest.raises(InputError, match=f"checkpoint {path} .*give (a|the) file"):
         read_checkpoint(path)

@@ -8,7 +8,7 @@ import mmcv
 import pytest
 from mmengine.utils import digit_version
 
-from bsam_suite.compat.mmdetection import let_mmdet_take_mmcv
+from bsam_suite.compat.mmdetection import relax_mmcv_version_check
 from bsam_suite.compat.placeholders import mmdet_utils
 
 CHECK = """
@@ -47,13 +47,13 @@ def test_mmcv_is_as_new_as_the_check_is_strict():
 def test_the_check_is_passed_and_the_real_one_is_used(mmdet, check, needed):
     mmdet(check)
     version = mmcv.__version__
-    assert let_mmdet_take_mmcv() is needed
+    assert relax_mmcv_version_check() is needed
     assert mmcv.__version__ == version
     with mmdet_utils() as placed:
         from mmdet.utils import reduce_mean
     assert not placed and reduce_mean(1) == "its own"
     assert importlib.import_module("mmdet.utils").reduce_mean is reduce_mean
-    assert let_mmdet_take_mmcv() is False
+    assert relax_mmcv_version_check() is False
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_check_is_passed_and_the_real_one_is_used(mmdet, check, needed):
 def test_one_that_cannot_be_imported_is_as_good_as_none(mmdet, init, utils, error):
     mmdet(init, utils)
     version = mmcv.__version__
-    let_mmdet_take_mmcv()
+    relax_mmcv_version_check()
     assert mmcv.__version__ == version
     with mmdet_utils() as placed:
         from mmdet.utils import ConfigType, reduce_mean
@@ -78,7 +78,7 @@ def test_one_that_cannot_be_imported_is_as_good_as_none(mmdet, init, utils, erro
 
 
 def test_where_there_is_none(monkeypatch):
-    assert "mmdet" not in sys.modules and let_mmdet_take_mmcv() is False
+    assert "mmdet" not in sys.modules and relax_mmcv_version_check() is False
 
 
 def test_mmpose_is_imported_beside_it(mmdet):
@@ -87,8 +87,8 @@ def test_mmpose_is_imported_beside_it(mmdet):
 import sys
 sys.path.insert(0, {str(folder)!r})
 from bsam_suite.compat import import_mmpose
-mended = import_mmpose()
-print(mended["mmdet's check of mmcv"], mended["mmdet.utils"], "mmdet.utils" in sys.modules)
+patched = import_mmpose()
+print(patched["mmdet's check of mmcv"], patched["mmdet.utils"], "mmdet.utils" in sys.modules)
 import mmcv, mmpose
 from mmpose.models.heads.hybrid_heads import rtmo_head
 print(mmcv.__version__, rtmo_head.reduce_mean(1))

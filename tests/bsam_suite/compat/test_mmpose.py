@@ -6,7 +6,7 @@ import sys
 import mmengine.runner.checkpoint as loader
 import pytest
 
-from bsam_suite.compat import checkpoints, mend
+from bsam_suite.compat import patch_mmengine, safe_loading
 from bsam_suite.compat.placeholders import mmcv_ext
 
 
@@ -20,7 +20,7 @@ def test_placeholders_are_gone_and_the_flags_tell_the_truth():
     code = """
 import sys
 from bsam_suite.compat import import_mmpose
-mended = import_mmpose()
+patched = import_mmpose()
 again = import_mmpose()
 assert not any(name in sys.modules for name in ("mmcv._ext", "mmdet", "mmdet.utils"))
 import mmcv, torch
@@ -40,7 +40,7 @@ except RuntimeError as error:
     assert "mmcv-lite" in str(error), error
 else:
     raise SystemExit("a missing op ran")
-print(mended["mmcv._ext"], mended["xtcocotools"], again["xtcocotools"])
+print(patched["mmcv._ext"], patched["xtcocotools"], again["xtcocotools"])
 """
     done = run(code)
     assert done.returncode == 0, done.stderr
@@ -52,8 +52,8 @@ def test_nothing_is_done_where_the_real_module_is(tmp_path):
     package.mkdir()
     (package / "__init__.py").write_text("REAL = True")
     code = """
-from bsam_suite.compat.xtcocotools import serve_xtcocotools
-assert serve_xtcocotools() is False
+from bsam_suite.compat.xtcocotools import provide_xtcocotools
+assert provide_xtcocotools() is False
 import xtcocotools
 assert xtcocotools.REAL
 """
@@ -78,14 +78,18 @@ def test_placeholder_leaves_also_when_the_import_fails():
 
 
 def test_mend_twice_and_report():
-    again = [(mend(), loader.load_url, loader.torch.load) for _ in range(2)]
-    assert again[0] == again[1] == (mend(), checkpoints.load_url, checkpoints.read)
+    again = [(patch_mmengine(), loader.load_url, loader.torch.load) for _ in range(2)]
+    assert (
+        again[0]
+        == again[1]
+        == (patch_mmengine(), safe_loading.load_url, safe_loading.load_checkpoint)
+    )
     done = run("import runpy; runpy.run_module('bsam_suite.compat', run_name='__main__')")
     assert done.returncode == 0, done.stderr
     unneeded = ("pkg_resources", "mmdet's check of mmcv")
     others = ("xtcocotools", "mmcv._ext", "mmdet.utils", "circles of keypoints")
-    for gap in (*mend(), *others, "mmdet's check of mmcv"):
-        expected = "nothing to mend" if gap in unneeded else "mended"
+    for gap in (*patch_mmengine(), *others, "mmdet's check of mmcv"):
+        expected = "nothing to patch" if gap in unneeded else "patched"
         assert f"{gap}: {expected}\n" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()]
     assert any("mmengine" in row and row.count("0.10.7") == 2 for row in rows)

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 import bsam_suite.engine  # noqa: F401
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 
 ARGUMENTS = {
     "Constant": dict(factor=0.5, end=9),
@@ -99,7 +99,7 @@ def same(one: dict, other: dict) -> bool:
 @pytest.mark.parametrize("config", list(configs()), ids=lambda config: config["type"])
 def test_every_scheduler_resumes(train, tmp_path, config):
     """From a checkpoint saved before the validation of its epoch, which some of them follow."""
-    mend()
+    patch_mmengine()
     hooks = dict(custom_hooks=[dict(type="ResumeHook")])
     whole = train("whole", [config], **hooks)
     resumed = train("resumed", [config], resume=tmp_path / "whole" / "epoch_9.pth", **hooks)
@@ -111,7 +111,7 @@ def test_every_scheduler_resumes(train, tmp_path, config):
 
 
 def test_averaged_weights_resume(train, tmp_path):
-    mend()
+    patch_mmengine()
     hooks = dict(custom_hooks=[dict(type="EMAHook", momentum=0.3)])
     whole = train("whole", **hooks)
     resumed = train("resumed", resume=tmp_path / "whole" / "epoch_8.pth", **hooks)
@@ -126,7 +126,7 @@ def test_averaged_weights_resume(train, tmp_path):
 
 def test_the_loss_scale_resumes(train, tmp_path, monkeypatch):
     """AmpOptimWrapper asks for a GPU; here its scaler works on the CPU."""
-    mend()
+    patch_mmengine()
     monkeypatch.setattr(amp, "is_cuda_available", lambda: True)
     monkeypatch.setattr(amp, "GradScaler", functools.partial(torch.amp.GradScaler, "cpu"))
     scale = dict(init_scale=8.0, growth_interval=2)
@@ -139,7 +139,7 @@ def test_the_loss_scale_resumes(train, tmp_path, monkeypatch):
 
 
 def test_a_resumed_checkpoint_runs_no_config(train, tmp_path):
-    mend()
+    patch_mmengine()
     train("first")
     path = tmp_path / "first" / "epoch_5.pth"
     content = torch.load(path, weights_only=False)

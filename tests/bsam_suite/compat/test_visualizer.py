@@ -8,7 +8,7 @@ import pytest
 
 import bsam_suite.compat.visualizer as module
 from bsam_suite.compat import import_mmpose
-from bsam_suite.compat.visualizer import draw_circles_under_numpy
+from bsam_suite.compat.visualizer import patch_circle_radius
 
 
 @pytest.fixture
@@ -60,4 +60,4 @@ def test_the_hook_draws_each_keypoint_in_its_colour(sample, tmp_path):
 
 def test_nothing_is_done_where_numpy_converts(monkeypatch):
     monkeypatch.setattr(module, "_converts", lambda: True)
-    assert draw_circles_under_numpy() is False
+    assert patch_circle_radius() is False

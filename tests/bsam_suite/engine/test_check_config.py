@@ -183,7 +183,7 @@ train_dataloader.dataset.pipeline.1.paddin=1.2 | pipeline.1.paddin 'padding'
 train_dataloader.dataset.pipeline.1.padding=wide | pipeline.1.padding='wide' number
 train_dataloader.dataset.pipeline.3.rotate_facter=8 | pipeline.3.rotate_facter 'rotate_factor'
 train_dataloader.dataset.pipeline.5.encoder.sigmma=1 | encoder.sigmma 'sigma'
-train_dataloader.collate_fn.type=person_bach | train_dataloader.collate_fn.type 'person_batch'
+train_dataloader.collate_fn.type=pose_colate | train_dataloader.collate_fn.type 'pose_collate'
 val_dataloader.dataset.bbox_fil=x | val_dataloader.dataset.bbox_fil 'bbox_file'
 val_evaluator.type=CocoMetrik | val_evaluator.type 'CocoMetric'
 val_evaluator.annfile=x | val_evaluator.annfile 'ann_file'

@@ -3,7 +3,7 @@
 import matplotlib.figure
 import pytest
 
-from bsam_suite.compare.picture import draw
+from bsam_suite.compare.plot import plot_runs
 from bsam_suite.compare.results import Record
 from bsam_suite.engine.curves import draw_curves
 
@@ -52,7 +52,7 @@ def test_picture_of_a_comparison(figures, tmp_path):
         for rule, found in rules.items()
         for seed, value in enumerate(found)
     ]
-    draw(records, "accuracy", tmp_path / "a.png")
+    plot_runs(records, "accuracy", tmp_path / "a.png")
     axes = {panel.get_title(): panel for panel in figures["a.png"].axes}
     assert list(axes) == list(values) and axes[""].get_ylabel() == "accuracy"
     for setting, panel in axes.items():

@@ -19,9 +19,9 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine import divergence
-from bsam_suite.engine.divergence import DivergenceHook, not_finite, stop_when_diverged
+from bsam_suite.engine.divergence import DivergenceHook, add_divergence_hook, not_finite
 from bsam_suite.engine.summary import summarize
 from bsam_suite.errors import InputError
 
@@ -68,7 +68,7 @@ class Never(BaseMetric):
 @pytest.fixture
 def train(tmp_path, monkeypatch):
     """Train 4 epochs of 5 steps; give the runner. AmpOptimWrapper's scaler works on the CPU."""
-    mend()
+    patch_mmengine()
     monkeypatch.setattr(amp, "is_cuda_available", lambda: True)
     monkeypatch.setattr(amp, "GradScaler", functools.partial(torch.amp.GradScaler, "cpu"))
     monkeypatch.chdir(tmp_path)
@@ -81,7 +81,7 @@ def train(tmp_path, monkeypatch):
         checkpoint = dict(by_epoch=loop["by_epoch"], interval=1 if loop["by_epoch"] else 5)
         hooks = dict(checkpoint=dict(type="CheckpointHook", max_keep_ckpts=keep, **checkpoint))
         cfg = Config(dict(default_hooks=dict(hooks, divergence=hook) if hook else hooks))
-        stop_when_diverged(cfg)
+        add_divergence_hook(cfg)
         optimizer = optimizer or dict(type="SGD", lr=0.01)
         runner = Runner(
             Line(bad, only),
@@ -304,14 +304,14 @@ def test_the_number_is_checked(value):
 def test_the_hook_is_added_to_every_config():
     for config in ({}, dict(default_hooks=None), dict(default_hooks=dict(divergence=None))):
         cfg = Config(config)
-        stop_when_diverged(cfg)
+        add_divergence_hook(cfg)
         assert cfg.default_hooks.divergence == dict(type="DivergenceHook")
     cfg = Config(dict(default_hooks=dict(divergence=dict(max_skipped=7), timer=None)))
-    stop_when_diverged(cfg)
+    add_divergence_hook(cfg)
     assert cfg.default_hooks.divergence == dict(type="DivergenceHook", max_skipped=7)
     assert cfg.default_hooks.timer is None
     for own in ({}, dict(default_hooks=dict(timer=dict(type="IterTimerHook")))):  # as an option
         cfg = Config(own)
         cfg.merge_from_dict({"default_hooks.divergence.max_skipped": 7})
-        stop_when_diverged(cfg)
+        add_divergence_hook(cfg)
         assert cfg.default_hooks.divergence == dict(type="DivergenceHook", max_skipped=7)

@@ -7,8 +7,8 @@ import pytest
 
 from bsam_suite.engine import RULES
 from bsam_suite.engine.check_optim import check_optim_wrapper
+from bsam_suite.engine.checkpoint_config import config_of_checkpoint
 from bsam_suite.engine.config import load_config
-from bsam_suite.engine.recorded import recorded_config
 from bsam_suite.errors import InputError
 
 ROOT = Path(__file__).parents[3]
@@ -43,13 +43,17 @@ def test_a_rule_beside_the_config_joins_what_the_base_imports(folder):
     (folder / "rule_beside.py").write_text(RULE.format(name="RuleBeside"))
     wrapper = 'optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="RuleBeside"))'
     cfg = load_config(write(folder, "dict(imports=['rule_beside'])", wrapper))
-    assert cfg.custom_imports["imports"] == ["tasks.classification.parts", "rule_beside"]
+    assert cfg.custom_imports["imports"] == ["tasks.classification.register_all", "rule_beside"]
     assert RULES.get("RuleBeside").__module__ == "rule_beside"
     check_optim_wrapper(cfg)
     # Over two generations, and a name that both give stands once.
     imports = "dict(imports=['json', 'rule_beside'])"
     cfg = load_config(write(folder, imports, name="child.py", base="config.py"))
-    assert cfg.custom_imports["imports"] == ["tasks.classification.parts", "rule_beside", "json"]
+    assert cfg.custom_imports["imports"] == [
+        "tasks.classification.register_all",
+        "rule_beside",
+        "json",
+    ]
 
 
 def test_one_module_as_text_and_a_package(folder):
@@ -77,7 +81,7 @@ def test_a_recorded_config_imports_nothing_from_beside(folder):
     (folder / "rule_recorded.py").write_text("raise RuntimeError('imported')")
     text = "custom_imports = dict(imports=['rule_recorded'])\nmodel = dict(type='X')\n"
     with pytest.raises(InputError, match="rule_recorded"):
-        recorded_config(dict(meta=dict(cfg=text)), str(folder / "x.pth"))
+        config_of_checkpoint(dict(meta=dict(cfg=text)), str(folder / "x.pth"))
 
 
 @pytest.mark.parametrize(

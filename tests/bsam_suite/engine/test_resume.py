@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.resume import find_checkpoint
 from bsam_suite.errors import InputError
@@ -70,7 +70,7 @@ def test_old_files_go_when_new_ones_are_there(small, monkeypatch):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A function that gives a new copy of a finished run, as the folder ``run``."""
-    mend()
+    patch_mmengine()
     kept = []
 
     def copy(small):

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS
 from onnx import TensorProto, helper, numpy_helper
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.config import load_config
 from bsam_suite.errors import InputError
 from bsam_suite.onnx import command
@@ -27,7 +27,7 @@ CONFIG = "configs/classification/resnet18_sgd.py"
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """A random ResNet-18 of width 4 for digits, with statistics that are not the first ones."""
-    mend()
+    patch_mmengine()
     model = MODELS.build(load_config(CONFIG, OPTIONS).model).train()
     model(torch.randn(64, 3, 16, 16), None)
     file = tmp_path_factory.mktemp("checkpoint") / "a.pth"

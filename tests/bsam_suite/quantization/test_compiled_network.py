@@ -6,8 +6,8 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS
 
 import bsam_suite.engine  # noqa: F401
-import tasks.classification.parts
-import tasks.quantization.parts  # noqa: F401
+import tasks.classification.register_all
+import tasks.quantization.register_all  # noqa: F401
 from bsam_suite.quantization import calibrate
 
 LSQ4 = dict(type="LSQ", bit_width=4)

@@ -142,7 +142,7 @@ def timm_vit():
 def hrnet():
     from mmpose.registry import MODELS
 
-    import tasks.pose.parts  # noqa: F401
+    import tasks.pose.register_all  # noqa: F401
 
     def stage(branches):
         return dict(

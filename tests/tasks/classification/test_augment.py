@@ -8,7 +8,7 @@ from mmengine.registry import MODELS
 from torchvision.transforms.v2 import functional as tv
 
 from bsam_suite.errors import InputError
-from tasks.classification import parts  # noqa: F401
+from tasks.classification import register_all  # noqa: F401
 from tasks.classification.augment import crop_and_flip, cutout
 
 

@@ -8,7 +8,7 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from bsam_suite.errors import InputError
-from tasks.classification import parts  # noqa: F401
+from tasks.classification import register_all  # noqa: F401
 from tasks.classification.transfer import find_head
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from bsam_suite.errors import InputError
-from tasks.classification import decode, parts  # noqa: F401
+from tasks.classification import decode, register_all  # noqa: F401
 
 
 def build(**config):
@@ -35,26 +35,26 @@ def root(tmp_path):
 
 
 def test_a_folder_is_read_as_by_torchvision(root):
-    ours = build(type="FolderImages", data_root=str(root), split="train")
+    ours = build(type="InMemoryImageFolder", data_root=str(root), split="train")
     theirs = torchvision.datasets.ImageFolder(root / "train")
     assert ours.metainfo == dict(classes=["cat", "dog"]) and len(ours) == len(theirs) == 6
     for i, (image, label) in enumerate(theirs):
         expected = torchvision.transforms.functional.pil_to_tensor(image)
         assert torch.equal(ours[i]["inputs"], expected) and ours[i]["labels"] == label
     # There is no val/, so that validation takes test/; a val/ would go first.
-    val = build(type="FolderImages", data_root=str(root), split="val")
+    val = build(type="InMemoryImageFolder", data_root=str(root), split="val")
     assert len(val) == 2
     (root / "test").rename(root / "val")
-    test = build(type="FolderImages", data_root=str(root), split="test")
+    test = build(type="InMemoryImageFolder", data_root=str(root), split="test")
     assert torch.equal(test.images, val.images)
-    small = build(type="FolderImages", data_root=str(root), split="train", size=4)
+    small = build(type="InMemoryImageFolder", data_root=str(root), split="train", size=4)
     assert small.images.shape == (6, 4, 4, 3)
 
 
 def test_what_is_wrong_with_a_folder_is_said(root):
     def refused(match, split="train", path=root, **more):
         with pytest.raises(InputError, match=match):
-            build(type="FolderImages", data_root=str(path), split=split, **more)
+            build(type="InMemoryImageFolder", data_root=str(path), split=split, **more)
 
     refused("nowhere is not a folder: give a folder with train/CLASS/", path=root / "nowhere")
     refused("has no val/ nor test/", split="val", path=_renamed(root / "test", "other").parent)
@@ -77,7 +77,7 @@ def _renamed(path, name):
 def test_sets_that_do_not_fit_into_memory_are_refused(root, monkeypatch):
     monkeypatch.setattr(decode, "_memory", lambda: 6 * 8 * 6 * 3)
     with pytest.raises(InputError, match="6 images of 8x6 take .* set a smaller image_size"):
-        build(type="FolderImages", data_root=str(root), split="train")
+        build(type="InMemoryImageFolder", data_root=str(root), split="train")
 
 
 def test_data_sets_of_torchvision(monkeypatch, tmp_path):
@@ -98,15 +98,15 @@ def test_data_sets_of_torchvision(monkeypatch, tmp_path):
     monkeypatch.setattr(cifar, "test_list", [])
     meta = dict(filename="batches.meta", key="label_names", md5=sums["batches.meta"])
     monkeypatch.setattr(cifar, "meta", meta)
-    ours = build(type="TorchvisionImages", name="CIFAR10", root=str(tmp_path), train=True)
+    ours = build(type="TorchvisionDataset", name="CIFAR10", root=str(tmp_path), train=True)
     batch = ours.__getitems__([2, 0])
     np.testing.assert_array_equal(batch["inputs"].numpy(), rows[[2, 0]].reshape(2, 3, 32, 32))
     assert batch["labels"].tolist() == [4, 3] and ours.classes == list("abcde")
 
     with pytest.raises(InputError, match="'CIFAR11'.*did you mean 'CIFAR10'"):
-        build(type="TorchvisionImages", name="CIFAR11")
+        build(type="TorchvisionDataset", name="CIFAR11")
     with pytest.raises(InputError, match=r"CIFAR100\(root='nowhere'\) cannot be opened.*download"):
-        build(type="TorchvisionImages", name="CIFAR100", root="nowhere")
+        build(type="TorchvisionDataset", name="CIFAR100", root="nowhere")
 
 
 def test_digits_are_split_evenly_and_for_good():
@@ -149,7 +149,7 @@ def test_mmengines_loader_gives_every_image_once_a_process(workers, monkeypatch)
         batch_size=64,
         num_workers=0,
         sampler=dict(type="DefaultSampler", shuffle=True),
-        collate_fn=dict(type="whole_batch"),
+        collate_fn=dict(type="identity_collate"),
         dataset=dict(type="Digits", split="test"),
     )
     data, seen = build(type="Digits", split="test"), []

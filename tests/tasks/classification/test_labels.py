@@ -7,7 +7,7 @@ from mmengine.registry import DATASETS, METRICS
 from sklearn.metrics import top_k_accuracy_score
 
 from bsam_suite.errors import InputError
-from tasks.classification import parts  # noqa: F401
+from tasks.classification import register_all  # noqa: F401
 
 DIGITS = dict(type="Digits", split="train", size=8)
 
@@ -49,14 +49,14 @@ def test_rates_outside_of_0_to_1_are_refused(rate):
 
 
 def test_few_labels_keeps_as_many_of_each_class():
-    full, few = DATASETS.build(DIGITS), build(type="FewLabels", per_class=7, seed=1)
+    full, few = DATASETS.build(DIGITS), build(type="FewShotSubset", per_class=7, seed=1)
     assert few.labels.bincount().tolist() == [7] * 10
     pairs = {(*i.flatten().tolist(), int(y)) for i, y in zip(full.images, full.labels)}
     assert all((*i.flatten().tolist(), int(y)) in pairs for i, y in zip(few.images, few.labels))
-    assert not torch.equal(few.images, build(type="FewLabels", per_class=7, seed=2).images)
-    assert len(build(type="FewLabels", per_class=10**6)) == len(full)
+    assert not torch.equal(few.images, build(type="FewShotSubset", per_class=7, seed=2).images)
+    assert len(build(type="FewShotSubset", per_class=10**6)) == len(full)
     with pytest.raises(InputError, match="per_class=0"):
-        build(type="FewLabels", per_class=0)
+        build(type="FewShotSubset", per_class=0)
 
 
 def evaluate(scores, labels):

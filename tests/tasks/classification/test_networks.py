@@ -7,7 +7,7 @@ from mmengine.registry import MODELS
 from torch.utils.flop_counter import FlopCounterMode
 
 from bsam_suite.errors import InputError
-from tasks.classification import libraries, parts  # noqa: F401
+from tasks.classification import library_models, register_all  # noqa: F401
 
 
 def build(**net):
@@ -110,7 +110,7 @@ def test_models_of_timm_by_name():
 
 
 def test_timm_is_asked_for_where_it_is_missing(monkeypatch):
-    monkeypatch.setattr(libraries, "is_missing", lambda name: name == "timm")
+    monkeypatch.setattr(library_models, "is_missing", lambda name: name == "timm")
     with pytest.raises(InputError, match=r"timm is missing: .*install.*\[timm\]"):
         build(type="TimmModel", name="resnet10t")
 

@@ -101,7 +101,7 @@ def test_imagenets_recipe_is_that_of_torchvisions_references(imagenet):
         short = load(f"{net}_bsam", **{"data_root": imagenet, "train_cfg.max_epochs": 30})
         assert rates(short)[0] == sgd["lr"] and 0.8 < rates(short)[-1] / last_rate < 1.3
         data = cfg.train_dataloader.dataset.dataset
-        assert (data.type, data.augment, data.size) == ("LazyFolderImages", True, 224)
+        assert (data.type, data.augment, data.size) == ("LazyImageFolder", True, 224)
         smaller = load(f"{net}_bsam", data_root=imagenet, image_size=64)
         for loader in (smaller.val_dataloader, smaller.test_dataloader):
             assert loader.dataset.size == 64 and "augment" not in loader.dataset
@@ -123,7 +123,7 @@ def rates(cfg):
 def test_networks_for_small_images_get_small_images(imagenet):
     for net in ("wrn28-10", "pyramidnet110"):
         cfg = load(f"{net}_sgd", data_root=imagenet, image_size=32)
-        assert cfg.train_dataloader.dataset.dataset.type == "FolderImages"
+        assert cfg.train_dataloader.dataset.dataset.type == "InMemoryImageFolder"
         assert cfg.val_dataloader.dataset.size == 32
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from bsam_suite.engine.config import load_config
 from bsam_suite.errors import InputError
-from tasks.classification import parts  # noqa: F401
+from tasks.classification import register_all  # noqa: F401
 from tasks.classification.choose import is_imagenet
 from tasks.classification.preflight import check_images
 
@@ -92,11 +92,11 @@ def test_as_opencv_reads_it(tmp_path, name):
     READ[name](path)
     expected = cv2.imread(str(path))[..., ::-1]
     assert expected.shape == (SIDE, SIDE, 3)
-    found = read(tmp_path, "FolderImages")
+    found = read(tmp_path, "InMemoryImageFolder")
     assert np.abs(found.astype(int) - expected).max() <= (2 if name == "cmyk.jpg" else 0)
     # The other reader makes the short side 256/224 as long, and takes the centre.
     larger = Image.fromarray(found).resize((18, 18), Image.BILINEAR)
-    assert np.array_equal(read(tmp_path, "LazyFolderImages"), np.asarray(larger)[1:-1, 1:-1])
+    assert np.array_equal(read(tmp_path, "LazyImageFolder"), np.asarray(larger)[1:-1, 1:-1])
 
 
 ORIENTATIONS = {  # EXIF 2.32, 4.6.4: where the stored 0th row and 0th column are to be seen
@@ -126,7 +126,7 @@ def test_upright_by_exif(tmp_path, orientation, ending):
     exact = dict(jpg=dict(quality=100, subsampling=0), webp=dict(lossless=True)).get(ending, {})
     path = one_class(tmp_path) / f"train/a/0.{ending}"
     Image.fromarray(np.ascontiguousarray(stored)).save(path, exif=exif, **exact)
-    for kind in ("FolderImages", "LazyFolderImages"):
+    for kind in ("InMemoryImageFolder", "LazyImageFolder"):
         found = read(tmp_path, kind).astype(int)
         for y in (3, SIDE - 4):
             for x in (3, SIDE - 4):
@@ -139,7 +139,7 @@ def test_damaged_exif_is_passed_by(tmp_path, cut):
     exif[0x0112] = 6
     path = one_class(tmp_path) / "train/a/0.png"
     Image.fromarray(COLOURS).save(path, exif=exif.tobytes()[:cut])
-    assert np.array_equal(read(tmp_path, "FolderImages"), cv2.imread(str(path))[..., ::-1])
+    assert np.array_equal(read(tmp_path, "InMemoryImageFolder"), cv2.imread(str(path))[..., ::-1])
 
 
 def huge(path):
@@ -174,7 +174,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("kind", ["FolderImages", "LazyFolderImages"])
+@pytest.mark.parametrize("kind", ["InMemoryImageFolder", "LazyImageFolder"])
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_read_is_named_in_a_line(tmp_path, name, kind):
     path = one_class(tmp_path) / "train/a" / name
@@ -185,7 +185,7 @@ def test_what_cannot_be_read_is_named_in_a_line(tmp_path, name, kind):
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("kind", ["FolderImages", "LazyFolderImages"])
+@pytest.mark.parametrize("kind", ["InMemoryImageFolder", "LazyImageFolder"])
 def test_no_damage_is_a_traceback(tmp_path, kind):
     """Bytes changed and cut by chance, in files of all formats: an image or an InputError."""
     random, root = np.random.default_rng(0), one_class(tmp_path)
@@ -222,7 +222,7 @@ def littered(tmp_path):
     return root
 
 
-@pytest.mark.parametrize("kind", ["FolderImages", "LazyFolderImages"])
+@pytest.mark.parametrize("kind", ["InMemoryImageFolder", "LazyImageFolder"])
 def test_what_is_hidden_is_no_data(littered, kind):
     for name in ("data", ".hidden"):  # the folder itself may be
         littered = root = littered.rename(littered.with_name(name))
@@ -247,7 +247,7 @@ def test_a_folder_of_hidden_folders_has_no_classes(littered):
         for name in ("n01440764", "n02102040"):
             (littered / split / name).rename(littered / split / f".{name}")
     with pytest.raises(InputError, match="no folder of a class in"):
-        DATASETS.build(dict(type="FolderImages", data_root=str(littered), split="train"))
+        DATASETS.build(dict(type="InMemoryImageFolder", data_root=str(littered), split="train"))
 
 
 def test_items_of_torchvision_are_read_alike(monkeypatch):
@@ -257,9 +257,9 @@ def test_items_of_torchvision_are_read_alike(monkeypatch):
     turned.info["exif"] = exif.tobytes()
     items = [(Image.fromarray(GREY16), 1), (turned, 0)]
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", lambda: items)
-    data = DATASETS.build(dict(type="TorchvisionImages", name="CIFAR10"))
+    data = DATASETS.build(dict(type="TorchvisionDataset", name="CIFAR10"))
     assert np.array_equal(data.images[0], np.dstack([GREY] * 3))
     assert np.array_equal(data.images[1], COLOURS[::-1, ::-1])
     items[0] = Image.fromarray(RAMP.astype(np.float32)), 1
     with pytest.raises(InputError, match="image 0 of CIFAR10 holds floats"):
-        DATASETS.build(dict(type="TorchvisionImages", name="CIFAR10"))
+        DATASETS.build(dict(type="TorchvisionDataset", name="CIFAR10"))

@@ -11,7 +11,7 @@ import torch
 from mmengine.runner import Runner
 from PIL import Image
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.errors import InputError
@@ -105,7 +105,7 @@ def test_a_folder_is_trained_on_and_resumed_bit_for_bit(tool, tmp_path, stripes)
 
 
 def test_a_folder_of_imagenets_form_is_resumed_bit_for_bit(tmp_path, stripes):
-    mend()  # as the tools do: MMEngine's checkpoints load safely
+    patch_mmengine()  # as the tools do: MMEngine's checkpoints load safely
     for path in stripes.glob("*/*"):
         path.rename(path.with_name({"lying": "n00000001", "standing": "n00000002"}[path.name]))
     options = {

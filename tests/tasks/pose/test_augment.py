@@ -8,9 +8,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
 from torch.utils.data import DataLoader
 
-import tasks.pose.parts  # noqa: F401
+import tasks.pose.register_all  # noqa: F401
 from bsam_suite.errors import InputError
-from tasks.pose.augment import BlurAndErase, LastEpochsPipelineHook
+from tasks.pose.augment import BlurAndErase, PipelineSwitchHook
 
 
 def picture(height=50, width=80):
@@ -74,11 +74,11 @@ def test_the_last_epochs_have_their_own_pipeline(workers):
     loader = DataLoader(data, batch_size=None, num_workers=workers, persistent_workers=workers > 0)
     logger = MMLogger.get_current_instance()
     runner = SimpleNamespace(epoch=0, max_epochs=5, train_dataloader=loader, logger=logger)
-    hook = LastEpochsPipelineHook(epochs=2, pipeline=[Add(10)])
+    hook = PipelineSwitchHook(num_last_epochs=2, switch_pipeline=[Add(10)])
     seen = []
     for runner.epoch in range(5):
         hook.before_train_epoch(runner)
         seen.append(next(iter(list(loader))))
     assert seen == [0, 0, 0, 10, 10]
     with pytest.raises(InputError, match="epochs=0"):
-        LastEpochsPipelineHook(epochs=0, pipeline=[])
+        PipelineSwitchHook(num_last_epochs=0, switch_pipeline=[])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-import tasks.pose.parts  # noqa: F401
+import tasks.pose.register_all  # noqa: F401
 from bsam_suite.engine.config import load_config
 
 CONFIGS = Path(__file__).parents[3] / "configs/pose"

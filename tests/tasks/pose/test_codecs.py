@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import tasks.pose.parts  # noqa: F401
+import tasks.pose.register_all  # noqa: F401
 from tasks.pose.codecs import ExactUDPHeatmap
 
 

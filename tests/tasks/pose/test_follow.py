@@ -10,11 +10,11 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import OptimWrapper
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
-import tasks.pose.parts  # noqa: F401
+import tasks.pose.register_all  # noqa: F401
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
 from tasks.pose.follow import LOADERS
-from tasks.pose.predict.recorded import recorded_pose_config
+from tasks.pose.predict.checkpoint_config import pose_config_of_checkpoint
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 TINY = "pose/hrnet-tiny_bsam_coco-128x96.py"
@@ -59,7 +59,7 @@ def test_keypoints_keep_their_order_in_what_is_written_down(make_set, tmp_path, 
     cfg = load(TINY, make_set(tmp_path / "set", sides), **given)
     again = load_config(write(cfg, tmp_path / "again.py"))
     assert names(again) == [sides] * 3
-    recorded = recorded_pose_config(dict(meta=dict(cfg=cfg.pretty_text)), "a.pth")
+    recorded = pose_config_of_checkpoint(dict(meta=dict(cfg=cfg.pretty_text)), "a.pth")
     for dataset in (again.train_dataloader.dataset, recorded.test_dataloader.dataset):
         parsed = parse_pose_metainfo(dataset.metainfo.to_dict())
         assert parsed["flip_indices"] == [1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10]

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from mmengine.structures import InstanceData
 
-import tasks.pose.parts  # noqa: F401
+import tasks.pose.register_all  # noqa: F401
 from bsam_suite.errors import InputError
-from tasks.pose.category import from_category
+from tasks.pose.category import category_skeleton
 from tasks.pose.crops import crop_person
 from tasks.pose.hooks import ContactSheetHook
-from tasks.pose.pictures import LEFT, RIGHT
+from tasks.pose.visualization import LEFT, RIGHT
 
-FISH = from_category(dict(name="fish", keypoints=["left_eye", "right_eye", "tail"]), "a.json")
+FISH = category_skeleton(dict(name="fish", keypoints=["left_eye", "right_eye", "tail"]), "a.json")
 GREY = (64,) * 3
 WHITE = (255,) * 3
 

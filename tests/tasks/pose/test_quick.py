@@ -7,7 +7,7 @@ import pytest
 from mmengine.registry import DATASETS
 from scipy.stats import truncnorm
 
-import tasks.pose.parts  # noqa: F401
+import tasks.pose.register_all  # noqa: F401
 from bsam_suite.engine.config import load_config
 from tasks.pose.quick import (
     QuickRandomBBoxTransform,

@@ -68,7 +68,7 @@ def test_recipes_on_coco_share_checks_boxes_and_hooks(name):
 def test_recipes_on_coco_load_quickly(name):
     loader = load(name).train_dataloader
     assert loader.num_workers == workers() and loader.persistent_workers
-    assert loader.collate_fn.type == "person_batch"
+    assert loader.collate_fn.type == "pose_collate"
     quick = [s.type for s in loader.dataset.pipeline if s.type.startswith("Quick")]
     assert quick == ["QuickRandomFlip", "QuickRandomBBoxTransform"]
     assert loader.dataset.pipeline == load(name).train_pipeline
@@ -87,7 +87,7 @@ def test_workers_have_a_core_each(monkeypatch, cores, processes, wanted):
 
 def test_rtmpose_keeps_its_augmentation():
     cfg = load("rtmpose-s_bsam_coco-256x192.py")
-    (last,) = (hook for hook in cfg.custom_hooks if hook.type == "LastEpochsPipelineHook")
+    (last,) = (hook for hook in cfg.custom_hooks if hook.type == "PipelineSwitchHook")
     assert last.epochs == 30 and "EMAHook" in [hook.type for hook in cfg.custom_hooks]
     for steps, erase in ((cfg.train_dataloader.dataset.pipeline, 1.0), (last.pipeline, 0.5)):
         types = [step.type for step in steps]

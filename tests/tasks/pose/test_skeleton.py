@@ -5,13 +5,13 @@ from pathlib import Path
 import mmpose
 import pytest
 
-import tasks.pose.parts  # noqa: F401
+import tasks.pose.register_all  # noqa: F401
 from bsam_suite.errors import InputError
-from tasks.pose.category import from_category, keypoint_category
+from tasks.pose.category import category_skeleton, keypoint_category
 from tasks.pose.coco import INDEX
-from tasks.pose.metainfo import describe, from_description, from_metainfo
-from tasks.pose.pictures import LEFT, MIDDLE, RIGHT, colour_of
+from tasks.pose.metainfo import dataset_info_skeleton, full_dataset_info, metainfo_skeleton
 from tasks.pose.skeleton import PERSON, default_sigmas
+from tasks.pose.visualization import LEFT, MIDDLE, RIGHT, colour_of
 
 SHIPPED = sorted((Path(mmpose.__file__).parent / ".mim/configs/_base_/datasets").glob("*.py"))
 #: Of these some keypoints have numbers for names, which tell no side.
@@ -31,7 +31,7 @@ def parsed(path):
 
 def test_coco_s_person_is_mmpose_s():
     [path] = [path for path in SHIPPED if path.stem == "coco"]
-    theirs = from_metainfo(parsed(path))
+    theirs = metainfo_skeleton(parsed(path))
     assert theirs.names == PERSON.names and theirs.flip_indices == PERSON.flip_indices
     assert theirs.links == PERSON.links and theirs.name == PERSON.name
     assert theirs.sigmas == pytest.approx(PERSON.sigmas)
@@ -43,8 +43,8 @@ def test_coco_s_person_is_mmpose_s():
 def test_mirror_pairs_are_those_that_mmpose_lists():
     different = []
     for path in SHIPPED:
-        theirs = from_metainfo(parsed(path))
-        ours = from_category(dict(name=path.stem, keypoints=list(theirs.names)), "a.json")
+        theirs = metainfo_skeleton(parsed(path))
+        ours = category_skeleton(dict(name=path.stem, keypoints=list(theirs.names)), "a.json")
         if ours.flip_indices != theirs.flip_indices:
             different.append(path.stem)
             # Never another pair, only fewer.
@@ -60,7 +60,7 @@ def test_mirror_pairs_are_those_that_mmpose_lists():
 )
 def test_spellings_of_left_and_right(pair):
     left, right = pair.split("/")
-    found = from_category(dict(name="cat", keypoints=[right, "nose", left]), "a.json")
+    found = category_skeleton(dict(name="cat", keypoints=[right, "nose", left]), "a.json")
     assert found.flip_pairs == [(0, 2)] and found.flip_indices == (2, 1, 0)
     assert colour_of(left) == LEFT and colour_of(right) == RIGHT
     assert colour_of(left, right) == colour_of("nose") == MIDDLE
@@ -71,25 +71,25 @@ def test_spellings_of_left_and_right(pair):
     [["k0", "k1"], ["one"], ["left_eye", "nose"], ["upright", "left", "l_arm"], ["ear", "tail"]],
 )
 def test_keypoints_without_a_mirror_image(names):
-    found = from_category(dict(name="cat", keypoints=names), "a.json")
+    found = category_skeleton(dict(name="cat", keypoints=names), "a.json")
     assert found.flip_indices == tuple(range(len(names))) and found.flip_pairs == []
 
 
 def test_a_category_of_its_own():
     names = ["left_eye", "Right Eye", "tail"]
     entry = dict(name="cat", keypoints=names, skeleton=[[1, 2], [2, 3]])
-    found = from_category(entry, "a.json")
+    found = category_skeleton(entry, "a.json")
     assert found.names == tuple(names) and found.links == ((0, 1), (1, 2))
     assert found.sigmas == (0.025, 0.025, 0.05) and found.name == "cat"
     assert found.category()["skeleton"] == entry["skeleton"]
-    from_zero = from_category(dict(entry, skeleton=[[0, 1], [1, 2]]), "a.json")
+    from_zero = category_skeleton(dict(entry, skeleton=[[0, 1], [1, 2]]), "a.json")
     assert from_zero.links == found.links
     # As MMPose reads what is written for it.
-    read = from_description(found.metainfo(), "")
+    read = dataset_info_skeleton(found.metainfo(), "")
     assert read.names == found.names and read.flip_indices == found.flip_indices
     assert read.links == found.links and read.sigmas == pytest.approx(found.sigmas)
     spelt = dict(name="person", keypoints=[n.replace("_", " ").title() for n in PERSON.names])
-    assert from_category(spelt, "a.json") == PERSON
+    assert category_skeleton(spelt, "a.json") == PERSON
 
 
 def test_default_sigmas_are_coco_s_where_it_has_the_keypoint():
@@ -111,7 +111,7 @@ def test_default_sigmas_are_coco_s_where_it_has_the_keypoint():
 def test_categories_that_are_refused(change, said):
     entry = dict(name="cat", keypoints=["a", "b", "c"]) | change
     with pytest.raises(InputError, match=f"'cat' of a.json .*{said}"):
-        from_category(entry, "a.json")
+        category_skeleton(entry, "a.json")
 
 
 def test_one_category_has_the_keypoints():
@@ -122,23 +122,29 @@ def test_one_category_has_the_keypoints():
         keypoint_category([cat, dict(name="dog", keypoints=["b"])], "a.json")
 
 
-CAT = from_category(dict(name="cat", keypoints=["left_ear", "right_ear", "tail"]), "a.json")
+CAT = category_skeleton(dict(name="cat", keypoints=["left_ear", "right_ear", "tail"]), "a.json")
 
 
 def test_metainfo_goes_before_the_category(tmp_path):
-    assert describe({}, PERSON, "here") is None
-    assert describe({}, CAT, "here") == CAT.metainfo()
-    changed = from_description(describe(dict(sigmas=[0.1, 0.2, 0.3]), CAT, "here"), "here")
+    assert full_dataset_info({}, PERSON, "here") is None
+    assert full_dataset_info({}, CAT, "here") == CAT.metainfo()
+    changed = dataset_info_skeleton(
+        full_dataset_info(dict(sigmas=[0.1, 0.2, 0.3]), CAT, "here"), "here"
+    )
     assert changed.names == CAT.names and changed.sigmas == pytest.approx((0.1, 0.2, 0.3))
     # A file of the user's is taken in; of MMPose's own, which are everywhere, the name is enough.
     dog = dict(keypoint_info={0: dict(name="nose"), 1: dict(name="tail")}, sigmas=[])
     (tmp_path / "dog.py").write_text(f"dataset_info = {dog!r}")
-    found = from_description(describe(dict(from_file=str(tmp_path / "dog.py")), CAT, "here"), "")
+    found = dataset_info_skeleton(
+        full_dataset_info(dict(from_file=str(tmp_path / "dog.py")), CAT, "here"), ""
+    )
     assert found.names == ("nose", "tail") and found.sigmas == pytest.approx((0.026, 0.05))
     shipped = dict(from_file="configs/_base_/datasets/coco_wholebody.py")
-    assert describe(dict(from_file="coco_wholebody.py"), CAT, "here") == shipped
-    assert len(from_description(shipped, "here").names) == 133
-    hand = describe(dict(from_file="onehand10k.py"), CAT, "here")  # MMPose gives it no sigmas
+    assert full_dataset_info(dict(from_file="coco_wholebody.py"), CAT, "here") == shipped
+    assert len(dataset_info_skeleton(shipped, "here").names) == 133
+    hand = full_dataset_info(
+        dict(from_file="onehand10k.py"), CAT, "here"
+    )  # MMPose gives it no sigmas
     assert hand["sigmas"] == [0.05] * 21
 
 
@@ -161,10 +167,10 @@ def test_metainfo_that_is_refused(given, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("text.py").write_text("other = 1")
     with pytest.raises(InputError, match=f"here.*{said}"):
-        describe(given, CAT, "here")
+        full_dataset_info(given, CAT, "here")
 
 
 def test_a_swap_of_nothing_is_refused():
     given = dict(keypoint_info={0: dict(name="a", swap="b")})
     with pytest.raises(InputError, match="here .*b"):
-        from_description(describe(given, CAT, "here"), "here")
+        dataset_info_skeleton(full_dataset_info(given, CAT, "here"), "here")

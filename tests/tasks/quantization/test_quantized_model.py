@@ -10,7 +10,7 @@ from mmengine.registry import MODELS
 from mmengine.runner import Runner
 from torch import nn
 
-import tasks.quantization.parts  # noqa: F401
+import tasks.quantization.register_all  # noqa: F401
 from bsam_suite.errors import InputError
 from bsam_suite.quantization import FakeQuantizer, calibrate, needs_calibration
 

@@ -9,7 +9,7 @@ from mmengine.registry import HOOKS, MODELS
 from PIL import Image
 
 import tasks.quantization.preflight as module
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine import work_dir
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config, preflight
@@ -152,7 +152,7 @@ def test_a_run_that_goes_on_needs_no_float_model(tmp_path):
 
 def test_the_float_model_is_trained_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    mend()  # as the tools do: MMEngine's checkpoints load safely
+    patch_mmengine()  # as the tools do: MMEngine's checkpoints load safely
     (tmp_path / "short.py").write_text(
         f"_base_ = {str(module.ROOT / FLOAT)!r}\n"
         "train_cfg = dict(max_epochs=1, val_interval=1)\n"
@@ -198,7 +198,7 @@ class StopOnce(Hook):
 
 def test_a_float_model_that_was_stopped_is_trained_on(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    mend()
+    patch_mmengine()
     (tmp_path / "short.py").write_text(
         f"_base_ = {str(module.ROOT / FLOAT)!r}\n"
         "train_cfg = dict(max_epochs=2, val_interval=2)\n"
@@ -216,7 +216,7 @@ def test_a_float_model_that_was_stopped_is_trained_on(tmp_path, monkeypatch):
     assert (folder / "epoch_2.pth").exists()
     assert (folder / "epoch_1.pth").stat().st_mtime_ns == written
 
-    monkeypatch.setattr(work_dir, "claim", lambda folder: False)
+    monkeypatch.setattr(work_dir, "lock_folder", lambda folder: False)
     cfg.model.checkpoint = "work_dirs/float/other/epoch_2.pth"
     with pytest.raises(InputError, match="model.checkpoint in work_dirs/float/other is in use"):
         prepare_float(cfg, "short.py")

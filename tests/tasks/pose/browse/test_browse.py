@@ -14,14 +14,14 @@ from tasks.pose.browse.command import HEIGHT, browse, draw_sample
 from tasks.pose.browse.samples import load_samples
 from tasks.pose.browse.targets import Distributions, Heatmaps
 from tasks.pose.coco import INDEX
-from tasks.pose.pictures import MIDDLE
 from tasks.pose.skeleton import PERSON
+from tasks.pose.visualization import MIDDLE
 
 CONFIG = str(Path(__file__).parents[4] / "configs/pose/hrnet-tiny_bsam_coco-128x96.py")
 W32 = str(Path(__file__).parents[4] / "configs/pose/hrnet-w32_adam_coco-256x192.py")
 SIMCC = """
 _base_ = "mmpose::body_2d_keypoint/simcc/coco/simcc_res50_8xb64-210e_coco-256x192.py"
-custom_imports = dict(imports=["tasks.pose.parts"])
+custom_imports = dict(imports=["tasks.pose.register_all"])
 """
 
 

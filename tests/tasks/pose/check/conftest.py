@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from bsam_suite.compat import import_mmpose
 from bsam_suite.compat.coco import COCO, COCOeval
-from tasks.pose.check.command import check_set
+from tasks.pose.check.command import check_dataset_folder
 from tasks.pose.skeleton import PERSON
 
 import_mmpose()
@@ -104,7 +104,7 @@ def used(small_set):
     """Load and evaluate the set as MMPose does; it must take as many persons as were counted."""
 
     def used():
-        counts = check_set(small_set.root, decode=False).counts
+        counts = check_dataset_folder(small_set.root, decode=False).counts
         for split in small_set.content:
             file = str(small_set.file(split))
             images = dict(img=str(small_set.root / split))

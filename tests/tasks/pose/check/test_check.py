@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
-from tasks.pose.check.command import check_set
+from tasks.pose.check.command import check_dataset_folder
 from tasks.pose.check.entries import Person
 from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.layout import Split
@@ -76,12 +76,12 @@ def test_other_skeletons_are_looked_at_too(small_set, person):
     hand = person(1010, 101) | dict(category_id=2, num_keypoints=2)
     content["annotations"][1] = hand | dict(keypoints=[50, 30, 2, 300, 30, 2])
     small_set.write()
-    report = check_set(small_set.root)
+    report = check_dataset_folder(small_set.root)
     found = {finding.kind: finding.examples[0] for finding in report.findings}
     assert found.keys() == {"other_keypoints", "mixed_keypoints", "keypoint_outside_image"}
-    assert found["keypoint_outside_image"].says == "thumb at 300, 30"
-    assert "2 keypoints (wrist, thumb)" in found["other_keypoints"].says
-    assert "1 of 'hand' with 2 keypoints" in found["mixed_keypoints"].says
+    assert found["keypoint_outside_image"].message == "thumb at 300, 30"
+    assert "2 keypoints (wrist, thumb)" in found["other_keypoints"].message
+    assert "1 of 'hand' with 2 keypoints" in found["mixed_keypoints"].message
     assert report.counts["train2017"]["visible"] == 24 + 2
 
 
@@ -89,9 +89,9 @@ def test_a_skeleton_of_other_keypoints_is_a_fault(small_set):
     hand = dict(id=2, name="hand", keypoints=["wrist", "thumb"], skeleton=[[1, 3]])
     small_set.content["train2017"]["categories"].append(hand)
     small_set.write()
-    report = check_set(small_set.root)
+    report = check_dataset_folder(small_set.root)
     [fault] = report.faults
-    assert fault.kind == "broken_entry" and "[1, 3]" in fault.examples[0].says
+    assert fault.kind == "broken_entry" and "[1, 3]" in fault.examples[0].message
 
 
 def test_pictures_are_measured_upright(small_set):
@@ -100,10 +100,10 @@ def test_pictures_are_measured_upright(small_set):
     file = small_set.root / "train2017/101.jpg"
     Image.open(file).transpose(Image.Transpose.ROTATE_90).save(file, exif=turn)
     assert cv2.imread(str(file)).shape == (120, 160, 3)  # as training reads it
-    assert check_set(small_set.root).findings == []
+    assert check_dataset_folder(small_set.root).findings == []
     small_set.content["train2017"]["images"][1].update(width=120, height=160)
     small_set.write()
-    assert {f.kind for f in check_set(small_set.root).findings} == {"image_size"}
+    assert {f.kind for f in check_dataset_folder(small_set.root).findings} == {"image_size"}
 
 
 def test_images_in_folders_of_their_own(small_set):
@@ -112,10 +112,10 @@ def test_images_in_folders_of_their_own(small_set):
     (small_set.root / "train2017/101.jpg").rename(small_set.root / "train2017/a/101.jpg")
     small_set.content["train2017"]["images"][1]["file_name"] = "a/101.jpg"
     small_set.write()
-    assert check_set(small_set.root).findings == []
+    assert check_dataset_folder(small_set.root).findings == []
     small_set.content["train2017"]["images"][1]["file_name"] = "b/101.jpg"
     small_set.write()
-    [finding] = check_set(small_set.root).findings
+    [finding] = check_dataset_folder(small_set.root).findings
     assert finding.examples[0].file == "train2017/b/101.jpg"
 
 
@@ -123,16 +123,16 @@ def test_splits_of_other_years_are_not_compared(small_set):
     small_set.content["val2014"] = small_set.content["train2017"]
     (small_set.root / "val2014").symlink_to(small_set.root / "train2017")
     small_set.write()
-    report = check_set(small_set.root)
+    report = check_dataset_folder(small_set.root)
     assert report.findings == [] and list(report.counts) == ["train2017", "val2014", "val2017"]
 
 
 def test_without_decoding_no_file_is_opened(small_set):
     for file in small_set.root.glob("*/*.jpg"):
         file.write_bytes(b"")
-    report = check_set(small_set.root, decode=False)
+    report = check_dataset_folder(small_set.root, decode=False)
     assert report.findings == [] and "not decoded" in report.verdict
-    [train, val] = check_set(small_set.root).findings
+    [train, val] = check_dataset_folder(small_set.root).findings
     assert train.count == val.count == 3 and train.is_fault
 
 

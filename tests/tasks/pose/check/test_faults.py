@@ -6,7 +6,7 @@ import pytest
 
 from bsam_suite.errors import InputError
 from bsam_suite.shell import near
-from tasks.pose.check.command import check_set
+from tasks.pose.check.command import check_dataset_folder
 from tasks.pose.check.kinds import KINDS
 from tasks.pose.check.training import check_splits
 
@@ -79,7 +79,7 @@ def other_size(s):
 @plants("image_in_train_and_val")
 def same_image(s):
     shutil.copy(s.root / "train2017/101.jpg", s.root / "val2017/202.jpg")
-    return dict(split="val2017", image=202, file="val2017/202.jpg", says="as train2017/101.jpg")
+    return dict(split="val2017", image=202, file="val2017/202.jpg", message="as train2017/101.jpg")
 
 
 @plants("no_images")
@@ -111,13 +111,15 @@ def other_order(s):
 @plants("broken_entry")
 def no_box(s):
     del s.content["train2017"]["annotations"][1]["bbox"]
-    return dict(annotation=1010, says="annotations[1]: it lacks 'bbox': give 4 numbers")
+    return dict(annotation=1010, message="annotations[1]: it lacks 'bbox': give 4 numbers")
 
 
 @plants("broken_entry")
 def box_of_three(s):
     del s.content["train2017"]["annotations"][1]["bbox"][3]
-    return dict(annotation=1010, says="annotations[1]: bbox is [40.0, 20.0, 60.0]: give 4 numbers")
+    return dict(
+        annotation=1010, message="annotations[1]: bbox is [40.0, 20.0, 60.0]: give 4 numbers"
+    )
 
 
 @plants("broken_entry")
@@ -135,7 +137,7 @@ def number_beyond_floats(s):
 @plants("broken_entry")
 def image_without_size(s):
     s.content["train2017"]["images"].append(dict(id=7, file_name="7.jpg", height=120))
-    return dict(says="images[3]: it lacks 'width': give a number of pixels")
+    return dict(message="images[3]: it lacks 'width': give a number of pixels")
 
 
 @plants("duplicate_image_id")
@@ -184,8 +186,8 @@ def persons_and_a_hand(s):
     hand = dict(id=2, name="hand", keypoints=["wrist", "thumb"])
     s.content["train2017"]["categories"].append(hand)
     damaged(s).update(category_id=2, num_keypoints=2, keypoints=[50, 30, 2, 60, 30, 2])
-    says = "2 of 'person' with 17 keypoints, 1 of 'hand' with 2 keypoints"
-    return dict(says=says, also={"other_keypoints"})
+    message = "2 of 'person' with 17 keypoints, 1 of 'hand' with 2 keypoints"
+    return dict(message=message, also={"other_keypoints"})
 
 
 @plants("mixed_keypoints")
@@ -193,14 +195,14 @@ def persons_and_a_monkey_of_as_many(s):
     names = [f"monkey {i}" for i in range(17)]
     s.content["train2017"]["categories"].append(dict(id=2, name="monkey", keypoints=names))
     damaged(s).update(category_id=2)
-    says = "2 of 'person' with 17 keypoints, 1 of 'monkey' with 17 keypoints"
-    return dict(says=says, also={"other_keypoints"})
+    message = "2 of 'person' with 17 keypoints, 1 of 'monkey' with 17 keypoints"
+    return dict(message=message, also={"other_keypoints"})
 
 
 @plants("not_finite")
 def keypoint_nan(s):
     damaged(s)["keypoints"][4] = float("nan")
-    return dict(PERSON, says="left_eye is 70, nan, 2")
+    return dict(PERSON, message="left_eye is 70, nan, 2")
 
 
 @plants("not_finite")
@@ -212,7 +214,7 @@ def box_infinite(s):
 @plants("visibility")
 def visibility_3(s):
     damaged(s)["keypoints"][5] = 3
-    return dict(PERSON, says="3 of left_eye")
+    return dict(PERSON, message="3 of left_eye")
 
 
 @plants("visibility")
@@ -224,37 +226,37 @@ def visibility_as_a_score(s):
 @plants("num_keypoints")
 def another_number(s):
     damaged(s)["num_keypoints"] = 14
-    return dict(PERSON, says="14, but 15 are labelled")
+    return dict(PERSON, message="14, but 15 are labelled")
 
 
 @plants("area")
 def no_area(s):
     del damaged(s)["area"]
-    return dict(PERSON, says="area nan")
+    return dict(PERSON, message="area nan")
 
 
 @plants("area")
 def area_of_nothing(s):
     damaged(s)["area"] = 0
-    return dict(PERSON, says="area 0")
+    return dict(PERSON, message="area 0")
 
 
 @plants("broken_entry")
 def area_as_text(s):
     damaged(s)["area"] = "2000"
-    return dict(says="annotations[1]: area is '2000': give a number")
+    return dict(message="annotations[1]: area is '2000': give a number")
 
 
 @plants("broken_entry")
 def crowd_as_text(s):
     damaged(s)["iscrowd"] = "0"
-    return dict(says="annotations[1]: iscrowd is '0': give 0 or 1")
+    return dict(message="annotations[1]: iscrowd is '0': give 0 or 1")
 
 
 @plants("broken_entry")
 def image_id_as_text(s):
     s.content["train2017"]["images"].append(dict(id="7", file_name="7.jpg", height=9, width=9))
-    return dict(says="images[3]: id is '7': give a whole number")
+    return dict(message="images[3]: id is '7': give a whole number")
 
 
 @plants("unreadable_annotations")
@@ -306,19 +308,19 @@ def box_above_the_image(s):
 @plants("box_over_edge")
 def box_as_corners(s):
     damaged(s)["bbox"] = [40, 20, 100, 102]
-    return dict(PERSON, says="box 40, 20, 100, 102 in 160x120")
+    return dict(PERSON, message="box 40, 20, 100, 102 in 160x120")
 
 
 @plants("keypoint_outside_image")
 def keypoint_below_the_image(s):
     damaged(s)["keypoints"][7] = 122
-    return dict(PERSON, says="right_eye at 50, 122")
+    return dict(PERSON, message="right_eye at 50, 122")
 
 
 @plants("keypoint_outside_box")
 def keypoint_beside_the_box(s):
     damaged(s)["keypoints"][6] = 102
-    return dict(PERSON, says="right_eye at 102, 38")
+    return dict(PERSON, message="right_eye at 102, 38")
 
 
 @plants("keypoints_off_box")
@@ -328,7 +330,7 @@ def keypoints_of_somebody_else(s):
 
 
 def test_a_set_without_faults_has_none(small_set):
-    report = check_set(small_set.root)
+    report = check_dataset_folder(small_set.root)
     assert report.findings == []
     counts = dict(images=3, annotations=3, persons=3, crowds=0, unlabelled=0)
     counts |= {"visible": 36, "hidden": 9, "no label": 6}
@@ -342,7 +344,7 @@ CASES = [pytest.param(k, p, id=f"{k}-{p.__name__}") for k, ps in PLANTS.items() 
 def test_a_fault_is_found(small_set, kind, plant):
     expected = plant(small_set)
     small_set.write()
-    findings = check_set(small_set.root).findings
+    findings = check_dataset_folder(small_set.root).findings
     assert {finding.kind for finding in findings} == {kind} | expected.pop("also", set())
     finding = next(f for f in findings if f.kind == kind)
     assert finding.count == len(finding.examples) == 1
@@ -368,7 +370,7 @@ def test_training_is_refused_for_the_same_faults(small_set, kind, plant, config,
     if KINDS[kind].stops:
         with pytest.raises(InputError, match=f"1 x {kind}: ") as error:
             check_splits(cfg)
-        told, found = str(error.value), check_set(small_set.root, decode=False).findings
+        told, found = str(error.value), check_dataset_folder(small_set.root, decode=False).findings
         for finding in (f for f in found if KINDS[f.kind].stops):
             assert str(finding.examples[0]) in told and KINDS[finding.kind].remedy in told
         assert file in told and f"check_dataset.py {near(small_set.root)} " in told

@@ -5,13 +5,13 @@ import json
 import cv2
 import numpy as np
 
-from tasks.pose.category import from_category
-from tasks.pose.check.command import check_set
+from tasks.pose.category import category_skeleton
+from tasks.pose.check.command import check_dataset_folder
 from tasks.pose.check.findings import Example, Finding
 from tasks.pose.check.sheet import SIDE, suspects_sheet
 from tasks.pose.coco import INDEX
-from tasks.pose.pictures import LEFT, MIDDLE
-from tasks.pose.skeleton import PERSON, unnamed
+from tasks.pose.skeleton import PERSON, unnamed_skeleton
+from tasks.pose.visualization import LEFT, MIDDLE
 
 
 def test_files_say_what_was_found(small_set, tmp_path):
@@ -20,7 +20,7 @@ def test_files_say_what_was_found(small_set, tmp_path):
     train["annotations"][2]["keypoints"][6] = 102
     train["images"][0]["file_name"] = "none|here.jpg"
     small_set.write()
-    report = check_set(small_set.root)
+    report = check_dataset_folder(small_set.root)
     report.write(tmp_path / "report")
     content = json.loads((tmp_path / "report/report.json").read_text())
     assert content["root"] == str(small_set.root) and content["images_decoded"]
@@ -29,7 +29,7 @@ def test_files_say_what_was_found(small_set, tmp_path):
     assert list(found) == ["missing_image", "visibility", "keypoint_outside_box"]  # faults first
     assert [f["fault"] for f in found.values()] == [True, True, False]
     assert found["visibility"]["examples"] == [
-        dict(annotation=1010, image=101, file="train2017/101.jpg", says="3 of left_eye")
+        dict(annotation=1010, image=101, file="train2017/101.jpg", message="3 of left_eye")
     ]
     text = (tmp_path / "report/report.md").read_text()
     assert "| images | 3 | 3 |" in text
@@ -68,7 +68,7 @@ def test_other_keypoints_are_drawn_with_their_skeleton(tmp_path):
     wings = dict(name="bird", keypoints=["left_wing", "left_foot"], skeleton=[[1, 2]])
     entry = dict(id=7, bbox=[20, 20, 60, 60], keypoints=[30, 50, 2, 70, 50, 2])
     tiles = []
-    for skeleton in (from_category(wings, "a.json"), unnamed(2), PERSON):
+    for skeleton in (category_skeleton(wings, "a.json"), unnamed_skeleton(2), PERSON):
         example = Example("", "1.png", 1, entry, skeleton)
         finding = Finding("visibility", "train2017", 1, 1, [example])
         tiles.append(suspects_sheet(tmp_path, [finding]).astype(int))

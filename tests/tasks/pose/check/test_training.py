@@ -7,8 +7,8 @@ from mmengine.config import Config
 
 from bsam_suite.errors import InputError
 from tasks.pose.check.training import check_splits, split_of
+from tasks.pose.coco_files import read_annotations
 from tasks.pose.evaluate.ap import average_precision
-from tasks.pose.files import read_annotations
 
 ODD = (None, "12", -1, 0, 1.5, True, float("nan"), 10**400, 2**70, [], [None], {}, [1e30] * 4)
 

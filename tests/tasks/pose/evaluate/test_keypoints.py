@@ -48,11 +48,11 @@ def test_three_persons_by_hand():
     scores = score_keypoints(truth, found)
     assert (scores.persons, scores.missed) == (3, 1)
 
-    def similarity(distance, area, sigma):
+    def keypoint_oks(distance, area, sigma):
         return math.exp(-(distance**2) / (2 * area * (2 * sigma) ** 2))
 
-    noses = similarity(3, 2000, 0.026), similarity(6, 10000, 0.026)
-    knee = similarity(11, 2000, 0.087)
+    noses = keypoint_oks(3, 2000, 0.026), keypoint_oks(6, 10000, 0.026)
+    knee = keypoint_oks(11, 2000, 0.087)
     found = rows(scores.by_keypoint())
     assert list(found) == ["nose", "right_hip", "left_knee", "all"]
     assert found["nose"].count == 2

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchvision.models import get_model
 
-from bsam_suite.compat import mend
+from bsam_suite.compat import patch_mmengine
 from bsam_suite.errors import InputError
 from tasks.pose.predict import detector
 from tasks.pose.predict.detector import Detector, weights_file
@@ -20,7 +20,7 @@ def hub(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *a, **k: 1 / 0)
     (tmp_path / "checkpoints").mkdir()
-    mend()
+    patch_mmengine()
     return tmp_path / "checkpoints"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tasks.pose.predict import drawing
 from tasks.pose.predict.drawing import Drawing, draw_results
-from tasks.pose.predict.sources import open_source
+from tasks.pose.predict.sources import open_inputs
 
 GREY = np.full((60, 80, 3), 128, np.uint8)
 
@@ -37,7 +37,7 @@ def test_pictures_and_sheets(tmp_path, monkeypatch):
     (tmp_path / "in").mkdir()
     for i in range(5):
         cv2.imwrite(str(tmp_path / f"in/{i}.png"), GREY)
-    source = open_source([tmp_path / "in"])
+    source = open_inputs([tmp_path / "in"])
     drawn = Drawing(source, tmp_path)
     for i, picture in enumerate(source):
         drawn.add(picture, [person()] if i else [], False)
@@ -56,13 +56,13 @@ def test_a_video(tmp_path):
     for _ in range(100):
         writer.write(GREY)
     writer.release()
-    source = open_source([tmp_path / "clip.avi"])
+    source = open_inputs([tmp_path / "clip.avi"])
     (tmp_path / "out").mkdir()
     drawn = Drawing(source, tmp_path / "out")
     for i, picture in enumerate(source):
         drawn.add(picture, [person()] if i >= 50 else [], False)
     drawn.close()
-    video = open_source([drawn.path])
+    video = open_inputs([drawn.path])
     marked = [np.abs(p.image.astype(int) - 128).max() > 60 for p in video]
     assert marked == [False] * 50 + [True] * 50 and video.rate == 12.5
     assert len(drawn.sheets) == 1  # 34 of the frames

@@ -19,9 +19,9 @@ from bsam_suite.errors import InputError
 
 import_mmpose()
 
-import tasks.quantization.parts  # noqa: E402, F401
+import tasks.quantization.register_all  # noqa: E402, F401
 from tasks.pose.predict.boxes import Box  # noqa: E402
-from tasks.pose.predict.network import Network, Person  # noqa: E402
+from tasks.pose.predict.inferencer import Person, PoseInferencer  # noqa: E402
 from tasks.pose.predict.results import Results  # noqa: E402
 
 EVENTS: list[tuple[str, str]] | None = None
@@ -56,12 +56,12 @@ def honest(random_hrnet):
     content = torch.load(random_hrnet, weights_only=True)
     use(str(random_hrnet))
     cfg = Config.fromstring(content["meta"]["cfg"], ".py")._cfg_dict.to_dict()
-    cfg["custom_imports"]["imports"].append("tasks.quantization.parts")
+    cfg["custom_imports"]["imports"].append("tasks.quantization.register_all")
     return content["state_dict"], cfg
 
 
 def use(path, folder=Path()):
-    network = Network(path)
+    network = PoseInferencer(path)
     image = np.zeros((48, 36, 3), np.uint8)
     found = network.predict([Person(0, 1, image, Box((0, 0, 36, 48), 1.0))])
     Results(network.evaluator, network.metainfo, folder).add(found)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bsam_suite.errors import InputError
-from tasks.pose.predict.sources import open_source
+from tasks.pose.predict.sources import open_inputs
 
 
 def write(path, value, size=(40, 30)):
@@ -24,7 +24,7 @@ def test_a_folder_and_files(tmp_path):
     (folder / "notes.txt").touch()
     (folder / "._a.jpg").write_bytes(b"what macOS keeps beside a.jpg")
     (folder / "more.jpg").mkdir()
-    source = open_source([folder, write(tmp_path / "c.bmp", 30)])
+    source = open_inputs([folder, write(tmp_path / "c.bmp", 30)])
     assert len(source) == 3 and source.names == ["a.jpg", "b.PNG", "c.bmp"]
     for _ in range(2):
         seen = [(p.name, round(p.image.mean()), p.image.shape) for p in source]
@@ -38,7 +38,7 @@ def test_a_video(tmp_path):
     for value in (20, 120, 220):
         writer.write(np.full((48, 64, 3), value, np.uint8))
     writer.release()
-    source = open_source([tmp_path / "clip.avi"])
+    source = open_inputs([tmp_path / "clip.avi"])
     assert len(source) == 3 and source.rate == 12.5
     for _ in range(2):
         seen = [(p.name, round(p.image.mean(), -1), p.image.shape[:2]) for p in source]
@@ -61,17 +61,17 @@ def test_what_is_refused(tmp_path):
         ([good, tmp_path / "broken.mp4"], "2 files with a video among them"),
     ):
         with pytest.raises(InputError, match=said):
-            open_source(given)
+            open_inputs(given)
 
 
 def test_files_of_one_name_are_told_apart(tmp_path):
     for clip in ("a/clip", "b/clip"):
         (tmp_path / clip).mkdir(parents=True)
         write(tmp_path / clip / "0001.png", 10 if clip < "b" else 20)
-    source = open_source([tmp_path / "a/clip", tmp_path / "b/clip", tmp_path / "a/clip/0001.png"])
+    source = open_inputs([tmp_path / "a/clip", tmp_path / "b/clip", tmp_path / "a/clip/0001.png"])
     assert source.names == ["a/clip/0001.png", "b/clip/0001.png"]
     assert [(p.name, p.image.mean()) for p in source] == list(zip(source.names, (10, 20)))
-    assert open_source([tmp_path / "a/clip"]).names == ["0001.png"]
+    assert open_inputs([tmp_path / "a/clip"]).names == ["0001.png"]
 
 
 def bomb(path, width, height):
@@ -94,7 +94,7 @@ def test_huge_images_are_refused_before_they_are_decoded(tmp_path, width, height
     if height > 1:
         monkeypatch.setattr(cv2, "imread", lambda *_: 1 / 0)
     with pytest.raises(InputError, match="bomb.png is ") as refused:
-        open_source([path])
+        open_inputs([path])
     assert "\n" not in str(refused.value)
     monkeypatch.undo()
-    assert open_source([bomb(tmp_path / "large.png", 4000, 900)]).names == ["large.png"]
+    assert open_inputs([bomb(tmp_path / "large.png", 4000, 900)]).names == ["large.png"]

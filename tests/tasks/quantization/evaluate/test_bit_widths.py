@@ -18,7 +18,8 @@ FLOAT = str(CONFIGS / "classification/resnet18_sgd.py")
 SMALL = {"model.net.width": 4}
 QUANTIZED = f"""
 _base_ = {FLOAT!r}
-custom_imports = dict(imports=["tasks.classification.parts", "tasks.quantization.parts"])
+imports = ["tasks.classification.register_all", "tasks.quantization.register_all"]
+custom_imports = dict(imports=imports)
 model = dict(
     _delete_=True,
     type="Quantized",
@@ -102,9 +103,9 @@ def test_pose(people, home, tmp_path, monkeypatch):
     monkeypatch.setenv("BSAM_SUITE_HOME", str(home))
     options = {"people.train": 48, "people.val": 12}
     config = str(CONFIGS / "pose/hrnet_bsam.py")
-    from bsam_suite.compat import mend
+    from bsam_suite.compat import patch_mmengine
 
-    mend()
+    patch_mmengine()
     cfg = load_config(config, options)
     with DefaultScope.overwrite_default_scope("mmpose"):
         model = MODELS.build(cfg.model)

@@ -1,0 +1,30 @@
+"""Whatever MMEngine writes is whole or not there."""
+
+from __future__ import annotations
+
+import os
+
+from bsam_suite.atomic_write import write_bytes, write_text
+
+
+def patch_file_backend() -> bool:
+    """Let MMEngine 0.10.7 write a file beside the old one, which it then replaces.
+
+    Its backend for local files, which all checkpoints pass through, opens the file itself: a run
+    that is killed meanwhile leaves half a checkpoint under the name of a whole one.
+    """
+    from mmengine.fileio.backends import LocalBackend
+
+    LocalBackend.put = _put
+    LocalBackend.put_text = _put_text
+    return True
+
+
+def _put(self, obj: bytes, filepath) -> None:
+    os.makedirs(os.path.dirname(filepath) or ".", exist_ok=True)
+    write_bytes(filepath, obj)
+
+
+def _put_text(self, obj: str, filepath, encoding: str = "utf-8") -> None:
+    os.makedirs(os.path.dirname(filepath) or ".", exist_ok=True)
+    write_text(filepath, obj, encoding)

@@ -1,0 +1,161 @@
+"""Load checkpoints safely, from wherever MMEngine's CheckpointLoader takes them."""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from http.client import HTTPException
+from types import ModuleType
+from urllib.parse import urlparse
+
+from bsam_suite.compat.safe_globals import BY_USER, allowed_by_user
+from bsam_suite.errors import InputError
+
+BLOCKED = ("sys", "os", "posix", "nt")  # modules that PyTorch never loads from
+
+
+def patch_checkpoint_loading() -> bool:
+    """Let all loaders of MMEngine 0.10.7 read with ``weights_only=True``.
+
+    MMEngine reads what it downloads (``http://``, ``torchvision://``, ``open-mmlab://``,
+    ``mmcls://``, ...) with PyTorch's ``load_state_dict_from_url``, which by default runs any code
+    in the file. It reads all else with ``torch.load``, safe since PyTorch 2.6 unless
+    ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` is set. Both are replaced, in MMEngine's module only.
+    """
+    import mmengine.runner.checkpoint
+
+    mmengine.runner.checkpoint.load_url = load_url
+    mmengine.runner.checkpoint.torch = _TorchLoadingSafely("torch")
+    return True
+
+
+class _TorchLoadingSafely(ModuleType):
+    """``torch`` as MMEngine's loaders see it."""
+
+    def __getattr__(self, name: str):
+        import torch
+
+        return load_checkpoint if name == "load" else getattr(torch, name)
+
+
+def load_checkpoint(file, map_location=None):
+    """Read a checkpoint from a path or an open binary file with ``weights_only=True``.
+
+    Raises:
+        InputError: no checkpoint, a damaged one, or one that holds a class that is not allowed.
+    """
+    import torch
+
+    try:
+        verify_checksums(file)
+        return _as_data(torch.load(file, map_location=map_location, weights_only=True))
+    except Exception as error:  # a damaged file fails in many ways
+        raise _refusal(file, error) from error
+
+
+def verify_checksums(file) -> None:
+    """Compare the content of a zip file, as PyTorch writes since 1.6, with the sums kept in it.
+
+    PyTorch itself reads a file with flipped bits without a word. A file without sums, as it writes
+    them after ``set_crc32_options(False)``, passes.
+
+    Args:
+        file: a path or an open binary file, which is left at its start.
+
+    Raises:
+        BadZipFile: they differ.
+    """
+    try:
+        if not zipfile.is_zipfile(file):
+            return
+        with zipfile.ZipFile(file) as content:
+            summed = any(member.CRC for member in content.infolist())
+            damaged = content.testzip() if summed else None
+    finally:
+        if hasattr(file, "seek"):
+            file.seek(0)
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"{damaged} in it is damaged, its checksum differs")
+
+
+def load_url(url: str, model_dir: str | None = None, map_location=None, progress: bool = True):
+    """Download a checkpoint, unless it was before, and read it with ``weights_only=True``.
+
+    Raises:
+        OSError: it cannot be downloaded.
+        InputError: no checkpoint, a damaged one, or one that holds a class that is not allowed.
+    """
+    import torch
+
+    folder = model_dir or os.path.join(torch.hub.get_dir(), "checkpoints")
+    file = os.path.join(folder, os.path.basename(urlparse(url).path))
+    try:
+        if not os.path.exists(file):
+            os.makedirs(folder, exist_ok=True)
+            torch.hub.download_url_to_file(url, file, None, progress)
+        verify_checksums(file)
+        return _as_data(
+            torch.hub.load_state_dict_from_url(
+                url, folder, map_location=map_location, progress=progress, weights_only=True
+            )
+        )
+    except HTTPException as error:
+        raise OSError(f"{url}: {error!r}") from error
+    except OSError:
+        raise
+    except Exception as error:
+        raise _refusal(file, error, "delete it, so that it is downloaded again") from error
+
+
+def _as_data(checkpoint):
+    """Without ``meta["config"]``, a text that MMEngine's ``Runner.resume`` would run.
+
+    MMEngine itself writes ``meta["cfg"]``.
+    """
+    meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
+    if isinstance(meta, dict):
+        meta.pop("config", None)
+    return checkpoint
+
+
+def _refusal(file, error: Exception, again: str = "copy or save it again") -> InputError:
+    """Why ``file`` could not be read, and what to do. An error of the device is raised as it is."""
+    if "map_location" in str(error):
+        raise error
+    where = str(file) if isinstance(file, (str, os.PathLike)) else "the checkpoint"
+    if isinstance(error, InputError):
+        return InputError(f"{where} holds {error}, which is not allowed: save it again without")
+    damaged = isinstance(error, zipfile.BadZipFile)  # what it then names is not to be allowed
+    names = [] if damaged else _foreign_names(file, error)
+    blocked = [name for name in names if name.rpartition(".")[0] in BLOCKED]
+    if blocked:
+        return InputError(
+            f"{where} holds {', '.join(blocked)}, which is never allowed: loading it could run "
+            "any command. Do not use this file"
+        )
+    if names:
+        allow = ",".join(dict.fromkeys([*allowed_by_user(), *names]))
+        return InputError(
+            f"{where} holds {', '.join(names)}, which is not allowed: loading it could run code. "
+            f"If you trust the file, set the environment variable {BY_USER}={allow} and start again"
+        )
+    reason = re.search(r"WeightsUnpickler error:\s*(.*)", str(error))
+    reason = reason[1] if reason else (str(error) or type(error).__name__).splitlines()[0]
+    return InputError(
+        f"{where} is no checkpoint that PyTorch can read ({reason.strip()}): it may be cut off or "
+        f"of another kind; {again}"
+    )
+
+
+def _foreign_names(file, error: Exception) -> list[str]:
+    """The classes and functions in ``file`` that are not allowed."""
+    import torch
+
+    try:
+        if hasattr(file, "seek"):
+            file.seek(0)
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
+    except Exception:  # a file in the format before PyTorch 1.6: the first name, from the error
+        names = re.findall(r"GLOBAL (\S+) (?:was not an allowed|whose module)", str(error))
+    return sorted(name if "." in name else f"builtins.{name}" for name in names)

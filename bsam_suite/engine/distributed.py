@@ -1,0 +1,67 @@
+"""Several processes: what MMEngine's launchers take for granted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import broadcast_object_list, init_dist, is_main_process
+
+from bsam_suite.errors import InputError
+from bsam_suite.shell import ROOT, near, tool, torchrun
+
+T = TypeVar("T")
+
+
+def init_distributed(cfg: Config) -> None:
+    """Join the processes of ``cfg.launcher``, also on machines without a GPU.
+
+    MMEngine 0.10.7 does so when the runner is built, and takes a GPU for every process. Here they
+    are joined earlier; without a GPU over gloo, and the model is wrapped without a device.
+
+    Raises:
+        InputError: the launcher's environment is missing, or slurm without a GPU.
+    """
+    if cfg.launcher == "pytorch" and "RANK" not in os.environ:
+        raise InputError(
+            f"--launcher pytorch: start it as {torchrun()} --nproc_per_node N "
+            f"{near(ROOT / 'tools/train.py')} CONFIG --launcher pytorch"
+        )
+    if cfg.launcher == "slurm" and "SLURM_PROCID" not in os.environ:
+        raise InputError(
+            f"--launcher slurm: start it as srun --ntasks N {tool('train')} CONFIG --launcher slurm"
+        )
+    if cfg.launcher == "none":
+        return
+    if torch.cuda.is_available():
+        init_dist(cfg.launcher, **cfg.get("env_cfg", {}).get("dist_cfg", {}))
+        return
+    if cfg.launcher == "slurm":
+        raise InputError(
+            "--launcher slurm needs a GPU for each task: without one, start torchrun and give "
+            "--launcher pytorch"
+        )
+    torch.distributed.init_process_group("gloo")
+    wrapper = dict(type="MMDistributedDataParallel", broadcast_buffers=False, device_ids=None)
+    cfg.model_wrapper_cfg = {**wrapper, **cfg.get("model_wrapper_cfg", {})}
+
+
+def broadcast_from_main(choose: Callable[[], T]) -> T:
+    """What ``choose`` gives in the first process, in all of them.
+
+    Raises:
+        InputError: the first process has raised it.
+    """
+    chosen = [None]
+    if is_main_process():
+        try:
+            chosen = [choose()]
+        except InputError as error:
+            chosen = [error]
+    broadcast_object_list(chosen)
+    if isinstance(chosen[0], InputError):
+        raise chosen[0]
+    return chosen[0]

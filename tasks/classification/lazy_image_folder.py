@@ -1,0 +1,57 @@
+"""Images in a folder of folders, read while they are used."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from mmengine.registry import DATASETS
+from torch import Tensor
+from torchvision.transforms import v2
+
+from bsam_suite.errors import InputError
+from tasks.classification.image_dataset import ImageDataset
+from tasks.classification.image_folder import open_folder
+from tasks.classification.rgb import open_image, to_rgb
+
+
+@DATASETS.register_module()
+class LazyImageFolder(ImageDataset):
+    """A split of a folder as ``InMemoryImageFolder`` takes it, for more and larger images.
+
+    Each image is read, cut and resized when a batch asks for it, best in the workers of PyTorch's
+    ``DataLoader``. As in torchvision's references/classification: where they are augmented, a box
+    of 8% to 100% of the area (C. Szegedy et al., arXiv 1409.4842), mirrored by chance; else the
+    short side at 256/224 of ``size``, and its centre.
+
+    All numbers are drawn from PyTorch's generator, which the suite seeds at the start of each
+    epoch, and PyTorch those of the workers by it.
+
+    Args:
+        data_root: the folder.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        size: side of the square images in pixels.
+        augment: whether to cut and mirror by chance.
+
+    Raises:
+        InputError: as :func:`open_folder`, or a ``size`` below 1; for a batch, an image that cannot
+            be read.
+    """
+
+    def __init__(self, data_root: str, split: str, size: int = 224, augment: bool = False) -> None:
+        if size < 1:
+            raise InputError(f"image_size={size}: give a side in pixels, such as 224")
+        folder = open_folder(data_root, split)
+        # An array, since processes that share a list copy it bit by bit as they read it.
+        paths = np.array([path for path, _ in folder.samples])
+        super().__init__(paths, torch.tensor(folder.targets), folder.classes)
+        if augment:
+            shape = [v2.RandomResizedCrop(size), v2.RandomHorizontalFlip()]
+        else:
+            shape = [v2.Resize(size * 256 // 224), v2.CenterCrop(size)]
+        self._transform = v2.Compose([*shape, v2.PILToTensor()])
+
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
+        """``inputs`` (B, 3, size, size) uint8 and ``labels`` (B,), on the CPU."""
+        paths = self.images[indices].tolist()
+        images = [self._transform(to_rgb(open_image(path), path)) for path in paths]
+        return dict(inputs=torch.stack(images), labels=self.labels[indices])

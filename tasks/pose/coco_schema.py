@@ -1,0 +1,78 @@
+"""What the fields of entries in COCO's files have to be."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable
+
+_NUMBERS = {int, float}
+_LARGEST = 2**53  # beyond it readers of JSON differ (RFC 7493)
+
+
+def is_number(value) -> bool:
+    """A finite number; True and False are none."""
+    return is_numbers([value]) and math.isfinite(value)
+
+
+def is_numbers(value) -> bool:
+    """A list of numbers, which may be NaN or infinite."""
+    if type(value) is not list or not set(map(type, value)) <= _NUMBERS:
+        return False
+    try:
+        array("d", value)
+    except OverflowError:  # of whole numbers that no float holds
+        return False
+    return True
+
+
+def _is_id(value) -> bool:
+    return type(value) is int and abs(value) <= _LARGEST
+
+
+def _refers(value) -> bool:
+    """An id; some writers give 7 as 7.0, which is found like 7."""
+    return _is_id(value) or (type(value) is float and value.is_integer())
+
+
+FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "file_name": (lambda value: isinstance(value, str) and value != "", "text"),
+    "width": (lambda value: is_number(value) and value > 0, "a number of pixels"),
+    "height": (lambda value: is_number(value) and value > 0, "a number of pixels"),
+    "image_id": (_refers, "a whole number"),
+    "category_id": (_refers, "a whole number"),
+    "iscrowd": (lambda value: type(value) in (bool, int, float) and value in (0, 1), "0 or 1"),
+    "bbox": (lambda value: is_numbers(value) and len(value) == 4, "4 numbers"),
+    "keypoints": (is_numbers, "a list of numbers"),
+    "area": (is_number, "a number"),
+    "score": (is_number, "a number"),
+    "id": (_is_id, "a whole number"),  # pycocotools finds no image of a float
+}
+"""For each field whether a value is right, and what a right one is."""
+
+
+def schema_error(entry, *names: str, optional: tuple[str, ...] = ()) -> str | None:
+    """What is wrong with an entry of a file, or None.
+
+    Args:
+        entry: should be an object.
+        names: of ``FIELDS``, which it must have.
+        optional: which it may have.
+    """
+    if type(entry) is not dict:
+        return f"it is a {type(entry).__name__}, not an object"
+    for name in names:
+        if name not in entry:
+            return f"it lacks {name!r}: give {FIELDS[name][1]}"
+        if not FIELDS[name][0](entry[name]):
+            return _wrong(name, entry[name])
+    for name in optional:
+        if name in entry and not FIELDS[name][0](entry[name]):
+            return _wrong(name, entry[name])
+    return None
+
+
+def _wrong(name: str, value) -> str:
+    shown = repr(value)
+    shown = shown if len(shown) < 60 else shown[:57] + "..."
+    return f"{name} is {shown}: give {FIELDS[name][1]}"

@@ -1,0 +1,85 @@
+"""From rules' names to optimizer wrappers."""
+
+import pytest
+from mmengine.config import Config
+
+from bsam_suite.compare.methods import count_passes, list_methods
+from bsam_suite.errors import InputError
+
+
+def config(**wrapper):
+    return Config(dict(optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), **wrapper)))
+
+
+def configured(method, cfg):
+    method.configure(cfg)
+    return cfg.optim_wrapper.to_dict()
+
+
+@pytest.mark.parametrize(
+    "rule, passes",
+    [
+        *((name, 2) for name in ("SAM", "ASAM", "GSAM", "FriendlySAM", "GCSAM")),
+        *((name, 3) for name in ("BSAM", "AdaptiveBSAM")),
+    ],
+)
+def test_passes(rule, passes):
+    assert count_passes(dict(type=rule)) == passes
+
+
+def test_rules_by_name_and_grid():
+    found = list_methods(
+        config(), ["sgd", "SAM", "bsam"], dict(rho=[0.1, 0.2], rho_min=[0.3]), False
+    )
+    names = ["sgd", "sam rho=0.1", "sam rho=0.2"]
+    names += ["bsam rho=0.1 rho_min=0.3", "bsam rho=0.2 rho_min=0.3"]
+    assert [v.name for v in found] == names
+    assert [v.passes for v in found] == [1, 2, 2, 3, 3]
+    assert found[4].rule == dict(type="BSAM", rho=0.2, rho_min=0.3)
+
+
+def test_equal_compute_adds_the_optimizer_alone():
+    found = list_methods(config(), ["sgd", "sam", "bsam"], {}, True)
+    assert [(v.name, v.epoch_factor) for v in found[3:]] == [("sgd x2", 2), ("sgd x3", 3)]
+    assert found[4].rule is None
+
+
+def test_what_is_not_the_rule_stays():
+    kept = dict(clip_grad=dict(max_norm=1.0), accumulative_counts=2)
+    wrapper = dict(type="BSAMOptimWrapper", rho=0.3, perturbation="local", **kept)
+    plain, sam, bsam = list_methods(config(**wrapper), ["sgd", "sam", "bsam"], {}, False)
+    optimizer = dict(type="SGD", lr=0.1)
+    assert configured(plain, config(**wrapper)) == dict(
+        type="OptimWrapper", optimizer=optimizer, **kept
+    )
+    common = dict(type="SharpnessOptimWrapper", optimizer=optimizer, perturbation="local", **kept)
+    assert configured(sam, config(**wrapper)) == dict(rule=dict(type="SAM"), **common)
+    own = dict(type="BSAM", rho=0.3)
+    assert configured(bsam, config(**wrapper)) == dict(rule=own, **common)
+
+
+def test_the_rule_of_the_config_keeps_its_values():
+    wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="ASAM", rho=0.3))
+    asam, sam = list_methods(config(**wrapper), ["asam", "sam"], {}, False)
+    assert configured(asam, config(**wrapper))["rule"] == dict(type="ASAM", rho=0.3)
+    assert configured(sam, config(**wrapper))["rule"] == dict(type="SAM")
+
+
+def test_mixed_precision_stays_for_all():
+    for wrapper in (dict(type="AmpOptimWrapper", dtype="bfloat16"), dict(dtype="bfloat16")):
+        plain, sam = list_methods(config(**wrapper), ["sgd", "sam"], {}, False)
+        found = configured(plain, config(**wrapper))
+        assert (found["type"], found["dtype"]) == ("AmpOptimWrapper", "bfloat16")
+        assert configured(sam, config(**wrapper))["dtype"] == "bfloat16"
+
+
+def test_unusable_values_are_named():
+    with pytest.raises(InputError, match="--rules adam: give sgd or one of .*bsam"):
+        list_methods(config(), ["adam"], {}, False)
+    with pytest.raises(InputError, match="--grid rho_min: none of sgd, sam has it"):
+        list_methods(config(), ["sgd", "sam"], dict(rho_min=[0.1]), False)
+    several = Config(dict(optim_wrapper=dict(a=dict(optimizer=dict(type="SGD")))))
+    with pytest.raises(InputError, match="optim_wrapper.optimizer is None: .*one optimizer"):
+        list_methods(several, ["sam"], {}, False)
+    with pytest.raises(InputError, match="rho=-1"):
+        list_methods(config(), ["sam"], dict(rho=[-1]), False)
