@@ -21,15 +21,29 @@ class KeyValues(argparse.Action):
 
     def __call__(self, parser, namespace, values: Sequence[str], option_string=None) -> None:
         given = dict(getattr(namespace, self.dest, None) or {})
+        setattr(namespace, self.dest, given | self._read(parser, values))
+
+    def _read(self, parser: argparse.ArgumentParser, values: Sequence[str]) -> dict[str, Typed]:
+        given = {}
         for text in values:
             key, sign, value = text.partition("=")
             if not sign or not all(key.split(".")):
                 parser.error(
-                    f"argument {option_string}: {text!r} is not KEY=VALUE: write no spaces around "
-                    "the =, and quote values with spaces"
+                    f"argument {self.option_strings[0]}: {text!r} is not KEY=VALUE: write no "
+                    "spaces around the =, and quote values with spaces"
                 )
             given[key] = Typed(value)
-        setattr(namespace, self.dest, given)
+        return given
+
+
+class NameAndValues(KeyValues):
+    """Reads ``NAME KEY=VALUE ...`` as the pair of the name and such a dict."""
+
+    def __call__(self, parser, namespace, values: Sequence[str], option_string=None) -> None:
+        name, *rest = values
+        if "=" in name:
+            parser.error(f"argument {option_string}: {name!r}: give a name before KEY=VALUE")
+        setattr(namespace, self.dest, (name, self._read(parser, rest)))
 
 
 def meaning(value: object, like: object = None, kinds: Iterable[type] | None = None) -> object:

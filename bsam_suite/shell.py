@@ -10,7 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-"""The folder of the suite, with ``tools/`` and ``pyproject.toml``."""
+"""The folder of the suite; in a clone that with ``tools/`` and ``pyproject.toml``."""
+
+
+def is_clone() -> bool:
+    """Whether the suite runs from a clone of its repository, not from an installed wheel."""
+    return (ROOT / "pyproject.toml").is_file()
 
 
 def python() -> str:
@@ -24,13 +29,20 @@ def torchrun() -> str:
 
 
 def tool(name: str) -> str:
-    """What starts ``tools/NAME.py``."""
-    return f"{python()} {near(ROOT / 'tools' / name)}.py"
+    """What starts a command: ``python tools/NAME.py`` in a clone, else ``bsam NAME``."""
+    if is_clone():
+        return f"{python()} {script(name)}"
+    return f"{_program('bsam', Path(sys.executable).with_name('bsam'))} {name}"
+
+
+def script(name: str) -> str:
+    """What a launcher such as torchrun starts for a command."""
+    return near(ROOT / f"tools/{name}.py") if is_clone() else f"-m bsam_suite {name}"
 
 
 def add_extra(name: str) -> str:
     """The command that adds an extra of the suite to the running interpreter's environment."""
-    if (ROOT / "pyproject.toml").is_file():
+    if is_clone():
         return pip_install("-e", f"{short(ROOT)}[{name}]")
     return pip_install(f"bsam-suite[{name}]")
 

@@ -1,4 +1,4 @@
-"""What ``tools/compare.py`` does."""
+"""What ``bsam compare`` does."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from bsam_suite.errors import InputError
 from bsam_suite.options import Typed, items, meaning
 
 
-def compare(args: Namespace, command: str) -> int:
+def compare(args: Namespace) -> int:
     """Make the runs that are missing and report on all.
 
     Args:
         args: the command line.
-        command: the command line as typed, for the report.
 
     Returns:
         The number of runs that failed.
@@ -40,7 +39,7 @@ def compare(args: Namespace, command: str) -> int:
     with report_disk_errors(out):
         failed = run_all(runs, args.jobs, out)
         metric, records = collect(runs, args.metric)
-        report(records, metric, command, out)
+        report(records, metric, args.command_line, out)
     print(f"Results: {out}/results.md, .csv, .json, .png")
     return len(failed)
 

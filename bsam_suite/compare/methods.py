@@ -8,15 +8,11 @@ from itertools import product
 
 import torch
 from mmengine.config import Config
-from mmengine.optim import AmpOptimWrapper
 
-from bsam_suite.engine import BSAMOptimWrapper
 from bsam_suite.engine.registry import RULES, hyperparameters
+from bsam_suite.engine.rule_option import choose_rule, find_rule, use_rule
 from bsam_suite.errors import InputError
 from bsam_suite.optim import SharpnessOptimizer
-
-KEPT = ("optimizer", "constructor", "paramwise_cfg", "clip_grad", "accumulative_counts")
-KEPT_BY_RULES = ("perturbation", "nonfinite")
 
 
 @dataclass(frozen=True)
@@ -36,18 +32,8 @@ class Method:
     epoch_factor: int = 1
 
     def configure(self, cfg: Config) -> None:
-        """Make ``cfg`` train with this method."""
-        old = cfg.optim_wrapper
-        new = {name: old[name] for name in KEPT if name in old}
-        precision = _precision(old)
-        if self.rule is not None:
-            new.update({name: old[name] for name in KEPT_BY_RULES if name in old})
-            new.update(type="SharpnessOptimWrapper", rule=dict(self.rule), **precision)
-        elif precision:
-            new.update(type="AmpOptimWrapper", **precision)
-        else:
-            new.update(type="OptimWrapper")
-        cfg.optim_wrapper = new
+        """Make ``cfg`` train with this variant."""
+        use_rule(cfg, self.rule)
 
 
 def list_methods(
@@ -60,8 +46,8 @@ def list_methods(
 
     Args:
         cfg: the config to compare rules on.
-        rules: names as in ``RULES``, in any case; the name of the config's optimizer, such as
-            ``sgd``, stands for that optimizer alone.
+        rules: names as in ``RULES``, in any case; ``none`` is the config's optimizer alone, whose
+            label is its name.
         grid: values of hyperparameters by name.
         equal_compute: add the base optimizer with as many epochs as give it the passes of each
             rule: twice as many for SAM, three times for BSAM.
@@ -71,25 +57,21 @@ def list_methods(
             that none of the rules has.
     """
     plain = _optimizer_name(cfg)
-    known = {name.lower(): name for name in _rule_names()}
-    own = _own_rule(cfg.optim_wrapper)
     found, used = [], set()
     for name in dict.fromkeys(rule.lower() for rule in rules):
-        if name == plain:
+        kind = find_rule(name, cfg.get("default_scope"), "--rules")
+        if kind is None:
             found.append(Method(plain))
             continue
-        if name not in known:
-            raise InputError(f"--rules {name}: give {plain} or one of {', '.join(sorted(known))}")
-        base = own if own.get("type") == known[name] else dict(type=known[name])
-        takes = [n for n in grid if n in hyperparameters(RULES.get(known[name]))]
+        takes = [n for n in grid if n in hyperparameters(kind)]
         used.update(takes)
         for values in product(*(grid[n] for n in takes)):
-            rule = {**base, **dict(zip(takes, values))}
+            rule = choose_rule(cfg, name, dict(zip(takes, values)), "--rules")
             label = " ".join([name, *(f"{n}={v}" for n, v in zip(takes, values))])
             found.append(Method(label, rule, count_passes(rule)))
     missed = grid.keys() - used
     if missed:
-        raise InputError(f"--grid {min(missed)}: none of {', '.join(rules)} has it")
+        raise InputError(f"--grid {min(missed)}: {', '.join(rules)}: no rule has it")
     if equal_compute:
         for passes in sorted({v.passes for v in found} - {1}):
             found.append(Method(f"{plain} x{passes}", epoch_factor=passes))
@@ -114,11 +96,6 @@ def count_passes(rule: dict) -> int:
     return calls
 
 
-def _rule_names() -> list[str]:
-    RULES.get("BSAM")  # has the registry import its modules
-    return list(RULES.module_dict)
-
-
 def _optimizer_name(cfg: Config) -> str:
     optimizer = cfg.get("optim_wrapper", {}).get("optimizer")
     kind = optimizer.get("type") if isinstance(optimizer, dict) else None
@@ -128,22 +105,3 @@ def _optimizer_name(cfg: Config) -> str:
             "one optimizer, given as dict(type='SGD', ...)"
         )
     return kind.lower()
-
-
-def _own_rule(wrapper: dict) -> dict:
-    if isinstance(wrapper.get("rule"), dict):
-        return dict(wrapper["rule"])
-    if str(wrapper.get("type", "")).endswith(BSAMOptimWrapper.__name__):
-        names = hyperparameters(BSAMOptimWrapper.rule) & set(wrapper)
-        return dict(type="BSAM", **{n: wrapper[n] for n in names})
-    return {}
-
-
-def _precision(wrapper: dict) -> dict:
-    """The fields for mixed precision, which MMEngine's wrapper and the suite's take alike."""
-    amp = str(wrapper.get("type", "")).endswith(AmpOptimWrapper.__name__)
-    dtype = wrapper.get("dtype") or ("float16" if amp else None)
-    if dtype is None:
-        return {}
-    scale = wrapper.get("loss_scale", "dynamic") if dtype == "float16" else "dynamic"
-    return dict(dtype=dtype, loss_scale=scale)

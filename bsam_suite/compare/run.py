@@ -14,6 +14,7 @@ from bsam_suite.compare.plan import Run
 from bsam_suite.compare.progress import Progress
 from bsam_suite.compare.worker import LOG, work
 from bsam_suite.engine.folder_lock import lock_folder
+from bsam_suite.engine.launch import train
 from bsam_suite.errors import InputError
 
 
@@ -69,7 +70,7 @@ def _start(run: Run, slot: int, jobs: int) -> multiprocessing.process.BaseProces
     run.write_config()
     # A server that has imported everything forks a process for each run: seconds saved each time.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bsam_suite.compare.worker", *run.imports])
+    context.set_forkserver_preload([work.__module__, train.__module__, *run.imports])
     threads = max(1, torch.get_num_threads() // jobs)
     arguments = (run.config, run.folder, run.seed, _device(slot), threads)
     process = context.Process(target=work, args=arguments)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import traceback
-from argparse import Namespace
 from multiprocessing import connection, parent_process
 from pathlib import Path
 
 import torch
 
-from bsam_suite.engine.launch import train
-from bsam_suite.errors import InputError
+from bsam_suite.commands import train
 
 LOG = "log.txt"
 
@@ -35,25 +32,7 @@ def work(config: Path, folder: Path, seed: int, device: str | None, threads: int
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
     torch.set_num_threads(threads)
-    arguments = Namespace(
-        config=str(config),
-        work_dir=str(folder),
-        resume="auto",
-        seed=seed,
-        amp=False,
-        no_validate=False,
-        auto_scale_lr=False,
-        show_dir=None,
-        cfg_options=None,
-        launcher="none",
-    )
-    try:
-        train(arguments)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except Exception:
-        traceback.print_exc()
-        sys.exit(1)
+    train([str(config), f"--work-dir={folder}", "--resume=auto", f"--seed={seed}"])
 
 
 def _end_with_parent() -> None:

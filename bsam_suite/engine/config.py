@@ -13,8 +13,9 @@ from mmengine.registry import FUNCTIONS
 from mmengine.runner import Runner
 
 from bsam_suite.engine.check_config import check_config
-from bsam_suite.engine.imports import import_parts, inherited_imports
+from bsam_suite.engine.imports import config_file, import_parts, inherited_imports
 from bsam_suite.engine.registered import find_anywhere
+from bsam_suite.engine.rule_option import choose_rule, use_rule
 from bsam_suite.engine.signatures import fields_of
 from bsam_suite.errors import InputError
 from bsam_suite.nearest import did_you_mean, nearest
@@ -43,17 +44,20 @@ def _options(options: dict) -> Iterator[None]:
         _OPTIONS.reset(token)
 
 
-def load_config(path: str, options: dict | None = None) -> Config:
+def load_config(
+    path: str, options: dict | None = None, rule: tuple[str, dict] | None = None
+) -> Config:
     """Read the config at ``path`` and merge ``options`` (dotted keys) into it.
 
     ``data_root`` among the options moves every path of the config that lies in its own
-    ``data_root``.
+    ``data_root``. ``rule``, a name and hyperparameters, takes the place of the config's own first.
 
     Raises:
         InputError: no such config, a config that cannot be read, or an option that is unknown or
             does not fit.
     """
     options = dict(options or {})
+    path = config_file(path)
     if not Path(path).is_file():
         raise InputError(f"config {path!r} does not exist{_near(path)}")
     with _options(options), inherited_imports():
@@ -66,6 +70,8 @@ def load_config(path: str, options: dict | None = None) -> Config:
                 f"config {path!r} cannot be read: {type(error).__name__}: {error}"
             ) from error
     import_parts(cfg, path)
+    if rule is not None:
+        use_rule(cfg, choose_rule(cfg, *rule, "--rule"))
     cfg = with_options(cfg, options)
     _call(cfg, "resolve")
     return cfg

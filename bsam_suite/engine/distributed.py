@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, init_dist, is_main_process
 
 from bsam_suite.errors import InputError
-from bsam_suite.shell import ROOT, near, tool, torchrun
+from bsam_suite.shell import script, tool, torchrun
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ def init_distributed(cfg: Config) -> None:
     if cfg.launcher == "pytorch" and "RANK" not in os.environ:
         raise InputError(
             f"--launcher pytorch: start it as {torchrun()} --nproc_per_node N "
-            f"{near(ROOT / 'tools/train.py')} CONFIG --launcher pytorch"
+            f"{script('train')} CONFIG --launcher pytorch"
         )
     if cfg.launcher == "slurm" and "SLURM_PROCID" not in os.environ:
         raise InputError(

@@ -11,11 +11,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.utils import get_installed_path, is_installed
 
+from bsam_suite.compat import import_mmpose
 from bsam_suite.errors import InputError
 from bsam_suite.nearest import did_you_mean
 
 FIELDS = ("imports", "allow_failed_imports")
+
+
+def config_file(path: str) -> str:
+    """The file of a config given as ``PACKAGE::FILE``, as MMEngine finds it; others as they are.
+
+    Raises:
+        InputError: the package is not installed.
+    """
+    package, sign, file = path.partition("::")
+    if not sign:
+        return path
+    if not is_installed(package):
+        raise InputError(f"config {path!r}: there is no package {package!r}: install it")
+    return str(Path(get_installed_path(package), ".mim/configs", file))
 
 
 @contextmanager
@@ -41,7 +57,10 @@ def inherited_imports() -> Iterator[None]:
 
 
 def import_parts(cfg: Config, path: str) -> None:
-    """Import ``cfg.custom_imports``: what is installed, and modules beside the config.
+    """Import ``cfg.custom_imports``: what is installed, and modules beside the config or above.
+
+    So a task's folder is found from the configs of its project. MMPose is imported for configs of
+    its scope, patched as it needs to be.
 
     Args:
         cfg: a config that the user gave, never one out of a checkpoint.
@@ -50,6 +69,8 @@ def import_parts(cfg: Config, path: str) -> None:
     Raises:
         InputError: a module is missing or cannot be imported.
     """
+    if cfg.get("default_scope") == "mmpose":
+        import_mmpose()
     given = cfg.get("custom_imports") or {}
     if not isinstance(given, Mapping):
         raise InputError(f"custom_imports={given!r}: give dict(imports=['module'])")
@@ -87,16 +108,20 @@ def _import(name: object, folder: Path) -> None:
 
 
 def _import_beside(name: str, folder: Path) -> None:
-    """Import from ``folder``, which comes last: nothing that is installed is hidden by it."""
-    modules = {p.stem for p in folder.glob("*.py")} | {p.parent.name for p in folder.glob("*/*.py")}
-    top = name.partition(".")[0]
-    if top not in modules:
+    """Import from ``folder`` or one above it, such as the project's that holds the config.
+
+    They come last in ``sys.path``: nothing that is installed is hidden by them.
+    """
+    top, part = name.partition(".")[0], Path(*name.split("."))
+    home = next((f for f in (folder, *folder.parents) if _is_module(f / part)), None)
+    if home is None:
+        beside = [p.stem for p in folder.glob("*.py")] + [p.name for p in folder.glob("*/")]
         raise InputError(
-            f"custom_imports: module {name!r} is neither installed nor in {folder}"
-            f"{did_you_mean(top, modules)}"
+            f"custom_imports: module {name!r} is neither installed nor in {folder} or a folder "
+            f"above it{did_you_mean(top, beside)}"
         )
-    if str(folder) not in sys.path:
-        sys.path.append(str(folder))
+    if str(home) not in sys.path:
+        sys.path.append(str(home))
     importlib.invalidate_caches()
     try:
         importlib.import_module(name)
@@ -104,6 +129,10 @@ def _import_beside(name: str, folder: Path) -> None:
         raise
     except Exception as error:  # whatever the module's own code raises
         raise _refused(name, error) from error
+
+
+def _is_module(path: Path) -> bool:
+    return path.is_dir() or path.with_name(f"{path.name}.py").is_file()
 
 
 def _is_part(missing: str | None, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from bsam_suite.errors import InputError
 
 
 def train(args: Namespace) -> None:
-    """Train as ``tools/train.py`` was told, then print metrics, checkpoint and next command.
+    """Train as ``bsam train`` was told, then print metrics, checkpoint and next command.
 
     Raises:
         InputError: something given is not usable, or the disk is full; nothing has been written
@@ -36,7 +37,7 @@ def train(args: Namespace) -> None:
     """
     if not torch.cuda.is_available():
         keep_freed_memory()
-    cfg = _prepare(args)
+    cfg = _prepare(args, args.rule)
     checkpoint = choose_start(args, cfg)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
@@ -66,7 +67,7 @@ def train(args: Namespace) -> None:
 
 
 def test(args: Namespace) -> None:
-    """Evaluate as ``tools/test.py`` was told.
+    """Evaluate as ``bsam test`` was told.
 
     Raises:
         InputError: something given is not usable.
@@ -93,9 +94,10 @@ def test(args: Namespace) -> None:
         print("\n" + table(metrics))
 
 
-def _prepare(args: Namespace) -> Config:
+def _prepare(args: Namespace, rule: tuple[str, dict] | None = None) -> Config:
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     patch_mmengine()
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = load_config(args.config, args.cfg_options, rule)
     cfg.launcher = args.launcher
     init_distributed(cfg)
     if args.show_dir:

@@ -33,7 +33,7 @@ def wait_for(path, process):
 
 def test_killed_and_started_again(tmp_path):
     runs = tmp_path / "out/runs"
-    args = ["--rules", "sgd", "bsam", "--seeds", "1"]
+    args = ["--rules", "none", "bsam", "--seeds", "1"]
     process = subprocess.Popen(
         [*COMMAND, *args, "--cfg-options", *SMALL],
         cwd=tmp_path,
@@ -83,7 +83,7 @@ def test_killed_and_started_again(tmp_path):
 
 def test_a_run_that_fails(tmp_path):
     failing = [*SMALL, "model.net.width=-1"]
-    found = compare(tmp_path, "--rules", "sgd", "--seeds", "1", options=failing)
+    found = compare(tmp_path, "--rules", "none", "--seeds", "1", options=failing)
     assert found.returncode == 1
     assert "sgd, seed=0 failed:" in found.stderr and "log.txt" in found.stderr
     assert os.path.getsize(tmp_path / "out/runs/sgd,seed=0/log.txt") > 100

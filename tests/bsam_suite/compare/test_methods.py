@@ -29,7 +29,7 @@ def test_passes(rule, passes):
 
 def test_rules_by_name_and_grid():
     found = list_methods(
-        config(), ["sgd", "SAM", "bsam"], dict(rho=[0.1, 0.2], rho_min=[0.3]), False
+        config(), ["none", "SAM", "bsam"], dict(rho=[0.1, 0.2], rho_min=[0.3]), False
     )
     names = ["sgd", "sam rho=0.1", "sam rho=0.2"]
     names += ["bsam rho=0.1 rho_min=0.3", "bsam rho=0.2 rho_min=0.3"]
@@ -39,7 +39,7 @@ def test_rules_by_name_and_grid():
 
 
 def test_equal_compute_adds_the_optimizer_alone():
-    found = list_methods(config(), ["sgd", "sam", "bsam"], {}, True)
+    found = list_methods(config(), ["none", "sam", "bsam"], {}, True)
     assert [(v.name, v.epoch_factor) for v in found[3:]] == [("sgd x2", 2), ("sgd x3", 3)]
     assert found[4].rule is None
 
@@ -47,7 +47,7 @@ def test_equal_compute_adds_the_optimizer_alone():
 def test_what_is_not_the_rule_stays():
     kept = dict(clip_grad=dict(max_norm=1.0), accumulative_counts=2)
     wrapper = dict(type="BSAMOptimWrapper", rho=0.3, perturbation="local", **kept)
-    plain, sam, bsam = list_methods(config(**wrapper), ["sgd", "sam", "bsam"], {}, False)
+    plain, sam, bsam = list_methods(config(**wrapper), ["none", "sam", "bsam"], {}, False)
     optimizer = dict(type="SGD", lr=0.1)
     assert configured(plain, config(**wrapper)) == dict(
         type="OptimWrapper", optimizer=optimizer, **kept
@@ -66,18 +66,21 @@ def test_the_rule_of_the_config_keeps_its_values():
 
 
 def test_mixed_precision_stays_for_all():
-    for wrapper in (dict(type="AmpOptimWrapper", dtype="bfloat16"), dict(dtype="bfloat16")):
-        plain, sam = list_methods(config(**wrapper), ["sgd", "sam"], {}, False)
-        found = configured(plain, config(**wrapper))
-        assert (found["type"], found["dtype"]) == ("AmpOptimWrapper", "bfloat16")
-        assert configured(sam, config(**wrapper))["dtype"] == "bfloat16"
+    for dtype, wrapper in (
+        ("bfloat16", dict(type="AmpOptimWrapper", dtype="bfloat16")),
+        ("bfloat16", dict(type="BFloat16OptimWrapper")),
+        ("float16", dict(type="AmpOptimWrapper")),
+    ):
+        plain, sam = list_methods(config(**wrapper), ["none", "sam"], {}, False)
+        assert configured(plain, config(**wrapper)) == config(**wrapper).optim_wrapper.to_dict()
+        assert configured(sam, config(**wrapper))["dtype"] == dtype
 
 
 def test_unusable_values_are_named():
-    with pytest.raises(InputError, match="--rules adam: give sgd or one of .*bsam"):
+    with pytest.raises(InputError, match="--rules adam: "):
         list_methods(config(), ["adam"], {}, False)
-    with pytest.raises(InputError, match="--grid rho_min: none of sgd, sam has it"):
-        list_methods(config(), ["sgd", "sam"], dict(rho_min=[0.1]), False)
+    with pytest.raises(InputError, match="--grid rho_min: none, sam"):
+        list_methods(config(), ["none", "sam"], dict(rho_min=[0.1]), False)
     several = Config(dict(optim_wrapper=dict(a=dict(optimizer=dict(type="SGD")))))
     with pytest.raises(InputError, match="optim_wrapper.optimizer is None: .*one optimizer"):
         list_methods(several, ["sam"], {}, False)

@@ -34,7 +34,7 @@ def planned(tmp_path):
     """Plan a comparison on a small config."""
     (tmp_path / "config.py").write_text(CONFIG)
 
-    def run(rules=("sgd", "sam"), seeds=2, grid=None, equal_compute=False, options=None):
+    def run(rules=("none", "sam"), seeds=2, grid=None, equal_compute=False, options=None):
         config = str(tmp_path / "config.py")
         return plan(config, rules, seeds, grid or {}, equal_compute, options, tmp_path / "out")
 
@@ -55,7 +55,7 @@ def test_all_rules_of_a_seed_come_before_the_next(planned):
 
 
 def test_equal_compute_is_as_many_passes_with_the_whole_schedule(planned):
-    runs = planned(["sgd", "sam", "bsam"], 1, equal_compute=True)
+    runs = planned(["none", "sam", "bsam"], 1, equal_compute=True)
     passes = {run.method.name: run.passes for run in runs}
     assert passes == {"sgd": 4, "sam": 8, "bsam": 12, "sgd x2": 8, "sgd x3": 12}
     ends = [Config.fromstring(r.text, ".py").param_scheduler[0].end for r in runs]
@@ -98,7 +98,7 @@ def test_damaged_results_are_named(planned):
 def test_a_folder_of_other_settings_is_refused(planned):
     for run in planned():
         run.write_config()
-    planned(["bsam", "sgd", "sam"], 3)  # more rules and seeds go on with what is there
+    planned(["bsam", "none", "sam"], 3)  # more rules and seeds go on with what is there
     with pytest.raises(InputError, match="sgd,seed=0.py is of a comparison with other settings"):
         planned(options={"optim_wrapper.optimizer.lr": 0.01})
     with pytest.raises(InputError, match="--seeds 0: give a number from 1"):
@@ -138,5 +138,5 @@ def test_stretch():
 
 def test_the_number_of_jobs_is_checked_first(tmp_path):
     with pytest.raises(InputError, match="--jobs 0: give a number from 1"):
-        compare(Namespace(jobs=0, out=tmp_path / "out"), "")
+        compare(Namespace(jobs=0, out=tmp_path / "out"))
     assert not (tmp_path / "out").exists()

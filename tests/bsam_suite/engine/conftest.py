@@ -20,17 +20,17 @@ def small(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(RELIABILITY))
     import small_run
 
+    from bsam_suite import commands
     from bsam_suite.engine.launch import train
 
     Path("small.py").write_text(small_run.CONFIG.replace("EPOCHS", "4"))
-    given = dict(config="small.py", work_dir=None, resume=None, seed=None, amp=False)
-    given |= dict(no_validate=False, auto_scale_lr=False, show_dir=None, launcher="none")
+    given = vars(commands.train.parse(["small.py"]))
 
     def run(cfg=None, **options):
         own = {name: options.pop(name) for name in given.keys() & options.keys()}
         named = {name.replace("__", "."): value for name, value in options.items()}
         named = {"train_dataloader.num_workers": 0, **named, **(cfg or {})}
         named["experiment_name"] = str(uuid4())  # else runs of one second share their logs
-        train(Namespace(**{**given, **own}, cfg_options=named))
+        train(Namespace(**{**given, **own, "cfg_options": named}))
 
     return run

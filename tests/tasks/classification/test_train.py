@@ -1,8 +1,6 @@
 """Training on digits, and the tools on a folder of images, as a user runs them."""
 
 import re
-import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,9 @@ import torch
 from mmengine.runner import Runner
 from PIL import Image
 
+from bsam_suite import commands
 from bsam_suite.compat import patch_mmengine
+from bsam_suite.engine import launch
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.errors import InputError
@@ -47,11 +47,11 @@ def test_digits_are_learned(tmp_path, capsys):
 @pytest.mark.parametrize("rule", ["sgd", "bsam"])
 def test_a_training_that_diverges_ends_with_an_error(tmp_path, monkeypatch, rule):
     monkeypatch.chdir(tmp_path)
-    args = ["train.py", str(ROOT / f"configs/classification/resnet18_{rule}.py"), "--cfg-options"]
+    args = [str(ROOT / f"configs/classification/resnet18_{rule}.py"), "--cfg-options"]
     args += ["image_size=8", "model.net.width=4", "optim_wrapper.optimizer.lr=1e20"]
-    monkeypatch.setattr(sys, "argv", [*args, "default_hooks.divergence.max_skipped=4"])
+    args = commands.train.parse([*args, "default_hooks.divergence.max_skipped=4"])
     with pytest.raises(InputError, match=rf"has diverged after [{dict(sgd=12, bsam=5)[rule]}] "):
-        runpy.run_path(str(ROOT / "tools/train.py"))["main"]()
+        launch.train(args)
     assert not list(tmp_path.rglob("*.pth"))
 
 

@@ -1,18 +1,19 @@
-"""A tool ends with one line where the user can mend it, and with a traceback where not."""
+"""A command ends with one line where the user can mend it, and with a traceback where not."""
 
 import errno
 
 import pytest
 
+from bsam_suite.command import command
 from bsam_suite.errors import InputError
-from bsam_suite.tool import run
 
 
-def ends_with(error):
-    def main():
+def ends_with(error, **settings):
+    @command(**settings)
+    def failing(args):
         raise error
 
-    return main
+    return failing([])
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def ends_with(error):
 )
 def test_one_line(error, words):
     with pytest.raises(SystemExit, match=words) as ended:
-        run(ends_with(error))
+        ends_with(error)
     assert "\n" not in ended.value.code and ended.value.code.startswith("error: ")
 
 
@@ -36,12 +37,12 @@ def test_one_line(error, words):
 )
 def test_what_is_no_fault_of_the_user_stays_what_it_is(error):
     with pytest.raises(type(error)) as raised:
-        run(ends_with(error))
+        ends_with(error)
     assert raised.value is error
 
 
 def test_ctrl_c():
     with pytest.raises(SystemExit, match="stopped; go on by"):
-        run(ends_with(KeyboardInterrupt()), stopped="stopped; go on by the same command")
+        ends_with(KeyboardInterrupt(), stopped="stopped; go on by the same command")
     with pytest.raises(KeyboardInterrupt):
-        run(ends_with(KeyboardInterrupt()))
+        ends_with(KeyboardInterrupt())
