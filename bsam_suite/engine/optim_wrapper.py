@@ -244,7 +244,7 @@ class BSAMOptimWrapper(SharpnessOptimWrapper):
 
     Args:
         optimizer: the base optimizer.
-        **kwargs: ``rho``, ``rho_min``, ``rho_min_follows_lr`` and ``start`` as in
+        **kwargs: ``rho``, ``rho_min``, ``k`` and the other arguments of
             :class:`bsam_suite.sharpness.BSAM`; others as in :class:`SharpnessOptimWrapper`.
 
     Example:

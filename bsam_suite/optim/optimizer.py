@@ -162,7 +162,7 @@ class BSAM(SharpnessOptimizer):
 
     Args:
         params, base_optimizer: see :class:`SharpnessOptimizer`.
-        **kwargs: ``rho``, ``rho_min``, ``rho_min_follows_lr`` and ``start`` as in
+        **kwargs: ``rho``, ``rho_min``, ``k`` and the other arguments of
             :class:`bsam_suite.sharpness.BSAM`; others as in :class:`SharpnessOptimizer`.
 
     Raises:

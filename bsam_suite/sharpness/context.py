@@ -46,7 +46,8 @@ class Memory:
     def __contains__(self, name: str) -> bool:
         state = self.optimizer.state
         groups = self.optimizer.param_groups
-        return any(name in state[p] for g in groups for p in g["params"] if p in state)
+        params = (p for group in groups for p in group["params"] if p in state)
+        return any(state[p].get(name) is not None for p in params)
 
     def __getitem__(self, name: str) -> Vector:
         kept = Vector(self._kept(name))
@@ -64,6 +65,12 @@ class Memory:
 
     def __setitem__(self, name: str, value: Vector | Tensor) -> None:
         self.new[name] = value
+
+    def free(self, name: str) -> None:
+        """Give up the vector of this name, for one that this step shall find."""
+        for state in self.optimizer.state.values():
+            if name in state:
+                state[name] = None
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -103,7 +110,8 @@ class Memory:
         if skipped is None:
             state[name] = new
         elif name in state:
-            state[name] = torch.where(skipped.to(new.device) == 0, new, state[name])
+            old = 0.0 if state[name] is None else state[name]
+            state[name] = torch.where(skipped.to(new.device) == 0, new, old)
         elif skipped == 0:  # the one time that the host has to know
             state[name] = new
 
