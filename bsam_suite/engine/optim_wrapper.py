@@ -46,6 +46,7 @@ class SharpnessOptimWrapper(OptimWrapper):
             point of the joint batch or each to its own, see :class:`SharpnessStep`.
         nonfinite: ``"skip"`` a step whose gradient is NaN or infinite, with a counted warning, or
             ``"raise"``. Under ``"float16"`` the loss scaler skips such steps.
+        rho_warmup: the number of steps in which the radii rise linearly to their values.
         **kwargs: ``accumulative_counts`` and ``clip_grad`` as in MMEngine's ``OptimWrapper``.
 
     Raises:
@@ -65,6 +66,7 @@ class SharpnessOptimWrapper(OptimWrapper):
         loss_scale: str | float | dict = "dynamic",
         perturbation: str = "global",
         nonfinite: str = "skip",
+        rho_warmup: int = 0,
         **kwargs,
     ) -> None:
         super().__init__(optimizer, **kwargs)
@@ -72,7 +74,8 @@ class SharpnessOptimWrapper(OptimWrapper):
         device = optimizer.param_groups[0]["params"][0].device.type
         self.loss_scaler, self._fixed_scale = loss_scaler(loss_scale, self.dtype, device)
         rule = build_rule(rule)
-        self._step = SharpnessStep(rule, optimizer, perturbation, nonfinite, "optim_wrapper")
+        place = "optim_wrapper"
+        self._step = SharpnessStep(rule, optimizer, perturbation, nonfinite, place, rho_warmup)
         if self.base_param_settings is not None:  # a group of MMEngine's own, for schedulers
             self._step.hyper.enter([self.base_param_settings])
         self._passes: list[_Pass] = []
@@ -87,7 +90,7 @@ class SharpnessOptimWrapper(OptimWrapper):
         with (
             self._guard(),
             super().optim_context(model),
-            self._step.sharing(model),
+            self._step.first_pass(model),
             self._autocast(model),
             capture(model, self._step.begin) as self._last,
         ):
@@ -124,14 +127,12 @@ class SharpnessOptimWrapper(OptimWrapper):
             )
         replay, self._last = self._last, None
         with self._guard():
-            replay.check_calls()
-            self._unchecked.append((replay.name, Late(replay.losses_of(loss.detach()))))
-            if not self._checked:
-                self._check_losses()
+            self._check(replay, loss)
             share = self.scale_loss(1.0)
             self.backward(loss * share)
             self._passes.append(_Pass(replay, share, loss.detach().clone()))
             if not self.should_update():
+                self._step.pause()
                 return
             passes, self._passes = self._passes, []
             losses = self._step.finish(
@@ -143,6 +144,15 @@ class SharpnessOptimWrapper(OptimWrapper):
             )
         self.zero_grad(**(zero_kwargs or {}))
         log_sharpness(self.message_hub, losses)
+
+    def _check(self, replay: Replay, loss: Tensor) -> None:
+        """Refuse what cannot be replayed, at the first step and where it may be needed."""
+        if self._checked and not replay.needed:
+            return
+        replay.check_calls()
+        self._unchecked.append((replay.name, Late(replay.losses_of(loss.detach()))))
+        if not self._checked:
+            self._check_losses()
 
     def _check_losses(self) -> None:
         """Refuse losses that a replay did not compute: the first at once, others a step later.
@@ -172,6 +182,11 @@ class SharpnessOptimWrapper(OptimWrapper):
     def rule_name(self) -> str:
         """The class of the rule that it trains with."""
         return type(self._step.rule).__name__
+
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes made so far, those of a resumed run included."""
+        return self._step.hyper.passes
 
     @property
     def skipped(self) -> int:
@@ -211,7 +226,8 @@ class SharpnessOptimWrapper(OptimWrapper):
         scaler = state.pop("loss_scaler", None)
         if scaler and self.loss_scaler.is_enabled():
             self.loss_scaler.load_state_dict(scaler)
-        self._step.hyper.load(lambda: super(SharpnessOptimWrapper, self).load_state_dict(state))
+        load = super().load_state_dict
+        self._step.hyper.load(state, lambda: load(state))
 
 
 class _Pass(NamedTuple):
@@ -228,7 +244,7 @@ class BSAMOptimWrapper(SharpnessOptimWrapper):
 
     Args:
         optimizer: the base optimizer.
-        **kwargs: ``rho``, ``rho_min``, ``rho_min_follows_lr`` and ``start`` as in
+        **kwargs: ``rho``, ``rho_min``, ``k`` and the other arguments of
             :class:`bsam_suite.sharpness.BSAM`; others as in :class:`SharpnessOptimWrapper`.
 
     Example:

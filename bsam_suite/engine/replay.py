@@ -17,19 +17,22 @@ class Replay:
 
     Made by :func:`capture`. Containers (dict, list, tuple) are copied when the forward starts, so a
     model may take its arguments apart; a model that changes an input tensor in place is refused,
-    since its second pass would see other data.
+    since its second pass would see other data. Where no further pass may follow, nothing is held.
     """
 
-    def __init__(self, model: nn.Module, starts: Callable[[nn.Module], object]) -> None:
+    def __init__(self, model: nn.Module, starts: Callable[[nn.Module], bool]) -> None:
         self.model, self._starts = model, starts
+        #: Whether it may be run again.
+        self.needed = False
         self.calls = 0
         self.losses = None
 
     def _before(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
         self.calls += 1
-        self.arguments = tree_map(lambda leaf: leaf, (args, kwargs))
-        self.versions = [t._version for t in self._tensors()]
-        self._starts(model)
+        self.needed = self._starts(model)
+        if self.needed:
+            self.arguments = tree_map(lambda leaf: leaf, (args, kwargs))
+            self.versions = [t._version for t in self._tensors()]
 
     def _after(self, model: nn.Module, args: tuple, output) -> None:
         self.losses = output
@@ -81,8 +84,13 @@ class Replay:
 
 
 @contextmanager
-def capture(model: nn.Module, starts: Callable[[nn.Module], object]) -> Iterator[Replay]:
-    """Watch ``model`` while its forward runs inside; ``starts(model)`` is called before it."""
+def capture(model: nn.Module, starts: Callable[[nn.Module], bool]) -> Iterator[Replay]:
+    """Watch ``model`` while its forward runs inside.
+
+    Args:
+        model: its forward is run once.
+        starts: called with it before; tells whether the forward may have to be run again.
+    """
     replay = Replay(model, starts)
     before = model.register_forward_pre_hook(replay._before, with_kwargs=True)
     after = model.register_forward_hook(replay._after)

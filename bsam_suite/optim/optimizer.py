@@ -35,6 +35,7 @@ class SharpnessOptimizer(Optimizer):
             ``model``.
         nonfinite: ``"skip"`` or ``"raise"``: what to do when the gradient is NaN or infinite. With
             a ``grad_scaler`` it is the scaler that skips such steps.
+        rho_warmup: the number of steps in which the radii rise linearly to their values.
         **kwargs: for ``base_optimizer``.
 
     Raises:
@@ -59,6 +60,7 @@ class SharpnessOptimizer(Optimizer):
         model: nn.Module | None = None,
         perturbation: str = "global",
         nonfinite: str = "skip",
+        rho_warmup: int = 0,
         **kwargs,
     ) -> None:
         if isinstance(base_optimizer, Optimizer):
@@ -69,7 +71,8 @@ class SharpnessOptimizer(Optimizer):
         if perturbation == "local" and model is None:
             raise InputError("perturbation='local' needs the model: give model=...")
         base = base_optimizer(params, **kwargs)
-        self._step = SharpnessStep(rule, base, perturbation, nonfinite, type(self).__name__)
+        place = type(self).__name__
+        self._step = SharpnessStep(rule, base, perturbation, nonfinite, place, rho_warmup)
         super().__init__(base.param_groups, base.defaults)
         self.base_optimizer, self.model = base, model
         #: Losses of the last step by the names of the points visited (``loss``, ``loss_max``, ...).
@@ -108,7 +111,7 @@ class SharpnessOptimizer(Optimizer):
         scaler = grad_scaler if grad_scaler is not None and grad_scaler.is_enabled() else None
         step, base = self._step, self.base_optimizer
         watched = self.model is None and not self.losses
-        with step.guard(), step.sharing(self.model), checked_gradients(step.parameters()):
+        with step.guard(), step.first_pass(self.model), checked_gradients(step.parameters()):
             step.begin(self.model)
             with refuse_batch_norm(type(self).__name__) if watched else nullcontext():
                 loss = loss_of(closure)
@@ -116,6 +119,11 @@ class SharpnessOptimizer(Optimizer):
         self.losses = step.finish(self.model, loss, [lambda: loss_of(closure)], make_step, scaler)
         mark_used(step.parameters())
         return self.losses["loss"]
+
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes made so far, those of a resumed run included."""
+        return self._step.hyper.passes
 
     @property
     def skipped(self) -> int:
@@ -140,7 +148,8 @@ class SharpnessOptimizer(Optimizer):
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Load what :meth:`state_dict` gave, or the state of the base optimizer alone."""
-        self._step.hyper.load(lambda: self.base_optimizer.load_state_dict(state_dict))
+        load = self.base_optimizer.load_state_dict
+        self._step.hyper.load(state_dict, lambda: load(state_dict))
         self._share()
 
     def __getstate__(self) -> dict:
@@ -153,7 +162,7 @@ class BSAM(SharpnessOptimizer):
 
     Args:
         params, base_optimizer: see :class:`SharpnessOptimizer`.
-        **kwargs: ``rho``, ``rho_min``, ``rho_min_follows_lr`` and ``start`` as in
+        **kwargs: ``rho``, ``rho_min``, ``k`` and the other arguments of
             :class:`bsam_suite.sharpness.BSAM`; others as in :class:`SharpnessOptimizer`.
 
     Raises:

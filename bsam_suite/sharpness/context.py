@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from bsam_suite.errors import InputError
 from bsam_suite.sharpness.vector import PerGroup, Vector
+
+if TYPE_CHECKING:
+    from bsam_suite.sharpness.rule import Rule
 
 
 class Memory:
-    """Vectors by name, kept in ``optimizer.state`` and so in its checkpoints.
+    """Vectors and numbers by name, kept in ``optimizer.state`` and so in its checkpoints.
 
     ``memory[name]`` is the vector kept in an earlier step (do not change it in place), with
-    ``None`` for parameters that have none yet. ``memory[name] = vector`` is kept when the
-    optimizer makes its step: not if the step is skipped, nor before the optimizer has set up its
-    own state, which many optimizers do only where they find none.
+    ``None`` for parameters that have none yet; ``memory.number(name)`` is the number. What is given
+    by ``memory[name] = ...`` has to be as large as gradients are, such as their norms: it is kept
+    unscaled. It is kept when the optimizer makes its step: not if the step is skipped, nor before
+    the optimizer has set up its own state, which many optimizers do only where they find none.
 
     Args:
         optimizer: the base optimizer.
@@ -29,16 +35,42 @@ class Memory:
         #: The loss scale by which the gradients of the step are multiplied, a tensor of no
         #: dimensions; None for 1. What is kept is kept unscaled.
         self.scale: Tensor | None = None
-        self._new: dict[str, Vector] = {}
+        #: What the step under way has given.
+        self.new: dict[str, Vector | Tensor] = {}
 
-    def __getitem__(self, name: str) -> Vector:
+    def _kept(self, name: str) -> list[list[Tensor | None]]:
         state = self.optimizer.state
         groups = [group["params"] for group in self.optimizer.param_groups]
-        kept = Vector([state[p].get(name) if p in state else None for p in ps] for ps in groups)
+        return [[state[p].get(name) if p in state else None for p in ps] for ps in groups]
+
+    def __contains__(self, name: str) -> bool:
+        state = self.optimizer.state
+        groups = self.optimizer.param_groups
+        params = (p for group in groups for p in group["params"] if p in state)
+        return any(state[p].get(name) is not None for p in params)
+
+    def __getitem__(self, name: str) -> Vector:
+        kept = Vector(self._kept(name))
         return kept if self.scale is None else kept * self.scale
 
-    def __setitem__(self, name: str, vector: Vector) -> None:
-        self._new[name] = vector
+    def number(self, name: str) -> Tensor:
+        """The number of this name, a tensor of no dimensions.
+
+        Raises:
+            KeyError: none was kept.
+        """
+        for kept in (t for group in self._kept(name) for t in group if t is not None):
+            return kept if self.scale is None else kept * self.scale
+        raise KeyError(name)
+
+    def __setitem__(self, name: str, value: Vector | Tensor) -> None:
+        self.new[name] = value
+
+    def free(self, name: str) -> None:
+        """Give up the vector of this name, for one that this step shall find."""
+        for state in self.optimizer.state.values():
+            if name in state:
+                state[name] = None
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -48,35 +80,44 @@ class Memory:
             yield
         finally:
             handle.remove()
-            self.discard()
-
-    def discard(self) -> None:
-        """Forget what the step that is under way has given."""
-        self._new.clear()
+            self.new.clear()
 
     def _keep(self, *_: object) -> None:
         # Fused optimizers skip a step inside of it, as this number of the device says.
         skipped = getattr(self.optimizer, "found_inf", None)
-        for name, vector in self._new.items():
+        for name, value in self.new.items():
             if self.scale is not None:
-                vector = vector * (1 / self.scale)
-            for group, tensors in zip(self.optimizer.param_groups, vector.groups):
-                for p, t in zip(group["params"], tensors):
-                    if t is not None:
-                        self._put(self.optimizer.state[p], name, t, skipped)
+                value = value * (1 / self.scale)
+            for p, t in self._places(name, value):
+                self._put(self.optimizer.state[p], name, t, skipped)
+
+    def _places(self, name: str, value: Vector | Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """The parameters in whose state ``value`` is kept, each with its part of it."""
+        params = [p for group in self.optimizer.param_groups for p in group["params"]]
+        if isinstance(value, Vector):
+            parts = [t for group in value.groups for t in group]
+            yield from ((p, t) for p, t in zip(params, parts) if t is not None)
+            return
+        # A number stands with the first parameter that steps, in the type that loading casts it to.
+        place = next(p for p in params if p.grad is not None)
+        for p in params:
+            if p is not place and p in self.optimizer.state:
+                self.optimizer.state[p].pop(name, None)
+        yield place, value.to(place.device, place.real.dtype)
 
     @staticmethod
     def _put(state: dict, name: str, new: Tensor, skipped: Tensor | None) -> None:
         if skipped is None:
             state[name] = new
         elif name in state:
-            state[name] = torch.where(skipped.to(new.device) == 0, new, state[name])
+            old = 0.0 if state[name] is None else state[name]
+            state[name] = torch.where(skipped.to(new.device) == 0, new, old)
         elif skipped == 0:  # the one time that the host has to know
             state[name] = new
 
 
-STEPS = "rule_steps"
-"""Where the first parameter group counts the steps."""
+# What stands in the first parameter group: the steps and passes made, and what a run is begun with.
+STEPS, PASSES, PERIOD, WARMUP = "rule_steps", "rule_passes", "rule_k", "rho_warmup"
 
 
 class Hyperparameters:
@@ -86,25 +127,23 @@ class Hyperparameters:
     hyperparameter NAME itself.
 
     Args:
-        values: for groups that do not set their own.
-        check: refuses the name, value and place of one that is not usable.
+        rule: has values for groups that do not set their own, and refuses unusable ones.
         optimizer: the base optimizer.
         place: where the values come from, for error messages.
+        rho_warmup: the number of steps in which the radii rise linearly to their values.
 
     Raises:
-        InputError: one that a group sets is not usable.
+        InputError: one that a group sets is not usable, or so is ``rho_warmup``.
     """
 
-    def __init__(
-        self,
-        values: Mapping[str, float],
-        check: Callable[[str, float, str], None],
-        optimizer: Optimizer,
-        place: str,
-    ) -> None:
-        self.values, self.check, self.optimizer, self.place = values, check, optimizer, place
+    def __init__(self, rule: Rule, optimizer: Optimizer, place: str, rho_warmup: int) -> None:
+        self.rule, self.optimizer, self.place = rule, optimizer, place
         own = getattr(optimizer, "defaults", {})
-        self.keys = {name: f"rule_{name}" if name in own else name for name in values}
+        self.keys = {name: f"rule_{name}" if name in own else name for name in rule.hyper}
+        rule.check_warmup(rho_warmup, place)
+        first = optimizer.param_groups[0]
+        first |= {PERIOD: rule.k} if rule.k is not None else {}
+        first |= {WARMUP: rho_warmup} if rho_warmup else {}
         self.enter(optimizer.param_groups)
 
     def enter(self, groups: Sequence[dict]) -> None:
@@ -115,34 +154,54 @@ class Hyperparameters:
         """
         for group in groups:
             for name, key in self.keys.items():
-                value = group.setdefault(key, self.values[name])
-                self.check(name, value, f"a parameter group of {self.place}")
+                value = group.setdefault(key, self.rule.hyper[name])
+                self.rule.check(name, value, f"a parameter group of {self.place}")
 
-    def load(self, load_groups: Callable[[], object]) -> None:
-        """Let ``load_groups`` replace the groups.
+    def load(self, state: Mapping, load_groups: Callable[[], object]) -> None:
+        """Let ``load_groups`` replace the groups by those of the optimizer's ``state``.
 
         Those that lack the hyperparameters, as in another optimizer's state, keep what they had.
+
+        Raises:
+            InputError: the state is of a rule that visits its points in other steps.
         """
-        keys, groups = self.keys.values(), self.optimizer.param_groups
-        had = [{key: group[key] for key in keys} for group in groups]
+        k = self.rule.k
+        there = state["param_groups"][0].get(PERIOD, k) if state["param_groups"] else k
+        if there != k:
+            raise InputError(
+                f"k={k} in {self.place}: the loaded state is of a run with k={there}, whose steps "
+                f"reuse what was found every {there}; give k={there} or begin a new run"
+            )
+        keys, groups = [*self.keys.values(), PERIOD, WARMUP], self.optimizer.param_groups
+        had = [{key: group[key] for key in keys if key in group} for group in groups]
         load_groups()
         for group, own in zip(self.optimizer.param_groups, had):
             group.update({key: value for key, value in own.items() if key not in group})
         self.enter(self.optimizer.param_groups)
 
     def read(self) -> dict[str, PerGroup]:
-        """The values by name, as they stand now."""
+        """The values by name, as they stand now; radii as the warm-up has them."""
         groups = self.optimizer.param_groups
-        return {name: PerGroup(g[key] for g in groups) for name, key in self.keys.items()}
+        found = {name: PerGroup(g[key] for g in groups) for name, key in self.keys.items()}
+        warmup = groups[0].get(WARMUP, 0)
+        if self.steps + 1 < warmup:
+            risen = (self.steps + 1) / warmup
+            found |= {name: found[name] * risen for name in self.rule.radius_names}
+        return found
 
     @property
     def steps(self) -> int:
         """How many steps were made, those of a resumed run and skipped ones included."""
         return self.optimizer.param_groups[0].get(STEPS, 0)
 
-    @steps.setter
-    def steps(self, steps: int) -> None:
-        self.optimizer.param_groups[0][STEPS] = steps
+    @property
+    def passes(self) -> int:
+        """How many passes these steps have made."""
+        return self.optimizer.param_groups[0].get(PASSES, 0)
+
+    def count(self, passes: int) -> None:
+        """A step of so many passes was made."""
+        self.optimizer.param_groups[0].update({STEPS: self.steps + 1, PASSES: self.passes + passes})
 
 
 class RuleContext:

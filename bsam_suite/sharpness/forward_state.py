@@ -33,6 +33,51 @@ class ForwardState:
         self.random.restore()
 
 
+class StepState:
+    """What a step starts from, for each micro-batch, and what its first pass leaves behind.
+
+    A step for which nothing is kept leaves everything as its one pass does, as in plain training.
+    """
+
+    def __init__(self) -> None:
+        self._starts: list[ForwardState] = []
+        self._after: ForwardState | None = None
+
+    def keep(self, model: nn.Module | None, parameters: Iterable[Tensor]) -> None:
+        """Keep what the first pass over a (micro-)batch starts from."""
+        self._starts.append(ForwardState(model, parameters))
+
+    def first_pass_ends(self, model: nn.Module | None, parameters: Iterable[Tensor]) -> None:
+        """Keep what the first pass leaves behind."""
+        if self._starts:
+            self._after = ForwardState(model, parameters)
+
+    def begin_again(self, number: int) -> None:
+        """Let a further pass over a micro-batch start as the first one did."""
+        self._starts[number].restore()
+
+    def undo(self) -> None:
+        """Put all back to where the step started from."""
+        if self._starts:
+            self._starts[0].restore()
+        self.__init__()
+
+    def end(self, made: Tensor | bool) -> None:
+        """Leave what the first pass left, or the buffers as before where the step is not made.
+
+        Args:
+            made: whether it is; a tensor of no dimensions where the host does not learn it.
+        """
+        if self._after is not None:
+            start, after = self._starts[0].modules, self._after.modules
+            self._after.random.restore()
+            if isinstance(made, Tensor):
+                start.restore_unless(made, after)
+            else:
+                (after if made else start).restore()
+        self.__init__()
+
+
 class RandomState:
     """The state of all generators a forward pass may draw from."""
 

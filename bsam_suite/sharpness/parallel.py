@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from bsam_suite.errors import InputError
+from bsam_suite.sharpness.vector import Vector
+from bsam_suite.sharpness.weights import set_gradient, take_gradient
 
 
 def data_parallel(model: nn.Module | None) -> DistributedDataParallel | None:
@@ -59,6 +61,31 @@ def average_gradients(model: DistributedDataParallel) -> None:
             model().backward()
     finally:
         model.module = module
+
+
+def average_kept(
+    model: DistributedDataParallel, params: list[list[Tensor]], kept: dict[str, Vector | Tensor]
+) -> None:
+    """Average over the processes what a rule keeps, so that one process's checkpoint holds it.
+
+    Args:
+        model: shares the vectors as it does gradients.
+        params: by parameter group.
+        kept: vectors and numbers by name; the averages take their places.
+    """
+    gradient = take_gradient(params)
+    for name, value in kept.items():
+        if isinstance(value, Vector):
+            set_gradient(params, value)
+            average_gradients(model)
+            kept[name] = take_gradient(params)
+    set_gradient(params, gradient)
+    names = [name for name, value in kept.items() if not isinstance(value, Vector)]
+    if names:
+        numbers = torch.stack([kept[name].to(params[0][0].device) for name in names])
+        torch.distributed.all_reduce(numbers, group=model.process_group)
+        numbers /= torch.distributed.get_world_size(model.process_group)
+        kept.update(zip(names, numbers.unbind()))
 
 
 class _HandOver(nn.Module):

@@ -51,8 +51,13 @@ class Rule:
 
     A rule writes :meth:`gradient` as a generator: ``yield`` a point, receive the gradient found
     there, ``return`` the vector that the base optimizer shall use as its gradient. The first point
-    is ``Here()``. A rule owns the vectors that it receives and may change them in place. Norms and
-    inner products are tensors that stay on the device: a rule decides nothing by their values.
+    is where the first pass is made, in most rules ``Here()``. A rule owns the vectors that it
+    receives and may change them in place. Norms and inner products are tensors that stay on the
+    device: a rule decides nothing by their values.
+
+    Before a step's first pass :meth:`radii` tells which further points it may visit, so that a step
+    with none keeps nothing for them. A point whose radius is 0 in every group is not visited: what
+    is received there is the gradient of the first point.
 
     Its hyperparameters live in the optimizer's parameter groups, where schedulers find them and
     checkpoints keep them; a rule reads them from ``h``, see :class:`RuleContext`.
@@ -68,6 +73,10 @@ class Rule:
     checks: ClassVar[Mapping[str, Callable[[str, float, str], None]]] = {}
     #: True where the base optimizer starts from the last point visited instead of from w.
     stays_at_last_point = False
+    #: Further points are visited in each k-th step only; None for each step.
+    k: int | None = None
+    #: The name in ``h.memory`` of what the steps between reuse: without it no step is between.
+    reuses = ""
 
     def __init__(self, **hyper: float) -> None:
         self.hyper: dict[str, float] = {}
@@ -93,6 +102,19 @@ class Rule:
     def gradient(self, h: RuleContext) -> Walk:
         raise NotImplementedError
 
+    @property
+    def radius_names(self) -> list[str]:
+        """The hyperparameters that are radii: those whose names begin with ``rho``."""
+        return [name for name in self.hyper if name.startswith("rho")]
+
+    def refreshes(self, h: RuleContext) -> bool:
+        """Whether this step visits further points, as far as :attr:`k` tells."""
+        return self.k is None or h.step % self.k == 0 or self.reuses not in h.memory
+
+    def radii(self, h: RuleContext) -> list[PerGroup]:
+        """The radii of all further points that this step may visit."""
+        return [getattr(h, name) for name in self.radius_names] if self.refreshes(h) else []
+
     def check(self, name: str, value: float, place: str) -> None:
         """Refuse a value of hyperparameter ``name``.
 
@@ -100,6 +122,23 @@ class Rule:
             InputError: it is not what :attr:`checks` asks for.
         """
         self.checks.get(name, check_from_0)(name, value, place)
+
+    def check_warmup(self, steps: int, place: str) -> None:
+        """Refuse ``rho_warmup``.
+
+        Raises:
+            InputError: it is no number of steps, or the rule has no radius.
+        """
+        if type(steps) is not int or steps < 0:
+            raise InputError(
+                f"rho_warmup={steps!r} in {place}: give the number of steps in which the radii "
+                "rise to their values, such as 500"
+            )
+        if steps and not self.radius_names:
+            raise InputError(
+                f"rho_warmup={steps} in {place}: {type(self).__name__} has no radius (no "
+                "hyperparameter whose name begins with rho) to warm up: leave it out"
+            )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.hyper.items())})"
@@ -123,6 +162,16 @@ def number_check(
 check_from_0 = number_check(">= 0", 0.05, lambda value: 0 <= value < 1e9)
 check_positive = number_check("> 0", 0.01, lambda value: 0 < value < 1e9)
 check_decay = number_check(">= 0 and < 1", 0.9, lambda value: 0 <= value < 1)
+
+
+def check_period(name: str, value: int, place: str) -> None:
+    """Refuse what is no number of steps from 1.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if type(value) is not int or value < 1:
+        raise InputError(f"{name}={value!r} in {place}: give a whole number >= 1, such as 5")
 
 
 def check_flag(name: str, value: bool, place: str) -> None:

@@ -12,27 +12,29 @@ from torch.optim import Optimizer
 
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.context import Hyperparameters, Memory, RuleContext
-from bsam_suite.sharpness.forward_state import ForwardState
+from bsam_suite.sharpness.forward_state import StepState
 from bsam_suite.sharpness.late import SkippedSteps
-from bsam_suite.sharpness.parallel import average_gradients, data_parallel, without_sync
-from bsam_suite.sharpness.rule import Here, Rule
-from bsam_suite.sharpness.vector import Vector
-from bsam_suite.sharpness.weights import (
-    Weights,
-    perturbing,
-    set_gradient,
-    spoil_gradient,
-    take_gradient,
+from bsam_suite.sharpness.parallel import (
+    average_gradients,
+    average_kept,
+    data_parallel,
+    without_sync,
 )
+from bsam_suite.sharpness.rule import Rule
+from bsam_suite.sharpness.vector import Vector
+from bsam_suite.sharpness.visits import Visits
+from bsam_suite.sharpness.weights import Weights, spoil_gradient
 
 
 class SharpnessStep:
     """Owns a step of ``rule``: both faces of the engine make theirs by it.
 
-    A face calls :meth:`begin` before each forward of the first pass (one for each micro-batch),
-    makes that pass inside :meth:`guard`, and ends the step by :meth:`finish`, to which it says how
-    a pass is made again. Whatever a pass uses up or changes (weights, buffers, training modes,
-    random numbers) is kept and given back here and nowhere else.
+    A face makes the forwards of the first pass (one for each micro-batch) inside
+    :meth:`first_pass`, calls :meth:`begin` before each, and ends the step by :meth:`finish`, to
+    which it says how a pass is made again; all of this inside :meth:`guard`. Whatever a pass uses
+    up or changes (weights, buffers, training modes, random numbers) is kept and given back here and
+    nowhere else. The hyperparameters of a step are those that stand there when it begins: whether
+    it may need further passes is known before its first one, and if not, nothing is kept for them.
 
     Args:
         rule: the formula.
@@ -41,17 +43,24 @@ class SharpnessStep:
             to one point, found with the gradient of the joint batch; every pass shares its
             gradient. ``"local"`` lets each go where its own part of the batch says (m-sharpness in
             the SAM paper, arXiv 2010.01412, with m the batch of one process), and gradients are
-            shared once, at the end of the step.
+            shared once, at the end of the step, and so is what the rule keeps.
         nonfinite: what to do when the gradient is NaN or infinite: ``"skip"`` the step with a
             warning that counts them, or ``"raise"``. A loss scaler skips such steps itself.
         place: where the values come from, for error messages.
+        rho_warmup: the number of steps in which the radii rise linearly to their values.
 
     Raises:
         InputError: an unusable value.
     """
 
     def __init__(
-        self, rule: Rule, optimizer: Optimizer, perturbation: str, nonfinite: str, place: str
+        self,
+        rule: Rule,
+        optimizer: Optimizer,
+        perturbation: str,
+        nonfinite: str,
+        place: str,
+        rho_warmup: int = 0,
     ) -> None:
         if perturbation not in ("global", "local"):
             raise InputError(f"perturbation={perturbation!r} in {place}: give 'global' or 'local'")
@@ -59,10 +68,10 @@ class SharpnessStep:
             raise InputError(f"nonfinite={nonfinite!r} in {place}: give 'skip' or 'raise'")
         self.rule, self.optimizer = rule, optimizer
         self.local, self.nonfinite = perturbation == "local", nonfinite
-        self.hyper = Hyperparameters(rule.hyper, rule.check, optimizer, place)
-        self.memory, self._weights = Memory(optimizer), Weights()
-        self._starts: list[ForwardState] = []
+        self.hyper = Hyperparameters(rule, optimizer, place, rho_warmup)
+        self.memory, self._weights, self._state = Memory(optimizer), Weights(), StepState()
         self._skips, self._known = SkippedSteps(), id(None)
+        self._visits: Visits | None = None  # of the step under way
 
     @property
     def skipped(self) -> int:
@@ -72,10 +81,6 @@ class SharpnessStep:
     def parameters(self) -> list[Tensor]:
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
-    def sharing(self, model: nn.Module | None) -> AbstractContextManager:
-        """The context of a step's forwards: whether processes share their gradients."""
-        return without_sync(model) if self.local else nullcontext()
-
     @contextmanager
     def guard(self) -> Iterator[None]:
         """An exception inside takes the whole step back, from its first micro-batch on."""
@@ -83,15 +88,37 @@ class SharpnessStep:
             yield
         except BaseException:
             self._weights.restore()
-            for start in self._starts[:1]:
-                start.restore()
-            self._starts.clear()
-            self.memory.discard()
+            self._state.undo()
+            self._visits = None
+            self.memory.new.clear()
             self.optimizer.zero_grad()
             raise
 
-    def begin(self, model: nn.Module | None) -> None:
+    @contextmanager
+    def first_pass(self, model: nn.Module | None) -> Iterator[None]:
+        """The context of a step's forwards at its first point."""
+        with torch.no_grad():
+            if self._visits is None:
+                self._visits = self._plan()
+            self._visits.go_to_first()
+        with self._sharing(model):
+            yield
+
+    def _plan(self) -> Visits:
+        groups, hyper = self.optimizer.param_groups, self.hyper.read()
+        w = self._weights.start([group["params"] for group in groups])
+        h = RuleContext(hyper, groups, w, self.memory, self.hyper.steps)
+        return Visits(self.rule, h, self._weights)
+
+    def _sharing(self, model: nn.Module | None) -> AbstractContextManager:
+        """Whether processes share their gradients."""
+        return without_sync(model) if self.local else nullcontext()
+
+    def begin(self, model: nn.Module | None) -> bool:
         """Keep what the first pass over a (micro-)batch starts from; its forward comes next.
+
+        Returns:
+            Whether further passes may follow.
 
         Raises:
             InputError: a model whose weights cannot be moved (FSDP 1).
@@ -99,7 +126,13 @@ class SharpnessStep:
         if id(model) != self._known:
             data_parallel(model)
             self._known = id(model)
-        self._starts.append(ForwardState(model, self.parameters()))
+        if self._visits.further:
+            self._state.keep(model, self.parameters())
+        return self._visits.further
+
+    def pause(self) -> None:
+        """Bring the weights back to w until the next micro-batch."""
+        self._weights.restore()
 
     def finish(
         self,
@@ -129,80 +162,41 @@ class SharpnessStep:
             FloatingPointError: the gradient is not finite, with ``nonfinite="raise"``.
         """
         self.memory.scale = scaler.scale(torch.ones((), device=loss.device)) if scaler else None
+        parallel = data_parallel(model) if self.local else None
         with self.guard():
-            after = ForwardState(model, self.parameters())
-            losses, finite = self._walk(model, loss, again)
-            if self.local and data_parallel(model) is not None:
+            self._state.first_pass_ends(model, self.parameters())
+            losses, finite = self._visits.follow(loss, lambda: self._repeat(model, again))
+            self._visits = None
+            if parallel is not None:
                 spoil_gradient(self.parameters(), unless=finite)
-                average_gradients(data_parallel(model))
+                average_gradients(parallel)
                 finite = Vector([[p.grad for p in self.parameters()]]).norm().isfinite()
-        start = self._starts[0]
-        self._starts.clear()
-        after.random.restore()
+                average_kept(parallel, self._weights.params, self.memory.new)
         fused = getattr(self.optimizer, "_step_supports_amp_scaling", False)
-        if scaler is not None or (fused and self.nonfinite == "skip"):
-            start.modules.restore_unless(finite, after.modules)
-        elif finite:  # the host has to know
-            after.modules.restore()
-        else:
-            start.modules.restore()
+        device_decides = scaler is not None or (fused and self.nonfinite == "skip")
+        made = finite if device_decides else bool(finite)  # the one number that the host knows
+        self._state.end(made)
+        if made is False:
             self._refuse()
-            return losses
-        with self.memory.step():
-            if scaler is not None:
-                spoil_gradient(self.parameters(), unless=finite)
-                make_step()
-            elif fused:
-                self._step_if(finite, make_step)
-            else:
-                make_step()
-        self.hyper.steps += 1
+        else:
+            with self.memory.step():
+                if scaler is not None:
+                    spoil_gradient(self.parameters(), unless=finite)
+                    make_step()
+                elif device_decides:
+                    self._step_if(finite, make_step)
+                else:
+                    make_step()
+        self.hyper.count(len(losses))
         return losses
-
-    @torch.no_grad()
-    def _walk(
-        self, model: nn.Module | None, loss: Tensor, again: Sequence[Callable[[], Tensor]]
-    ) -> tuple[dict[str, Tensor], Tensor]:
-        """Visit the points that the rule asks for and leave its gradient in ``p.grad``.
-
-        The weights are back at w then; only a rule that declares it leaves them at its last point.
-        When a gradient is not finite all points are visited still: other processes may wait there.
-
-        Returns:
-            The losses by the points' names; whether all gradients are finite.
-        """
-        groups = self.optimizer.param_groups
-        params = [group["params"] for group in groups]
-        w, hyper, step = self._weights.start(params), self.hyper.read(), self.hyper.steps
-        formula = self.rule.gradient(RuleContext(hyper, groups, w, self.memory, step))
-        point = next(formula)
-        if not isinstance(point, Here):
-            raise TypeError(f"{type(self.rule).__name__}.gradient has to begin with yield Here()")
-        losses, finite = {point.name: loss.detach().clone()}, None
-        try:
-            while True:
-                gradient = take_gradient(params)
-                good = gradient.norm().isfinite()
-                finite = good if finite is None else finite & good
-                point = formula.send(gradient)
-                name = point.name
-                self._weights.move(point)
-                del point, gradient  # and with them a direction that nobody else needs
-                torch.clear_autocast_cache()  # it holds the weights of the pass before
-                with torch.enable_grad(), perturbing():
-                    losses[name] = self._repeat(model, again)
-        except StopIteration as stop:
-            gradient = stop.value
-        self._weights.restore(unless=finite if self.rule.stays_at_last_point else None)
-        set_gradient(params, gradient)
-        return losses, finite
 
     def _repeat(self, model: nn.Module | None, again: Sequence[Callable[[], Tensor]]) -> Tensor:
         """Make a further pass, each micro-batch from where it started, and return its loss."""
         total = 0.0
-        for number, (start, make) in enumerate(zip(self._starts, again), 1):
-            start.restore()
-            with self.sharing(model) if number == len(again) else without_sync(model):
+        for number, make in enumerate(again):
+            self._state.begin_again(number)
+            last = number + 1 == len(again)
+            with self._sharing(model) if last else without_sync(model):
                 # Copied: PyTorch's mse_loss keeps the memory of all its summands with its mean.
                 total = total + make().detach().clone()
         return total
@@ -220,12 +214,11 @@ class SharpnessStep:
     def _refuse(self) -> None:
         """Give up a step whose gradient is not finite, by the policy."""
         self.optimizer.zero_grad()
-        self.memory.discard()
+        self.memory.new.clear()
         if self.nonfinite == "raise":
             raise FloatingPointError(
                 "the gradient is NaN or infinite; weights and buffers are as before the step. "
                 "Look for a learning rate or radius that is too large, or bad samples; "
                 "nonfinite='skip' passes such steps by"
             )
-        self.hyper.steps += 1
         self._skips.add()

@@ -1,12 +1,61 @@
-"""Sums over tensors, of which each process may hold a shard only (FSDP2, tensor parallelism)."""
+"""Sums of tensors and over tensors, of which each process may hold a shard only (FSDP2)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 
 import torch
 from torch import Tensor
+
+
+def add_scaled_(targets: list[Tensor], tensors: list[Tensor], factor: float | Tensor) -> None:
+    """``targets += factor * tensors`` in place."""
+    for chosen in blocks(targets):
+        ts, xs = [targets[i] for i in chosen], [tensors[i] for i in chosen]
+        # Double precision is for comparisons: there in the published codes' order of operations,
+        # since Adam makes whole steps of gradients that are nothing but rounding.
+        double = all(t.dtype == torch.float64 for t in ts)
+        if isinstance(factor, Tensor):
+            factor = factor.to(ts[0].device)
+            if ts[0].device.type == "cpu" and not double:
+                number = factor.to(ts[0].dtype)  # once, not for each tensor
+                for t, x in zip(ts, xs):
+                    t.addcmul_(x, number)  # in a single pass over memory
+                continue
+        if isinstance(factor, Tensor) or (double and factor != 1):
+            torch._foreach_add_(ts, scaled(xs, factor))
+        else:
+            torch._foreach_add_(ts, xs, alpha=factor)
+
+
+def scaled(tensors: list[Tensor], factor: float | Tensor) -> list[Tensor]:
+    """``factor * tensors`` of one device."""
+    if isinstance(factor, Tensor) and any(t.dtype != torch.float64 for t in tensors):
+        factor = factor.float()  # one type, or there is a kernel for each tensor
+    return list(torch._foreach_mul(tensors, factor))
+
+
+def blocks(tensors: list[Tensor]) -> Iterator[list[int]]:
+    """Which tensors of one device and type to work on at a time, by their places in the list.
+
+    On a CPU few enough elements to stay in the cache from one operation to the next; elsewhere so
+    many that there are few kernels, but with a bound on the memory. A tensor larger than that is
+    alone.
+    """
+    block, size = [], 0
+    for i, t in enumerate(tensors):
+        first = tensors[block[0]] if block else t
+        largest = 2**16 if t.device.type == "cpu" else 2**25
+        if block and (
+            size + t.numel() > largest or (t.device, t.dtype) != (first.device, first.dtype)
+        ):
+            yield block
+            block, size = [], 0
+        block.append(i)
+        size += t.numel()
+    if block:
+        yield block
 
 
 def squares(tensors: list[Tensor]) -> Tensor:

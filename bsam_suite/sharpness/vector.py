@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from bsam_suite.sharpness.sums import as_real, squares, totals
+from bsam_suite.sharpness.sums import add_scaled_, as_real, squares, totals
 
 Number = float | Tensor
 """A number; a tensor of no dimensions where it was computed on the device and stays there."""
@@ -44,6 +44,11 @@ class PerGroup(tuple):
 
     __radd__, __rmul__ = __add__, __mul__
 
+    @property
+    def all_zero(self) -> bool:
+        """Whether it is 0 in every group, as far as the host knows."""
+        return all(map(is_zero, self))
+
 
 class Vector:
     """One tensor for each parameter, listed by parameter group.
@@ -61,8 +66,9 @@ class Vector:
     def __init__(self, groups: Iterable[list[Tensor | None]]) -> None:
         self.groups = [list(group) for group in groups]
         self._squares: list[Tensor] | None = None
+        self._shared = False
         self.numbers_only = [False] * len(self.groups)
-        """For each group: whether :func:`zero_nan_` has been over its tensors."""
+        """For each group: whether its tensors are known to be free of NaN."""
 
     def tensors(self) -> list[Tensor]:
         """The tensors that are not ``None``."""
@@ -90,6 +96,16 @@ class Vector:
     def map(self, function: Callable[[Tensor], Tensor]) -> Vector:
         """A new vector: ``function`` of each tensor."""
         return Vector([t if t is None else function(t) for t in group] for group in self.groups)
+
+    def within(self, other: Vector) -> Vector:
+        """This vector, with ``None`` where the other has ``None``."""
+        pairs = zip(self.groups, other.groups)
+        return Vector([None if b is None else a for a, b in zip(*pair)] for pair in pairs)
+
+    def again(self) -> Vector:
+        """The same tensors once more; whichever of the two is changed in place is copied first."""
+        self._shared = True
+        return self._twin()
 
     def filled(self, other: Vector) -> Vector:
         """This vector, with the other's tensors where it has ``None``."""
@@ -147,11 +163,16 @@ class Vector:
 
     def take(self) -> Vector:
         """This vector; it is zero itself from then on, so that its taker can free the memory."""
-        taken = Vector(self.groups)
-        taken._squares, taken.numbers_only = self._squares, self.numbers_only
+        taken = self._twin()
         self.groups = [[None] * len(group) for group in self.groups]
         self._changed()
         return taken
+
+    def _twin(self) -> Vector:
+        twin = Vector(self.groups)
+        twin._squares, twin.numbers_only = self._squares, list(self.numbers_only)
+        twin._shared = self._shared
+        return twin
 
     def mul_(self, factor: PerGroup | Number) -> Vector:
         """Multiply by a number in place and return self."""
@@ -163,68 +184,14 @@ class Vector:
         return self
 
     def _changed(self) -> None:
-        """Forget what was known of the tensors."""
+        """Forget what was known of the tensors, which are about to change."""
+        if self._shared:
+            self.groups, self._shared = self.map(torch.clone).groups, False
         self._squares, self.numbers_only = None, [False] * len(self.groups)
 
     def _numbers(self, number: PerGroup | Number) -> Sequence[Number]:
         """A number for each group."""
         return number if isinstance(number, PerGroup) else [number] * len(self.groups)
-
-
-def add_scaled_(targets: list[Tensor], tensors: list[Tensor], factor: Number) -> None:
-    """``targets += factor * tensors`` in place."""
-    for chosen in blocks(targets):
-        ts, xs = [targets[i] for i in chosen], [tensors[i] for i in chosen]
-        # Double precision is for comparisons: there in the published codes' order of operations,
-        # since Adam makes whole steps of gradients that are nothing but rounding.
-        double = all(t.dtype == torch.float64 for t in ts)
-        if isinstance(factor, Tensor):
-            factor = factor.to(ts[0].device)
-            if ts[0].device.type == "cpu" and not double:
-                number = factor.to(ts[0].dtype)  # once, not for each tensor
-                for t, x in zip(ts, xs):
-                    t.addcmul_(x, number)  # in a single pass over memory
-                continue
-        if isinstance(factor, Tensor) or (double and factor != 1):
-            torch._foreach_add_(ts, scaled(xs, factor))
-        else:
-            torch._foreach_add_(ts, xs, alpha=factor)
-
-
-def scaled(tensors: list[Tensor], factor: Number) -> list[Tensor]:
-    """``factor * tensors`` of one device."""
-    if isinstance(factor, Tensor) and any(t.dtype != torch.float64 for t in tensors):
-        factor = factor.float()  # one type, or there is a kernel for each tensor
-    return list(torch._foreach_mul(tensors, factor))
-
-
-def blocks(tensors: list[Tensor]) -> Iterator[list[int]]:
-    """Which tensors of one device and type to work on at a time, by their places in the list.
-
-    On a CPU few enough elements to stay in the cache from one operation to the next; elsewhere so
-    many that there are few kernels, but with a bound on the memory. A tensor larger than that is
-    alone.
-    """
-    block, size = [], 0
-    for i, t in enumerate(tensors):
-        first = tensors[block[0]] if block else t
-        largest = 2**16 if t.device.type == "cpu" else 2**25
-        if block and (
-            size + t.numel() > largest or (t.device, t.dtype) != (first.device, first.dtype)
-        ):
-            yield block
-            block, size = [], 0
-        block.append(i)
-        size += t.numel()
-    if block:
-        yield block
-
-
-def zero_nan_(tensors: list[Tensor]) -> None:
-    """Put 0 where an element is NaN or infinite, in place."""
-    for t in tensors:
-        t = as_real(t)
-        torch.nan_to_num(t, 0.0, 0.0, 0.0, out=t)
 
 
 def _both(mine: list[Tensor | None], theirs: list[Tensor | None]) -> list[int]:
@@ -247,6 +214,6 @@ def is_zero(number: Number) -> bool:
     return not isinstance(number, Tensor) and number == 0
 
 
-def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
+def ratio(numerator: Number, denominator: Tensor) -> Tensor:
     """``numerator / denominator``, and 0 where the denominator is 0."""
     return torch.where(denominator == 0, 0.0, numerator / denominator)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.rule import Along
-from bsam_suite.sharpness.sums import local
-from bsam_suite.sharpness.vector import Number, Vector, blocks, is_zero, scaled, zero_nan_
+from bsam_suite.sharpness.sums import as_real, blocks, local, scaled
+from bsam_suite.sharpness.vector import Number, Vector, is_zero
 
 # Not by thread: a backward that recomputes activations does so in threads of autograd's own.
 _perturbed = False
@@ -45,12 +45,13 @@ class Weights:
 
     def __init__(self) -> None:
         self._copies: dict[Tensor, Tensor] = {}
-        self._params: list[list[Tensor]] = []
+        #: By parameter group.
+        self.params: list[list[Tensor]] = []
         self.w = Vector([])
 
     def start(self, params: list[list[Tensor]]) -> Vector:
         """Take the parameters as they stand for w, and return it, to read."""
-        self._params, self.w = params, Vector(params)
+        self.params, self.w = params, Vector(params)
         return self.w
 
     @torch.no_grad()
@@ -64,7 +65,7 @@ class Weights:
         # not finite costs the step, but its passes are made still, and at w.
         norm = torch.where((norm > 0) & norm.isfinite(), norm, math.inf)
         direction = point.direction
-        for group, (params, home) in enumerate(zip(self._params, self.w.groups)):
+        for group, (params, home) in enumerate(zip(self.params, self.w.groups)):
             directions, rho = direction.groups[group], point.rho[group]
             moved = [i for i, d in enumerate(directions) if d is not None and not is_zero(rho)]
             self._bring_back(_away(params, home) - {*moved}, params, home)
@@ -74,14 +75,14 @@ class Weights:
                 self._keep([i for i in which if home[i] is params[i]], params, home)
                 ps, ws, ds = ([local(ts[i]) for i in which] for ts in (params, home, directions))
                 if not direction.numbers_only[group]:
-                    zero_nan_(ds)
+                    _zero_nan(ds)
                 _set_sum(ps, ws, ds, rho, norm, step)
             direction.numbers_only[group] |= bool(moved)
 
     @torch.no_grad()
     def restore(self, unless: Tensor | None = None) -> None:
         """Move the parameters back to w, bit for bit, unless ``unless`` says not to."""
-        for params, home in zip(self._params, self.w.groups):
+        for params, home in zip(self.params, self.w.groups):
             self._bring_back(_away(params, home), params, home, unless)
             home[:] = params
 
@@ -115,6 +116,13 @@ class Weights:
             ws = [torch.where(unless.to(p.device), p, w) for p, w in zip(ps, ws)]
         if which:
             torch._foreach_copy_(ps, ws)
+
+
+def _zero_nan(tensors: list[Tensor]) -> None:
+    """Put 0 where an element is NaN or infinite, in place."""
+    for t in tensors:
+        t = as_real(t)
+        torch.nan_to_num(t, 0.0, 0.0, 0.0, out=t)
 
 
 def _away(params: list[Tensor], home: list[Tensor]) -> set[int]:

@@ -19,7 +19,7 @@ class AdaptiveBSAM(BSAM):
         rho: radius upwards, in units of the weights. Default 0.5.
         rho_min: radius downwards, in units of the weights. Default 0.5.
         eta: keeps T off 0 where a weight is 0. Default 0.01.
-        rho_min_follows_lr, start: as in :class:`BSAM`.
+        rho_min_follows_lr, start, k, cap: as in :class:`BSAM`.
 
     Raises:
         InputError: a radius is negative, eta is not positive, one is no number, or start is
@@ -29,7 +29,11 @@ class AdaptiveBSAM(BSAM):
     checks = {"eta": check_positive}
 
     def __init__(
-        self, rho: float = 0.5, rho_min: float = 0.5, eta: float = 0.01, **kwargs: bool | str
+        self,
+        rho: float = 0.5,
+        rho_min: float = 0.5,
+        eta: float = 0.01,
+        **kwargs: bool | str | float | None,
     ) -> None:
         super().__init__(rho, rho_min, **kwargs)
         self.add(eta=eta)
