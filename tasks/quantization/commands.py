@@ -22,8 +22,8 @@ from bsam_suite.command import CFG_OPTIONS, CHECKPOINT, CONFIG, command, option
 )
 def eval_quantized(args: Namespace) -> None:
     """Quantization: evaluate a float or quantized model at several bit-widths."""
-    from tasks.quantization.evaluate.request import Request
     from tasks.quantization.evaluate.bit_widths import evaluate
+    from tasks.quantization.evaluate.request import Request
 
     names = Request.__dataclass_fields__
     given = {k: v for k, v in vars(args).items() if k in names and v is not None}
