@@ -22,14 +22,14 @@ class Method:
     Attributes:
         name: the label, such as ``"bsam rho=0.1"`` or ``"sgd x3"``.
         rule: config of the rule; None for the base optimizer alone.
-        passes: forward and backward passes of a step.
+        passes: forward and backward passes of a step, on average.
         epoch_factor: how many times the config's epochs it trains.
     """
 
     name: str
     rule: dict | None = field(default=None, hash=False)
-    passes: int = 1
-    epoch_factor: int = 1
+    passes: float = 1
+    epoch_factor: float = 1
 
     def configure(self, cfg: Config) -> None:
         """Make ``cfg`` train with this variant."""
@@ -74,26 +74,24 @@ def list_methods(
         raise InputError(f"--grid {min(missed)}: {', '.join(rules)}: no rule has it")
     if equal_compute:
         for passes in sorted({v.passes for v in found} - {1}):
-            found.append(Method(f"{plain} x{passes}", epoch_factor=passes))
+            found.append(Method(f"{plain} x{passes:g}", epoch_factor=passes))
     return found
 
 
-def count_passes(rule: dict) -> int:
-    """Forward and backward passes of a step of ``rule``."""
-    weight = torch.ones(2, requires_grad=True)
-    optimizer = SharpnessOptimizer([weight], torch.optim.SGD, RULES.build(rule), lr=0.1)
-    calls = 0
+def count_passes(rule: dict) -> float:
+    """Forward and backward passes of a step of ``rule``, on average over its k steps."""
+    weight, built = torch.ones(2, requires_grad=True), RULES.build(rule)
+    optimizer = SharpnessOptimizer([weight], torch.optim.SGD, built, lr=0.1, momentum=0.9)
 
     def closure():
-        nonlocal calls
-        calls += 1
         optimizer.zero_grad()
         loss = (weight**2).sum()
         loss.backward()
         return loss
 
-    optimizer.step(closure)
-    return calls
+    for _ in range(built.k or 1):
+        optimizer.step(closure)
+    return optimizer.passes_per_step
 
 
 def _optimizer_name(cfg: Config) -> str:

@@ -45,8 +45,8 @@ class Run:
     folder: Path
 
     @property
-    def passes(self) -> int:
-        """Forward and backward passes over the training set."""
+    def passes(self) -> float:
+        """Forward and backward passes over the training set, as planned."""
         return self.epochs * self.method.passes
 
     @property
@@ -114,22 +114,25 @@ def plan(
     return runs
 
 
-def multiply_epochs(cfg: Config, factor: int) -> None:
-    """Train ``factor`` times as many epochs, with the schedules by epoch stretched likewise.
+def multiply_epochs(cfg: Config, factor: float) -> None:
+    """Train ``factor`` times as many epochs, with the schedules by epoch scaled likewise.
+
+    Where these are no whole numbers, the nearest are taken.
 
     Raises:
         InputError: the config counts iterations.
     """
     if "max_epochs" not in cfg.train_cfg:
         raise InputError(f"{cfg.filename}: train_cfg.max_epochs is not set; comparisons need it")
-    cfg.train_cfg.max_epochs *= factor
+    cfg.train_cfg.max_epochs = round(factor * cfg.train_cfg.max_epochs)
     schedulers = cfg.get("param_scheduler") or []
     for scheduler in [schedulers] if isinstance(schedulers, dict) else schedulers:
         if scheduler.get("by_epoch", True):
             for name in scheduler.keys() & {"begin", "end", "T_max", "milestones", "step_size"}:
                 value = scheduler[name]
-                whole = [factor * v for v in value] if isinstance(value, list) else factor * value
-                scheduler[name] = whole
+                several = isinstance(value, list)
+                whole = [round(factor * v) for v in (value if several else [value])]
+                scheduler[name] = whole if several else whole[0]
 
 
 def _run(setting: str, method: Method, seed: int, cfg: Config, out: Path) -> Run:

@@ -61,7 +61,7 @@ def _cells(summaries: Sequence[Summary], metric: str) -> tuple[list[str], list[l
     for s in summaries:
         row = [s.setting] * settings + [s.rule, str(s.metric.n), _spread(s.metric)]
         row += [_difference(s.difference)] + [_difference(s.at_equal_compute)] * equal
-        rows.append([*row, str(s.epochs), str(s.passes), f"{s.seconds.mean:.0f}"])
+        rows.append([*row, str(s.epochs), f"{s.passes:.4g}", f"{s.seconds.mean:.0f}"])
     return header, rows
 
 

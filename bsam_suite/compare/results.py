@@ -21,7 +21,7 @@ class Record:
         setting, rule: labels.
         seed: of all chance.
         epochs: trained.
-        passes: forward and backward passes over the training set.
+        passes: forward and backward passes over the training set, as they were made.
         seconds: of training, without validation.
         metric: its value at the last validation.
     """
@@ -30,7 +30,7 @@ class Record:
     rule: str
     seed: int
     epochs: int
-    passes: int
+    passes: float
     seconds: float
     metric: float
 
@@ -44,13 +44,13 @@ class Summary:
         metric, seconds: over the seeds.
         difference: of the metric to the first rule's, paired by seed; None for that rule.
         at_equal_compute: likewise to the base optimizer that makes as many passes; None where it
-            was not run.
+            was not run. It trains whole epochs, the nearest to that number.
     """
 
     setting: str
     rule: str
     epochs: int
-    passes: int
+    passes: float
     metric: MeanStd
     seconds: MeanStd
     difference: Difference | None
@@ -82,7 +82,7 @@ def collect(runs: Sequence[Run], metric: str | None) -> tuple[str, list[Record]]
                 run.method.name,
                 run.seed,
                 run.epochs,
-                run.passes,
+                run.epochs * content["passes_per_step"],
                 content["seconds"],
                 found[metric],
             )
@@ -114,7 +114,7 @@ def summarize(records: Sequence[Record]) -> list[Summary]:
     for (setting, rule), group in groups.items():
         one, values = group[0], by_seed[setting, rule]
         first = next(r for s, r in groups if s == setting)
-        peer = plain.get((setting, one.passes))
+        peer = plain.get((setting, round(one.passes)))
         summaries.append(
             Summary(
                 setting,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -16,9 +15,9 @@ from torch.optim import Optimizer
 from bsam_suite.engine.async_log import log_async, log_sharpness
 from bsam_suite.engine.precision import amp_dtype, loss_scaler
 from bsam_suite.engine.registry import build_rule
-from bsam_suite.engine.replay import Replay, capture
+from bsam_suite.engine.replay import LossCheck, Replay, capture
 from bsam_suite.errors import InputError
-from bsam_suite.sharpness import BSAM, Late, Rule, SharpnessStep
+from bsam_suite.sharpness import BSAM, Rule, SharpnessStep
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -80,13 +79,13 @@ class SharpnessOptimWrapper(OptimWrapper):
             self._step.hyper.enter([self.base_param_settings])
         self._passes: list[_Pass] = []
         self._last: Replay | None = None
-        self._checked, self._unchecked = False, []
+        self._check = LossCheck()
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Catch the forward that runs inside, for the further passes."""
         if not self._passes:
-            self._check_losses()
+            self._check.read()
         with (
             self._guard(),
             super().optim_context(model),
@@ -127,7 +126,7 @@ class SharpnessOptimWrapper(OptimWrapper):
             )
         replay, self._last = self._last, None
         with self._guard():
-            self._check(replay, loss)
+            self._check.add(replay, loss.detach())
             share = self.scale_loss(1.0)
             self.backward(loss * share)
             self._passes.append(_Pass(replay, share, loss.detach().clone()))
@@ -145,32 +144,6 @@ class SharpnessOptimWrapper(OptimWrapper):
         self.zero_grad(**(zero_kwargs or {}))
         log_sharpness(self.message_hub, losses)
 
-    def _check(self, replay: Replay, loss: Tensor) -> None:
-        """Refuse what cannot be replayed, at the first step and where it may be needed."""
-        if self._checked and not replay.needed:
-            return
-        replay.check_calls()
-        self._unchecked.append((replay.name, Late(replay.losses_of(loss.detach()))))
-        if not self._checked:
-            self._check_losses()
-
-    def _check_losses(self) -> None:
-        """Refuse losses that a replay did not compute: the first at once, others a step later.
-
-        By then the host can know them without waiting for the device.
-        """
-        unchecked, self._unchecked = self._unchecked, []
-        for name, losses in unchecked:
-            self._checked = True
-            expected, loss = losses.read().tolist()
-            alike = math.isclose(expected, loss, rel_tol=1e-4, abs_tol=1e-8)
-            if not alike and not (math.isnan(expected) and math.isnan(loss)):
-                raise InputError(
-                    f"{name}.train_step hands update_params a loss of {loss:.6g}, but its forward "
-                    f"and parse_losses give {expected:.6g}. The further passes replay these two: "
-                    "move what train_step adds into forward's losses"
-                )
-
     def _again(self, done: _Pass) -> Tensor:
         """Make a pass again and return its share of the loss."""
         with self._autocast(done.replay.model):
@@ -184,9 +157,9 @@ class SharpnessOptimWrapper(OptimWrapper):
         return type(self._step.rule).__name__
 
     @property
-    def passes(self) -> int:
-        """Forward and backward passes made so far, those of a resumed run included."""
-        return self._step.hyper.passes
+    def passes_per_step(self) -> float:
+        """Forward and backward passes of a step, on average so far, a resumed run's included."""
+        return self._step.hyper.passes_per_step
 
     @property
     def skipped(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_iter, tree_map
 
 from bsam_suite.errors import InputError
+from bsam_suite.sharpness import Late
 
 
 class Replay:
@@ -81,6 +83,49 @@ class Replay:
             )
         args, kwargs = tree_map(lambda leaf: leaf, self.arguments)
         return self.parse(self.model(*args, **kwargs))
+
+
+class LossCheck:
+    """Refuses what a replay would not repeat: the first step at once, others a step later.
+
+    By then the host can know a step's losses without waiting for the device. Steps after the first
+    are checked where they may be replayed.
+    """
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._late: list[tuple[str, Late]] = []
+
+    def add(self, replay: Replay, loss: Tensor) -> None:
+        """Check the forward that gave the model's ``train_step`` this loss.
+
+        Raises:
+            InputError: the model calls its forward not exactly once, or as :meth:`read`.
+        """
+        if self._begun and not replay.needed:
+            return
+        replay.check_calls()
+        self._late.append((replay.name, Late(replay.losses_of(loss))))
+        if not self._begun:
+            self.read()
+
+    def read(self) -> None:
+        """Look at the losses that have arrived.
+
+        Raises:
+            InputError: a loss that a replay does not compute.
+        """
+        late, self._late = self._late, []
+        for name, losses in late:
+            self._begun = True
+            expected, loss = losses.read().tolist()
+            alike = math.isclose(expected, loss, rel_tol=1e-4, abs_tol=1e-8)
+            if not alike and not (math.isnan(expected) and math.isnan(loss)):
+                raise InputError(
+                    f"{name}.train_step hands update_params a loss of {loss:.6g}, but its forward "
+                    f"and parse_losses give {expected:.6g}. The further passes replay these two: "
+                    "move what train_step adds into forward's losses"
+                )
 
 
 @contextmanager

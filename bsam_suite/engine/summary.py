@@ -51,6 +51,7 @@ def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> N
     seconds = runner.message_hub.get_scalar("train/time").data[0]
     content = dict(metrics=metrics, iterations=runner.iter, seconds=float(seconds.sum()))
     content["skipped_steps"] = skipped
+    content["passes_per_step"] = getattr(runner.optim_wrapper, "passes_per_step", 1)
     file = Path(runner.work_dir) / METRICS
     write_text(file, json.dumps(content, indent=2) + "\n")
 

@@ -121,9 +121,9 @@ class SharpnessOptimizer(Optimizer):
         return self.losses["loss"]
 
     @property
-    def passes(self) -> int:
-        """Forward and backward passes made so far, those of a resumed run included."""
-        return self._step.hyper.passes
+    def passes_per_step(self) -> float:
+        """Forward and backward passes of a step, on average so far, a resumed run's included."""
+        return self._step.hyper.passes_per_step
 
     @property
     def skipped(self) -> int:

@@ -195,13 +195,14 @@ class Hyperparameters:
         return self.optimizer.param_groups[0].get(STEPS, 0)
 
     @property
-    def passes(self) -> int:
-        """How many passes these steps have made."""
-        return self.optimizer.param_groups[0].get(PASSES, 0)
+    def passes_per_step(self) -> float:
+        """How many passes they have made on average; 1 before the first."""
+        return self.optimizer.param_groups[0].get(PASSES, 1) / max(self.steps, 1)
 
     def count(self, passes: int) -> None:
         """A step of so many passes was made."""
-        self.optimizer.param_groups[0].update({STEPS: self.steps + 1, PASSES: self.passes + passes})
+        first = self.optimizer.param_groups[0]
+        first.update({STEPS: self.steps + 1, PASSES: first.get(PASSES, 0) + passes})
 
 
 class RuleContext:

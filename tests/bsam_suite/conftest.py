@@ -61,6 +61,7 @@ class WrapperFace:
 
     def __init__(self, net, params, base, rule, scaler=None, **kwargs):
         own = ("dtype", "perturbation", "nonfinite", "clip_grad", "accumulative_counts")
+        own += ("rho_warmup",)
         wrapped = {k: kwargs.pop(k) for k in own if k in kwargs}
         base = getattr(torch.optim, base)(params, **kwargs)
         self.net, self.optimizer = net, SharpnessOptimWrapper(base, rule, **wrapped)

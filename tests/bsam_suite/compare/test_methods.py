@@ -19,12 +19,25 @@ def configured(method, cfg):
 @pytest.mark.parametrize(
     "rule, passes",
     [
+        ("MomentumSAM", 1),
+        *((name, 1.2) for name in ("LookSAM", "VSAM")),
         *((name, 2) for name in ("SAM", "ASAM", "GSAM", "FriendlySAM", "GCSAM")),
         *((name, 3) for name in ("BSAM", "AdaptiveBSAM")),
     ],
 )
 def test_passes(rule, passes):
     assert count_passes(dict(type=rule)) == passes
+
+
+def test_passes_of_cheap_forms():
+    found = variants(config(), ["sgd", "bsam"], dict(k=[1, 4, 10], rho=[0.1]), True)
+    assert [v.passes for v in found] == [1, 2, 1.25, 1.1, 1, 1, 1]
+    assert [(v.name, v.stretch) for v in found[4:]] == [
+        ("sgd x1.1", 1.1),
+        ("sgd x1.25", 1.25),
+        ("sgd x2", 2),
+    ]
+    assert count_passes(dict(type="BSAM", rho=0.0, rho_min=0.0)) == 1
 
 
 def test_rules_by_name_and_grid():

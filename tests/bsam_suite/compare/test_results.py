@@ -45,9 +45,9 @@ def test_what_is_done_is_collected(tmp_path):
     for run in runs[::2]:
         run.folder.mkdir()
         metrics = dict(accuracy=0.5 + run.seed, loss=0.25)
-        content = dict(metrics=metrics, iterations=8, seconds=3.0 + run.seed)
+        content = dict(metrics=metrics, seconds=3.0 + run.seed, passes_per_step=1.5)
         (run.folder / METRICS).write_text(json.dumps(content))
-    expected = [Record("rate=0", "sam", s, 4, 8, 3.0 + s, 0.5 + s) for s in (0, 2)]
+    expected = [Record("rate=0", "sam", s, 4, 6, 3.0 + s, 0.5 + s) for s in (0, 2)]
     assert collect(runs, None) == ("accuracy", expected)
     assert [record.metric for record in collect(runs, "loss")[1]] == [0.25, 0.25]
     with pytest.raises(InputError, match="--metric AP: runs have accuracy, loss"):

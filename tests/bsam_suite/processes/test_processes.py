@@ -51,14 +51,22 @@ class Reference:
 
     def train(self, world, gradient, shares=1):
         """SGD along the mean of ``gradient`` over equal shares of every batch."""
+
+        def mean(grads, w):
+            return sum(gradient(grad, w) for grad in grads) / shares
+
+        return self.train_jointly(world, mean, shares)
+
+    def train_jointly(self, world, gradient, shares=1):
+        """SGD along ``gradient``, a function of all the shares' gradients and w."""
         g = torch.Generator().manual_seed(1)
         w, velocity = self.start, torch.zeros_like(self.start)
         for _ in range(STEPS):
             x = torch.randn(world * SHARE, 5, generator=g, dtype=torch.float64)
             y = torch.randn(world * SHARE, generator=g, dtype=torch.float64)
-            parts = list(zip(x.chunk(shares), y.chunk(shares)))
-            found = [gradient(lambda at, x=x, y=y: self.grad(at, x, y), w) for x, y in parts]
-            velocity = MOMENTUM * velocity + sum(found) / shares
+            parts = zip(x.chunk(shares), y.chunk(shares))
+            grads = [lambda at, x=x, y=y: self.grad(at, x, y) for x, y in parts]
+            velocity = MOMENTUM * velocity + gradient(grads, w)
             w = w - LR * velocity
         return w
 
@@ -95,6 +103,52 @@ def test_gradients_are_shared_three_times_globally_and_once_locally(results, fac
         assert all(f["buckets"] > f["shared"] for f in found.values())
 
 
+def cheap_bsam(up=RHO, ratio=RHO_MIN / RHO):
+    """BSAM with k=2; what is reused is averaged over the shares."""
+    found = []
+
+    def step_of(grads, w):
+        if found:
+            length, norm, v = found.pop()
+            steps = []
+            for grad in grads:
+                g = grad(w)
+                steps.append((1 + length / norm) * g + min(g.norm() / norm, 1.0) * v)
+            return sum(steps) / len(steps)
+        steps, kept = [], []
+        for grad in grads:
+            g = grad(w)
+            g_max = grad(w + up * g / g.norm())
+            g_min = g - ratio * (g_max - g)
+            step = g_max + g - g_max.norm() / g_min.norm() * g_min
+            length = (step - g) @ g / g.norm()
+            steps.append(step)
+            kept.append((length, g.norm(), step - g - length * g / g.norm()))
+        found.append([sum(parts) / len(parts) for parts in zip(*kept)])
+        return sum(steps) / len(steps)
+
+    return step_of
+
+
+@pytest.mark.parametrize("face", ["cheap_{}", "momentum_{}"])
+def test_a_step_without_a_further_pass_shares_once(results, face):
+    for kind, refresh in (("global", 2), ("local", 2)):  # locally the step, and what is kept
+        wanted = [refresh, 1, refresh] if face == "cheap_{}" else [1, 1, 1]
+        assert all(result[face.format(kind)]["per_step"] == wanted for result in results)
+
+
+def test_cheap_bsam(results):
+    reference, world = Reference(), len(results)
+    joint = reference.train_jointly(world, cheap_bsam())
+    for case in ("cheap_global", "cheap_wrapped", "cheap_accumulated"):
+        same(results, case, joint)
+    same(results, "cheap_local", reference.train_jointly(world, cheap_bsam(), world))
+    for result in results:  # so that the checkpoint of one is that of all
+        assert torch.equal(result["cheap_local"]["kept"], results[0]["cheap_local"]["kept"])
+        assert result["cheap_local"]["kept"].norm() > 0
+    assert results[0]["cheap_accumulated"]["shared"] == 2 + 1 + 2
+
+
 def test_shards_by_fully_shard(results):
     reference = Reference()
     bias = torch.cat(
@@ -120,6 +174,10 @@ def test_shards_by_fully_shard(results):
 
     same(results, "sharded_bsam", reference.train(len(results), adaptive_bsam))
     same(results, "sharded_gsam", reference.train(len(results), gsam))
+    up = torch.where(bias, 0.1, RHO * torch.ones_like(reference.start))
+    ratio = 2 * RHO_MIN / (RHO + 0.1)  # over both groups
+    cheap = reference.train_jointly(len(results), cheap_bsam(up, ratio))
+    same(results, "sharded_cheap", cheap)
 
 
 def test_batch_norm_over_all_processes(results):

@@ -21,7 +21,8 @@ from bsam_suite.engine import BSAMOptimWrapper
 from bsam_suite.engine.divergence import DivergenceHook
 from bsam_suite.errors import InputError
 from bsam_suite.optim import BSAM, SharpnessOptimizer
-from bsam_suite.sharpness import GSAM, SAM, AdaptiveBSAM
+from bsam_suite.sharpness import BSAM as BSAM_RULE
+from bsam_suite.sharpness import GSAM, SAM, AdaptiveBSAM, MomentumSAM
 
 RANK, WORLD, FOLDER = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 STEPS, SHARE = 3, 4
@@ -115,7 +116,7 @@ def bsam(net, **kwargs):
     )
 
 
-def wrapped(perturbation, micro_batches=1):
+def wrapped(perturbation, micro_batches=1, k=None):
     net = make()
     model = MMDistributedDataParallel(net, broadcast_buffers=False)
     calls = counted(model)
@@ -123,6 +124,7 @@ def wrapped(perturbation, micro_batches=1):
         torch.optim.SGD(net.parameters(), lr=LR, momentum=0.9),
         rho=RHO,
         rho_min=RHO_MIN,
+        k=k,
         perturbation=perturbation,
         accumulative_counts=micro_batches,
     )
@@ -130,6 +132,24 @@ def wrapped(perturbation, micro_batches=1):
         for xs, ys in zip(x.chunk(micro_batches), y.chunk(micro_batches)):
             model.train_step(dict(x=xs, y=ys), wrapper)
     return dict(weights=weights(net), shared=sum(calls), buckets=len(calls))
+
+
+def cheap(perturbation, rule=None):
+    """Every second step looks around; what is shared is counted step by step."""
+    net = make()
+    model = DistributedDataParallel(net)
+    calls, per_step = counted(model), []
+    kwargs = dict(model=model, perturbation=perturbation)
+    if rule is None:
+        optimizer = bsam(net, k=2, **kwargs)
+    else:
+        kwargs.update(lr=LR, momentum=0.9)
+        optimizer = SharpnessOptimizer(net.parameters(), torch.optim.SGD, rule, **kwargs)
+    optimizer.register_step_post_hook(lambda *_: (per_step.append(sum(calls)), calls.clear()))
+    train(model, optimizer)
+    kept = [optimizer.state[p].get("orthogonal_gradient") for p in net.parameters()]
+    kept = torch.cat([v.flatten() for v in kept if v is not None] or [torch.zeros(1)])
+    return dict(weights=weights(net), per_step=per_step, kept=kept)
 
 
 def sharded(rule):
@@ -230,6 +250,13 @@ CASES = dict(
     accumulated_global=lambda: wrapped("global", 2),
     accumulated_local=lambda: wrapped("local", 2),
     sharded_bsam=lambda: sharded(AdaptiveBSAM(rho=RHO, rho_min=RHO_MIN)),
+    cheap_global=lambda: cheap("global"),
+    cheap_local=lambda: cheap("local"),
+    cheap_wrapped=lambda: wrapped("global", k=2),
+    cheap_accumulated=lambda: wrapped("global", 2, k=2),
+    momentum_global=lambda: cheap("global", MomentumSAM(rho=RHO)),
+    momentum_local=lambda: cheap("local", MomentumSAM(rho=RHO)),
+    sharded_cheap=lambda: sharded(BSAM_RULE(rho=RHO, rho_min=RHO_MIN, k=2)),
     sharded_gsam=lambda: sharded(GSAM(rho=RHO)),
     synchronized_norm=synchronized_norm,
     bad_global=lambda: one_bad_process("global"),
