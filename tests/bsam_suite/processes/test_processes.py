@@ -51,7 +51,7 @@ class Reference:
 
     def train(self, world, gradient, shares=1):
         """SGD along the mean of ``gradient`` over equal shares of every batch."""
-        g = torch.Generator().manual_seed(1)
+        g = torch.Generator(torch.get_default_device()).manual_seed(1)
         w, velocity = self.start, torch.zeros_like(self.start)
         for _ in range(STEPS):
             x = torch.randn(world * SHARE, 5, generator=g, dtype=torch.float64)

@@ -63,7 +63,7 @@ def make(norm=nn.Identity):
 
 def batches():
     """For each step the part of this process: every process has SHARE samples of each."""
-    g = torch.Generator().manual_seed(1)
+    g = torch.Generator(torch.get_default_device()).manual_seed(1)
     for _ in range(STEPS):
         x = torch.randn(WORLD * SHARE, 5, generator=g, dtype=torch.float64)
         y = torch.randn(WORLD * SHARE, generator=g, dtype=torch.float64)
