@@ -3,6 +3,7 @@
 python worker.py RANK WORLD_SIZE FOLDER
 """
 
+import os
 import sys
 import warnings
 from argparse import Namespace
@@ -242,6 +243,8 @@ CASES = dict(
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    if os.environ.get("TEST_DEVICE"):  # of tests/conftest.py; all processes share one GPU
+        torch.set_default_device(os.environ["TEST_DEVICE"])
     store = f"file://{FOLDER / 'store'}"
     dist.init_process_group("gloo", init_method=store, rank=RANK, world_size=WORLD)
     results = {name: case() for name, case in CASES.items()}
