@@ -97,7 +97,8 @@ all() {
     else
         aside device 110 bash -c "tests 4 --dist load $S/test_device.py"
         aside oracles 110 bash -c "oracles 3 --dist load \
-            $S/sharpness $S/optim $S/test_host_reads.py $S/test_precision.py"
+            $S/sharpness $S/optim $S/test_host_reads.py $S/test_precision.py \
+            -k 'not lightning and not accelerate'"
         aside tools 120 bash -c tools
         aside processes 100 bash -c "oracles 0 $S/processes"
     fi

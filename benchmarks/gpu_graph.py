@@ -47,10 +47,26 @@ def without_count() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def where_by_fills() -> Iterator[None]:
+    """Numbers given to torch.where are filled in on the GPU and not copied there."""
+    original = torch.where
+
+    def where(condition: Tensor, *values: Tensor | float) -> Tensor:
+        filled = [
+            v if torch.is_tensor(v) else torch.full((), v, device=condition.device) for v in values
+        ]
+        return original(condition, *filled)
+
+    with patch.object(torch, "where", where):
+        yield
+
+
 TRIES = {
     "as it stands": (),
     "without random numbers": (without_random_state,),
     "without random numbers and count": (without_random_state, without_count),
+    "and numbers by fills": (without_random_state, without_count, where_by_fills),
 }
 
 

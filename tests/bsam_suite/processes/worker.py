@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from mmengine.logging import MessageHub
-from mmengine.model import BaseModel, MMDistributedDataParallel
+from mmengine.model import BaseDataPreprocessor, BaseModel, MMDistributedDataParallel
 from torch import nn
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.nn.functional import all_reduce
@@ -245,6 +245,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     if os.environ.get("TEST_DEVICE"):  # of tests/conftest.py; all processes share one GPU
         torch.set_default_device(os.environ["TEST_DEVICE"])
+        BaseDataPreprocessor.device = property(lambda _: torch.get_default_device())
     store = f"file://{FOLDER / 'store'}"
     dist.init_process_group("gloo", init_method=store, rank=RANK, world_size=WORLD)
     results = {name: case() for name, case in CASES.items()}
