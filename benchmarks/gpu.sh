@@ -18,6 +18,7 @@ END=$((SECONDS + ${TINY:+600 +} 350))
 export PYTHONUNBUFFERED=1 KINETO_LOG_LEVEL=9
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}" BSAM_SUITE_HOME="$WORK/home"
 DEVICE=$(python3 -c 'import torch; print("cuda" if torch.cuda.is_available() else "cpu")')
+TELLING="^Epoch|Epoch\\(|rror|flatness|Next|PCK|  AP|File "
 PERSONS="people.train=512 people.val=64"
 [ "$TINY" ] && PERSONS="people.train=48 people.val=12"
 
@@ -50,7 +51,7 @@ oracles() { TEST_DEVICE=$DEVICE tests "$@"; }
 
 train() { # WORK_DIR ARGUMENTS...: tools/train.py from an empty folder
     (cd "$WORK" && python3 "$OLDPWD/tools/train.py" "$OLDPWD/configs/pose/hrnet_bsam.py" \
-        --work-dir "$@" 2>&1 | grep -E 'Epoch|error|Error|flatness|Next|PCK|AP|File' | tail -n 12)
+        --work-dir "$@" 2>&1 | grep --line-buffered -E "$TELLING")
 }
 
 tools() { # the whole tool: two epochs, the second one resumed, float16, one process with DDP
@@ -80,7 +81,7 @@ PY
 }
 
 export -f tests oracles train tools
-export WORK DEVICE PERSONS TINY
+export WORK DEVICE PERSONS TINY TELLING
 
 all() {
     date
@@ -106,7 +107,7 @@ all() {
     unset OMP_NUM_THREADS CUBLAS_WORKSPACE_CONFIG
 
     # Then what is timed, alone.
-    part reads 45 python3 benchmarks/gpu_reads.py "$OUT" $TINY
+    part reads 60 python3 benchmarks/gpu_reads.py "$OUT" $TINY
     part graph 60 python3 benchmarks/gpu_graph.py "$OUT" $TINY
     part step 150 python3 benchmarks/gpu_step.py "$OUT" $TINY --seconds 115
     if [ "$TINY" ]; then
