@@ -11,7 +11,13 @@ from torchvision.models import VisionTransformer
 
 from bsam_suite.compat import import_mmpose
 
-IMAGE = {"resnet18": (32, 32), "resnet50": (64, 64), "vit_s": (224, 224), "hrnet_w32": (256, 192)}
+IMAGE = {
+    "resnet18": (32, 32),
+    "resnet50": (224, 224),
+    "vit_s": (224, 224),
+    "hrnet_w32": (256, 192),
+    "tiny": (16, 16),
+}
 """Height and width of the input in pixels."""
 HRNET_W32 = dict(
     stage1=dict(num_modules=1, num_branches=1, block="BOTTLENECK", num_blocks=(4,),
@@ -38,6 +44,10 @@ def build(name: str, batch: int, device: str) -> tuple[nn.Module, Callable[[], T
 
 
 def _model(name: str) -> nn.Module:
+    if name == "tiny":
+        return nn.Sequential(
+            nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(1568, 1000)
+        )
     if name == "vit_s":
         return VisionTransformer(224, 16, 12, 6, 384, 1536)
     if name == "hrnet_w32":

@@ -56,6 +56,19 @@ def receive_seconds(train_dataloader: dict, batches: int) -> list[float]:
     return times
 
 
+def loader_rate(train_dataloader: dict, workers: int, batches: int) -> float:
+    """Persons a second, by the clock, that ``workers`` processes deliver to one that only takes."""
+    endless = dict(type="InfiniteSampler", shuffle=True)
+    many = dict(num_workers=workers, persistent_workers=True, sampler=endless)
+    loader = iter(Runner.build_dataloader({**train_dataloader, **many}))
+    for _ in range(4 * workers):  # what was prefetched before the clock runs
+        next(loader)
+    start = time.perf_counter()
+    for _ in range(batches):
+        next(loader)
+    return batches * train_dataloader["batch_size"] / (time.perf_counter() - start)
+
+
 def first_batch(train_dataloader: dict, size: int) -> dict:
     """A batch of ``size`` persons, made in this process."""
     here = dict(num_workers=0, persistent_workers=False, batch_size=size)

@@ -9,6 +9,7 @@ printed are
   where its time goes;
 - receiving: persons a second that the training process could take from its workers if it did
   nothing else;
+- with ``--workers N``, what N of them deliver together on this machine, by the clock;
 - a step on the device at hand with plain training, SAM and BSAM, on one batch again and again:
   persons a second (median of the rounds). ``--no-step`` leaves it out: the large networks take
   seconds a person on a CPU.
@@ -32,7 +33,7 @@ import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DATASETS, MODELS, init_default_scope
-from pose_loader import first_batch, loader_seconds, receive_seconds
+from pose_loader import first_batch, loader_rate, loader_seconds, receive_seconds
 from timing import interleaved_times
 
 from bsam_suite.compat import import_mmpose
@@ -54,17 +55,21 @@ def built_in_people() -> str:
     return cfg.data_root
 
 
-def loader_cells(cfg: Config, persons: int, rounds: int) -> list[str]:
+def loader_cells(cfg: Config, persons: int, rounds: int, workers: int) -> list[str]:
     parts = loader_seconds(DATASETS.build(cfg.train_dataloader.dataset), persons, rounds)
     low, middle, high = statistics.quantiles([1 / sum(r.values()) for r in parts], n=4)
     total = sum(sum(r.values()) for r in parts)
     shares = [f"{sum(r[part] for r in parts) / total:.0%}" for part in parts[0]]
     received = statistics.median(receive_seconds(cfg.train_dataloader, rounds))
+    together = (
+        [f"{loader_rate(cfg.train_dataloader, workers, 10 * workers):.0f}"] if workers else []
+    )
     return [
         f"{middle:.0f} ({low:.0f} to {high:.0f})",
         f"{CORES * middle:.0f}",
         *shares,
         f"{1 / received:.0f}",
+        *together,
     ]
 
 
@@ -90,6 +95,7 @@ def main() -> None:
     parser.add_argument("--persons", type=int, default=100, help="in a round of the loader")
     parser.add_argument("--batch", type=int, default=8, help="of a step")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=0, help="deliver together, by the clock")
     parser.add_argument("--no-step", action="store_true")
     args = parser.parse_args()
     import_mmpose()
@@ -101,13 +107,14 @@ def main() -> None:
         f"{root}, {args.rounds} rounds of {args.persons} persons; steps: batch {args.batch}, {kind}"
     )
     head = ["recipe", "worker (persons/s)", f"x{CORES}", "decode", "affine", "encode", "others"]
-    head += ["receiving"] + ([] if args.no_step else list(RULES))
+    head += ["receiving"] + ([f"{args.workers} workers"] if args.workers else [])
+    head += [] if args.no_step else list(RULES)
     print("|", " | ".join(head), "|\n|", " | ".join(["---"] * len(head)), "|")
     for path in args.configs or sorted(map(str, CONFIGS.glob("*_adam*_*.py"))):
         cfg = load_config(path, dict(data_root=root))
         init_default_scope("mmpose")
         with redirect_stdout(sys.stderr):  # the table without what pycocotools says
-            cells = loader_cells(cfg, args.persons, args.rounds)
+            cells = loader_cells(cfg, args.persons, args.rounds, args.workers)
             cells += [] if args.no_step else step_cells(cfg, args.batch, args.rounds)
         print("|", " | ".join([Path(path).stem, *cells]), "|", flush=True)
 

@@ -29,17 +29,19 @@ BASE = dict(lr=1e-4, momentum=0.9)
 Step = Callable[[], object]
 
 
-def passes_and_step(model: nn.Module, loss: Callable[[], Tensor], passes: int) -> Step:
+def passes_and_step(
+    model: nn.Module, loss: Callable[[], Tensor], passes: int, base: dict = BASE
+) -> Step:
     """``passes`` plain forwards and backwards, then one step of SGD."""
-    optimizer = torch.optim.SGD(model.parameters(), **BASE)
+    optimizer = torch.optim.SGD(model.parameters(), **base)
     closure = _closure(optimizer, loss)
     return _ending_clean(optimizer, lambda: ([closure() for _ in range(passes)], optimizer.step()))
 
 
-def rule_step(model: nn.Module, loss: Callable[[], Tensor], rule: str) -> Step:
+def rule_step(model: nn.Module, loss: Callable[[], Tensor], rule: str, base: dict = BASE) -> Step:
     """A step of ours."""
     optimizer = SharpnessOptimizer(
-        model.parameters(), torch.optim.SGD, RULES.build(dict(type=rule)), model=model, **BASE
+        model.parameters(), torch.optim.SGD, RULES.build(dict(type=rule)), model=model, **base
     )
     return _ending_clean(optimizer, lambda: optimizer.step(_closure(optimizer, loss)))
 

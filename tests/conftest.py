@@ -11,6 +11,15 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# With TEST_DEVICE=cuda the tests that make their tensors on the default device run there.
+if os.environ.get("TEST_DEVICE"):
+    import torch
+    from mmengine.model import BaseDataPreprocessor
+
+    torch.set_default_device(os.environ["TEST_DEVICE"])
+    # It takes the CPU's until the model is moved, which models made on the device are not.
+    BaseDataPreprocessor.device = property(lambda _: torch.get_default_device())
+
 ROOT = Path(__file__).parents[1]
 SMALL = ["people.train=48", "people.val=12"]
 

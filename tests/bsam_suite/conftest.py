@@ -36,7 +36,8 @@ class PlainFace:
         rule = RULES.build(rule)
         self.optimizer = SharpnessOptimizer(params, optimizer, rule, model=net, **kwargs)
         self.net, self.dtype = net, dtype
-        self.scaler = scaler or torch.amp.GradScaler("cpu", enabled=dtype == "float16")
+        device = next(net.parameters()).device.type
+        self.scaler = scaler or torch.amp.GradScaler(device, enabled=dtype == "float16")
 
     @property
     def skipped(self):
@@ -46,7 +47,7 @@ class PlainFace:
         def closure():
             self.optimizer.zero_grad()
             dtype = getattr(torch, self.dtype or "bfloat16")
-            with torch.autocast("cpu", dtype, enabled=self.dtype is not None):
+            with torch.autocast(x.device.type, dtype, enabled=self.dtype is not None):
                 loss = self.net(x, y)["loss"]
             self.scaler.scale(loss).backward()
             return loss
@@ -116,7 +117,7 @@ def batch():
     """``batch(seed, n)``: n samples x of shape (n, 5) and targets y of shape (n,)."""
 
     def make(seed=0, n=16, dtype=torch.float32):
-        g = torch.Generator().manual_seed(seed)
+        g = torch.Generator(torch.get_default_device()).manual_seed(seed)
         return torch.randn(n, 5, generator=g).to(dtype), torch.randn(n, generator=g).to(dtype)
 
     return make

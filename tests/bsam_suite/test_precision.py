@@ -8,6 +8,7 @@ from torch import nn
 
 from bsam_suite.optim import BSAM
 
+DEVICE = torch.get_default_device().type
 RULE = dict(type="BSAM", rho=0.3, rho_min=0.2)
 
 
@@ -28,7 +29,7 @@ def test_bfloat16_is_the_formula_on_bfloat16_gradients(face, make_net, batch):
 
         def grad(w, twin=twin, enabled=enabled):
             nn.utils.vector_to_parameters(w, twin.parameters())
-            with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            with torch.autocast(DEVICE, torch.bfloat16, enabled=enabled):
                 loss = twin(x, y)["loss"]
             return torch.cat(
                 [g.flatten() for g in torch.autograd.grad(loss, list(twin.parameters()))]
@@ -53,12 +54,12 @@ def test_a_step_inside_autocast_sees_the_moved_weights(batch):
 
         def closure(net=net, optimizer=optimizer):
             optimizer.zero_grad()
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast(DEVICE, torch.bfloat16):
                 loss = (net(x).squeeze(-1) - y).square().mean()
             loss.backward()
             return loss
 
-        with torch.autocast("cpu", torch.bfloat16, enabled=outside):
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=outside):
             optimizer.step(closure)
         assert optimizer.losses["loss_max"] > optimizer.losses["loss"]
         ends.append(vector(net))
@@ -71,7 +72,7 @@ def test_a_step_inside_autocast_sees_the_moved_weights(batch):
     [("BSAM", 3, 1), ("BSAM", 3, 2), ("BSAM", 3, 3), ("SAM", 2, 1), ("SAM", 2, 2)],
 )
 def test_float16_overflow_in_any_pass(face, make_net, batch, snapshot, rule, passes, which, clip):
-    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=1000)
+    scaler = torch.amp.GradScaler(DEVICE, init_scale=1024.0, growth_interval=1000)
     net = make_net()
     kwargs = dict(lr=0.1, dtype="float16", scaler=scaler)
     if clip and face.__name__ == "WrapperFace":
@@ -96,7 +97,7 @@ def test_float16_overflow_in_any_pass(face, make_net, batch, snapshot, rule, pas
 def test_the_loss_scale_does_not_enter_the_step(face, make_net, batch):
     ends = []
     for scale in (1.0, 1024.0):
-        scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        scaler = torch.amp.GradScaler(DEVICE, init_scale=scale)
         net = make_net(dropout=0.0)
         run = face(net, net.parameters(), "SGD", RULE, lr=0.1, dtype="float16", scaler=scaler)
         for i in range(3):
@@ -112,7 +113,7 @@ def test_scaler_and_scale_are_resumed(make_net, batch):
         net = make_net(dropout=0.0)
         optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
         wrapper = BSAMOptimWrapper(optimizer, dtype="float16")
-        wrapper.loss_scaler = torch.amp.GradScaler("cpu", init_scale=256.0, growth_interval=2)
+        wrapper.loss_scaler = torch.amp.GradScaler(DEVICE, init_scale=256.0, growth_interval=2)
         return net, wrapper
 
     def train(net, wrapper, seeds):

@@ -30,9 +30,9 @@ def test_passes(rule, passes):
 
 
 def test_passes_of_cheap_forms():
-    found = variants(config(), ["sgd", "bsam"], dict(k=[1, 4, 10], rho=[0.1]), True)
+    found = list_methods(config(), ["none", "bsam"], dict(k=[1, 4, 10], rho=[0.1]), True)
     assert [v.passes for v in found] == [1, 2, 1.25, 1.1, 1, 1, 1]
-    assert [(v.name, v.stretch) for v in found[4:]] == [
+    assert [(v.name, v.epoch_factor) for v in found[4:]] == [
         ("sgd x1.1", 1.1),
         ("sgd x1.25", 1.25),
         ("sgd x2", 2),

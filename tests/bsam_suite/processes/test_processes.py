@@ -59,7 +59,7 @@ class Reference:
 
     def train_jointly(self, world, gradient, shares=1):
         """SGD along ``gradient``, a function of all the shares' gradients and w."""
-        g = torch.Generator().manual_seed(1)
+        g = torch.Generator(torch.get_default_device()).manual_seed(1)
         w, velocity = self.start, torch.zeros_like(self.start)
         for _ in range(STEPS):
             x = torch.randn(world * SHARE, 5, generator=g, dtype=torch.float64)

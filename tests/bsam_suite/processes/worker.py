@@ -3,6 +3,7 @@
 python worker.py RANK WORLD_SIZE FOLDER
 """
 
+import os
 import sys
 import warnings
 from argparse import Namespace
@@ -11,7 +12,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from mmengine.logging import MessageHub
-from mmengine.model import BaseModel, MMDistributedDataParallel
+from mmengine.model import BaseDataPreprocessor, BaseModel, MMDistributedDataParallel
 from torch import nn
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.nn.functional import all_reduce
@@ -64,7 +65,7 @@ def make(norm=nn.Identity):
 
 def batches():
     """For each step the part of this process: every process has SHARE samples of each."""
-    g = torch.Generator().manual_seed(1)
+    g = torch.Generator(torch.get_default_device()).manual_seed(1)
     for _ in range(STEPS):
         x = torch.randn(WORLD * SHARE, 5, generator=g, dtype=torch.float64)
         y = torch.randn(WORLD * SHARE, generator=g, dtype=torch.float64)
@@ -269,6 +270,9 @@ CASES = dict(
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    if os.environ.get("TEST_DEVICE"):  # of tests/conftest.py; all processes share one GPU
+        torch.set_default_device(os.environ["TEST_DEVICE"])
+        BaseDataPreprocessor.device = property(lambda _: torch.get_default_device())
     store = f"file://{FOLDER / 'store'}"
     dist.init_process_group("gloo", init_method=store, rank=RANK, world_size=WORLD)
     results = {name: case() for name, case in CASES.items()}

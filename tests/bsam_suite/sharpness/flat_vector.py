@@ -23,7 +23,7 @@ class Net(BaseModel):
 
 
 def batches(steps=STEPS):
-    g = torch.Generator().manual_seed(1)
+    g = torch.Generator(torch.get_default_device()).manual_seed(1)
     for _ in range(steps):
         x = torch.randn(8, 2, 4, 4, generator=g, dtype=torch.float64)
         yield x, torch.randint(0, 4, (8,), generator=g)

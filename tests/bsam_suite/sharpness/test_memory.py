@@ -12,6 +12,7 @@ from bsam_suite.optim import SharpnessOptimizer
 from bsam_suite.sharpness import FriendlySAM
 
 KEY = "gradient_average"
+DEVICE = torch.get_default_device().type
 
 
 class Net(BaseModel):
@@ -24,7 +25,7 @@ class Net(BaseModel):
 
 
 def batch(seed, n=16):
-    g = torch.Generator().manual_seed(seed)
+    g = torch.Generator(torch.get_default_device()).manual_seed(seed)
     return dict(x=torch.randn(n, 5, generator=g), y=torch.randn(n, generator=g))
 
 
@@ -94,7 +95,7 @@ def test_resume_in_a_plain_loop():
 def test_loss_scale_does_not_enter_the_average():
     exact, wrapper = make("SGD")
     low, scaled = make("SGD", dtype="float16")
-    scaled.loss_scaler = torch.amp.GradScaler("cpu", init_scale=1024, growth_interval=2)
+    scaled.loss_scaler = torch.amp.GradScaler(DEVICE, init_scale=1024, growth_interval=2)
     for i in range(4):
         exact.train_step(batch(i), wrapper)
         low.train_step(batch(i), scaled)
