@@ -71,7 +71,8 @@ def list_methods(
             that none of the rules has.
     """
     plain = _optimizer_name(cfg)
-    known = {name.lower(): name for name in _rule_names()}
+    RULES.get("BSAM")  # lets the registry import its modules
+    known = {name.lower(): name for name in RULES.module_dict}
     own = _own_rule(cfg.optim_wrapper)
     found, used = [], set()
     for name in dict.fromkeys(rule.lower() for rule in rules):
@@ -112,11 +113,6 @@ def count_passes(rule: dict) -> int:
 
     optimizer.step(closure)
     return calls
-
-
-def _rule_names() -> list[str]:
-    RULES.get("BSAM")  # has the registry import its modules
-    return list(RULES.module_dict)
 
 
 def _optimizer_name(cfg: Config) -> str:

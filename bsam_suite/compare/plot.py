@@ -16,7 +16,6 @@ def plot_runs(records: Sequence[Record], metric: str, path: Path) -> None:
         metric: the name of what was measured.
         path: the PNG to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     settings = list(dict.fromkeys(r.setting for r in records))
@@ -25,7 +24,6 @@ def plot_runs(records: Sequence[Record], metric: str, path: Path) -> None:
         return
     width = 1.5 + 0.7 * len(rules)
     figure = Figure(figsize=(width * len(settings), 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
     for axes, setting in zip(figure.subplots(1, len(settings), squeeze=False)[0], settings):
         for place, rule in enumerate(rules):
             values = [r.metric for r in records if (r.setting, r.rule) == (setting, rule)]

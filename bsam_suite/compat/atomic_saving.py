@@ -7,7 +7,7 @@ import os
 from bsam_suite.atomic_write import write_bytes, write_text
 
 
-def patch_file_backend() -> bool:
+def patch_file_backend() -> None:
     """Let MMEngine 0.10.7 write a file beside the old one, which it then replaces.
 
     Its backend for local files, which all checkpoints pass through, opens the file itself: a run
@@ -17,7 +17,6 @@ def patch_file_backend() -> bool:
 
     LocalBackend.put = _put
     LocalBackend.put_text = _put_text
-    return True
 
 
 def _put(self, obj: bytes, filepath) -> None:

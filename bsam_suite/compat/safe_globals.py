@@ -12,7 +12,7 @@ from bsam_suite.errors import InputError
 BY_USER = "BSAM_SUITE_ALLOW"
 
 
-def add_safe_globals() -> bool:
+def add_safe_globals() -> None:
     """Allow the classes that MMEngine 0.10.7 stores in a checkpoint, and those the user names.
 
     Since PyTorch 2.6 ``torch.load`` takes tensors and plain containers only. MMEngine's
@@ -40,7 +40,6 @@ def add_safe_globals() -> bool:
     torch.serialization.add_safe_globals([(_no_bytes, "builtins.bytes")])
     classes = [name for name in allowed_by_user() if is_missing(name)]  # the others are modules
     torch.serialization.add_safe_globals([(_find(name), name) for name in classes])
-    return True
 
 
 def allowed_by_user() -> list[str]:

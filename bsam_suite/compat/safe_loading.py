@@ -15,7 +15,7 @@ from bsam_suite.errors import InputError
 BLOCKED = ("sys", "os", "posix", "nt")  # modules that PyTorch never loads from
 
 
-def patch_checkpoint_loading() -> bool:
+def patch_checkpoint_loading() -> None:
     """Let all loaders of MMEngine 0.10.7 read with ``weights_only=True``.
 
     MMEngine reads what it downloads (``http://``, ``torchvision://``, ``open-mmlab://``,
@@ -27,7 +27,6 @@ def patch_checkpoint_loading() -> bool:
 
     mmengine.runner.checkpoint.load_url = load_url
     mmengine.runner.checkpoint.torch = _TorchLoadingSafely("torch")
-    return True
 
 
 class _TorchLoadingSafely(ModuleType):

@@ -27,9 +27,6 @@ class BFloat16OptimWrapper(OptimWrapper):
         **kwargs: as of MMEngine's ``OptimWrapper``.
     """
 
-    def __init__(self, **kwargs) -> None:
-        super().__init__(**kwargs)
-
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Run what is inside under autocast."""

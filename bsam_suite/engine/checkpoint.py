@@ -7,7 +7,7 @@ import re
 from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint_to_model
 from torch import nn
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, listed
 
 
 def read_checkpoint(path: str) -> dict:
@@ -32,7 +32,12 @@ def read_checkpoint(path: str) -> dict:
     return checkpoint
 
 
-def load_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
+def load_weights(
+    model: nn.Module,
+    checkpoint: dict,
+    path: str,
+    remedy: str = "Give the config that it was trained with",
+) -> None:
     """Load the weights of ``checkpoint`` into ``model``, as MMEngine's runner does.
 
     Names are those after the model's own hooks, which rename what older versions have saved, and
@@ -52,10 +57,8 @@ def load_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
         if "do not match exactly" not in lines[0]:
             raise
         faults = [fault for line in lines[1:] for fault in _faults(line)]
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise InputError(
-            f"checkpoint {path} is of another model: {'; '.join(faults[:3])}{more}. Give the "
-            "config that it was trained with"
+            f"checkpoint {path} is of another model: {listed(faults, separator='; ')}. {remedy}"
         ) from error
 
 

@@ -54,7 +54,6 @@ def draw_curves(records: list[dict], metric: str, path: Path) -> None:
         metric: name of the validation metric.
         path: the PNG to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     panels = {**PANELS, metric: [metric]}
@@ -63,7 +62,6 @@ def draw_curves(records: list[dict], metric: str, path: Path) -> None:
     if not panels:
         return
     figure = Figure(figsize=(4.5 * len(panels), 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
     for axes, (title, names) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels.items()
     ):

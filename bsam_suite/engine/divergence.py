@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from bsam_suite.engine.summary import SKIPPED, last_checkpoint
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, listed
 
 
 def add_divergence_hook(cfg: Config) -> None:
@@ -123,8 +123,7 @@ class DivergenceHook(Hook):
 
 
 def _of_weights(names: list[str]) -> str:
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{names[0]}{more} of the model hold NaN or infinity"
+    return f"{listed(names, 1)} of the model contain NaN or infinity"
 
 
 class _Steps:

@@ -10,7 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, listed
 
 VALIDATED = "validated"
 KINDS = "optimizers"
@@ -68,12 +68,10 @@ class ResumeHook(Hook):
             ),
         ]
         if found:
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             raise InputError(
-                f"--resume of {place}: {'; '.join(found[:3])}{more}. A run goes on with the "
-                "optimizer and the schedules that it was begun with: give the same config and "
-                "options. To start a new run from its weights, leave out --resume and add "
-                f"--cfg-options load_from={place}"
+                f"--resume of {place}: {listed(found, separator='; ')}. A run must be resumed with "
+                "the same optimizer and schedules: give the same config and options. To start a "
+                f"new run from its weights, use --cfg-options load_from={place} without --resume"
             )
         if isinstance(loop, EpochBasedTrainLoop):
             length = meta["epoch"] * len(loop.dataloader)

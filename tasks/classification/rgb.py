@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import struct
+from contextlib import suppress
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from bsam_suite.errors import InputError
 
-ORIENTATION = 0x0112  # in EXIF
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What turns an image of each EXIF orientation upright (EXIF 2.32, 4.6.4)."""
 OF_16_BITS = ("PNG", "PPM")
 """Formats whose grey images Pillow gives as int32, though they have no more than 16 bits."""
 
@@ -57,20 +46,12 @@ def to_rgb(image: Image.Image, name: str) -> Image.Image:
     Raises:
         InputError: its values are 32-bit integers or floats.
     """
-    turn = UPRIGHT.get(_orientation(image))
+    with suppress(Exception):  # damaged EXIF, which OpenCV ignores
+        ImageOps.exif_transpose(image, in_place=True)
     image = _to_8_bits(image, name)
     if image.mode == "P":  # Pillow warns of transparency in a palette unless it is kept at first
         image = image.convert("RGBA")
-    if image.mode != "RGB":
-        image = image.convert("RGB")
-    return image if turn is None else image.transpose(turn)
-
-
-def _orientation(image: Image.Image) -> int | None:
-    try:
-        return image.getexif().get(ORIENTATION)
-    except (SyntaxError, struct.error):  # of damaged EXIF, which OpenCV passes by
-        return None
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_8_bits(image: Image.Image, name: str) -> Image.Image:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from bsam_suite.engine.checkpoint import read_checkpoint
+from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
 from bsam_suite.errors import InputError
 
 
@@ -25,26 +25,16 @@ def load_all_but_head(net: nn.Module, num_classes: int, file: str) -> None:
     Raises:
         InputError: no such file, or weights that do not fit.
     """
-    have, head = read_weights(file), find_head(net, num_classes)
-    have = {name: value for name, value in have.items() if not name.startswith(head)}
-    want = {name: v for name, v in net.state_dict().items() if not name.startswith(head)}
+    weights, head = read_weights(file), find_head(net, num_classes)
+    weights = {name: value for name, value in weights.items() if not name.startswith(head)}
     # Checkpoints from before PyTorch 0.4.1 do not have this counter; batch norm does not need it.
-    optional = {name for name in want if name.endswith("num_batches_tracked")}
-    faults = [
-        f"{name} is {tuple(have[name].shape)} there, {tuple(value.shape)} here"
-        for name, value in want.items()
-        if name in have and have[name].shape != value.shape
-    ]
-    faults += [f"{name} is missing there" for name in want if name not in {*have, *optional}]
-    faults += [f"{name} is not in the network" for name in have if name not in want]
-    if faults:
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise InputError(
-            f"model.transfer_from={file} does not fit {type(net).__name__}: "
-            f"{'; '.join(faults[:3])}{more}. Set model.net to the network that it was trained with "
-            "(torchvision's own weights need type='TorchvisionModel', timm's 'TimmModel')"
-        )
-    net.load_state_dict(have, strict=False)
+    kept = {n: v for n, v in net.state_dict().items() if n.endswith("num_batches_tracked")}
+    kept |= {n: v for n, v in net.state_dict().items() if n.startswith(head)}
+    remedy = (
+        "Set model.net to the network that model.transfer_from was trained with (torchvision's own "
+        "weights need type='TorchvisionModel', timm's 'TimmModel')"
+    )
+    load_weights(net, dict(state_dict=kept | weights), file, remedy)
 
 
 def read_weights(file: str) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, listed
 from tasks.pose.coco_schema import schema_error
 
 
@@ -57,15 +57,10 @@ def of_categories(found: list[dict], categories: set[int], path: str | Path) -> 
     """
     kept = [entry for entry in found if entry["category_id"] in categories]
     if found and not kept:
-        others = {entry["category_id"] for entry in found}
+        others = sorted({entry["category_id"] for entry in found})
         raise InputError(
-            f"{path} has entries of category_id {listed(others)}, none of {listed(categories)}, "
-            "which the persons have: give results and annotations the same category_id"
+            f"{path} has entries of category_id {listed(others, 10)}, none of "
+            f"{listed(sorted(categories), 10)}, which the persons have: give results and "
+            "annotations the same category_id"
         )
     return kept
-
-
-def listed(numbers: set[int], shown: int = 10) -> str:
-    """Ids for a message."""
-    told = ", ".join(map(str, sorted(numbers)[:shown]))
-    return told + (f" and {len(numbers) - shown} more" if len(numbers) > shown else "")

@@ -34,14 +34,14 @@ def full_dataset_info(given: dict, data: Skeleton, where: str) -> dict | None:
     if "from_file" in parts:
         path = _find(parts.pop("from_file"), where)
         read = _read(path, where)
-        if path.parent == _own_folder() and read["sigmas"] and not parts:
+        if path.parent == mmpose_dataset_configs() and read["sigmas"] and not parts:
             return dict(from_file=f"configs/_base_/datasets/{path.name}")
         parts = {**read, **parts}
     elif "keypoint_info" not in parts:
         if data == PERSON and not parts:
             return None
-        whole = _read(_own_folder() / "coco.py", where) if data == PERSON else data.metainfo()
-        parts = {**whole, **parts}
+        coco = mmpose_dataset_configs() / "coco.py"
+        parts = {**(_read(coco, where) if data == PERSON else data.metainfo()), **parts}
     parts["keypoint_info"] = sort_keypoint_info(parts.get("keypoint_info"), where)
     names = [keypoint["name"] for keypoint in parts["keypoint_info"].values()]
     parts.setdefault("dataset_name", "keypoints")
@@ -82,7 +82,8 @@ def _check_numbers(values, count: int, where: str) -> None:
             raise InputError(f"{where} has {value!r}: give numbers above 0")
 
 
-def _own_folder() -> Path:
+def mmpose_dataset_configs() -> Path:
+    """The folder of the ``dataset_info`` files that MMPose ships."""
     import_mmpose()
     import mmpose
 
@@ -92,7 +93,7 @@ def _own_folder() -> Path:
 def _find(file, where: str) -> Path:
     """The file, or MMPose's of that name, as MMPose looks for it."""
     path = Path(str(file))
-    path = path if path.is_file() else _own_folder() / path.name
+    path = path if path.is_file() else mmpose_dataset_configs() / path.name
     if not path.is_file():
         raise InputError(
             f"{where}: from_file={file} does not exist, here or in MMPose's "

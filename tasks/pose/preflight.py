@@ -9,8 +9,7 @@ from mmengine.registry import FUNCTIONS
 from mmengine.runner import CheckpointLoader
 from mmpose.registry import DATASETS
 
-from bsam_suite.errors import InputError
-from tasks.pose.category_ids import listed
+from bsam_suite.errors import InputError, listed
 from tasks.pose.check.training import check_splits, evaluated, split_of
 from tasks.pose.coco_files import read_annotations
 from tasks.pose.dataset import AnyCategoryCocoDataset, read_detections
@@ -64,8 +63,8 @@ def _check_boxes(cfg: Config) -> None:
             others = {entry["category_id"] for entry in found} - {1}
             if others and not issubclass(DATASETS.get(dataset.type), AnyCategoryCocoDataset):
                 raise InputError(
-                    f"{boxes} has category_id {listed(others)}, and {dataset.type} takes 1 alone: "
-                    f"set {loader}.dataset.type=AnyCategoryCocoDataset"
+                    f"{boxes} has category_id {listed(sorted(others), 10)}, but {dataset.type} "
+                    f"takes only 1: set {loader}.dataset.type=AnyCategoryCocoDataset"
                 )
         except InputError as error:
             raise InputError(

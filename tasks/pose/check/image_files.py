@@ -12,13 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from bsam_suite.progress import progress_bar
 from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.layout import Split
-
-_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)  # of EXIF
 
 
 class Decoded(NamedTuple):
@@ -107,7 +105,7 @@ def _decode(path: Path) -> Decoded:
         with Image.open(io.BytesIO(content)) as picture:
             picture.load()
             width, height = picture.size
-            if picture.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
+            if picture.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8):  # on its side
                 width, height = height, width  # training turns it upright
     except Exception as error:  # broken files make Pillow raise almost anything
         return Decoded(None, None, f"{type(error).__name__}: {error}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from bsam_suite.errors import listed
 from tasks.pose.check.entries import Person
 from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.layout import Split
@@ -121,9 +122,7 @@ def _plain(values: np.ndarray, between: str = ", ") -> str:
 
 
 def _places(found: np.ndarray, points: np.ndarray, names: Sequence[str]) -> str:
-    places = np.flatnonzero(found)
-    shown = [f"{names[k]} at {_plain(points[k, :2])}" for k in places[:3]]
-    return ", ".join(shown) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+    return listed(f"{names[k]} at {_plain(points[k, :2])}" for k in np.flatnonzero(found))
 
 
 def _values(seen: np.ndarray, wrong: np.ndarray, names: Sequence[str]) -> str:

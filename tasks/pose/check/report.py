@@ -82,13 +82,10 @@ class Report:
         """Header and rows of the counts and of the findings, where there are any."""
         names = list(next(iter(self.counts.values()), {}))
         counted = [[n, *(f"{c[n]:,}" for c in self.counts.values())] for n in names]
-        found = [[_level(f), f"{f.count:,}", _told(f)] for f in self.findings]
+        levels = ["FAULT" if f.is_fault else "warning" for f in self.findings]
+        found = [[v, f"{f.count:,}", _told(f)] for v, f in zip(levels, self.findings)]
         tables = (["", *self.counts], counted), (["", "count", "finding"], found)
         return [(header, rows) for header, rows in tables if rows]
-
-
-def _level(finding: Finding) -> str:
-    return "FAULT" if finding.is_fault else "warning"
 
 
 def _told(finding: Finding) -> str:

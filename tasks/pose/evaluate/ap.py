@@ -58,9 +58,10 @@ def average_precision(
         if any(s > 0 for s in result["keypoints"][2::3])
     ]
     # What a set may leave out, filled in alike for both. An id of 0 would mean "no match".
+    labelled = [sum(v > 0 for v in a["keypoints"][2::3]) for a in truth["annotations"]]
     annotations = [
-        dict(a, id=i, iscrowd=a.get("iscrowd", 0), num_keypoints=_labelled(a))
-        for i, a in enumerate(truth["annotations"], 1)
+        dict(a, id=i, iscrowd=a.get("iscrowd", 0), num_keypoints=n)
+        for i, (a, n) in enumerate(zip(truth["annotations"], labelled), 1)
     ]
     truth = dict(truth, annotations=annotations)
     with redirect_stdout(None):
@@ -69,10 +70,6 @@ def average_precision(
         evaluation.accumulate()
         evaluation.summarize()
     return dict(zip(NAMES, map(float, evaluation.stats)))
-
-
-def _labelled(annotation: dict) -> int:
-    return sum(v > 0 for v in annotation["keypoints"][2::3])
 
 
 def _pycocotools(truth: dict, found: list[dict], sigmas: Sequence[float]):

@@ -6,9 +6,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, listed
 from tasks.pose.category import category_skeleton, check_same, keypoint_category
-from tasks.pose.category_ids import keypoint_categories, listed, of_categories
+from tasks.pose.category_ids import keypoint_categories, of_categories
 from tasks.pose.coco_files import read_annotations, read_results
 from tasks.pose.evaluate.ap import average_precision, check_backend
 from tasks.pose.evaluate.keypoints import score_keypoints
@@ -37,8 +37,8 @@ def evaluate(args: Namespace) -> None:
     unlisted -= {category["id"] for category in truth["categories"]}
     if unlisted:  # COCO's evaluation leaves them out without a word
         raise InputError(
-            f"{args.annotations} has annotations of category_id {listed(unlisted)}, which is not "
-            "among its categories: list it there"
+            f"{args.annotations} has annotations of category_id {listed(sorted(unlisted), 10)}, "
+            "which is not among its categories: list it there"
         )
     categories = keypoint_categories(truth, args.annotations)
     found = of_categories(every, categories, args.results)

@@ -54,13 +54,11 @@ def write_json(metrics: dict[str, float], scores: Scores, about: dict, folder: P
 
 def draw(metrics: dict[str, float], scores: Scores, folder: Path) -> Path:
     """Draw OKS and PCK of each keypoint, and of sizes and visibility, to ``evaluation.png``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     groups = [*scores.by_size(), *scores.by_visibility()]
     keypoints = scores.by_keypoint()
     figure = Figure(figsize=(7, 8), layout="constrained")
-    FigureCanvasAgg(figure)
     heights = [len(keypoints), max(len(groups), 1)]
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=heights)
     _bars(above, keypoints)

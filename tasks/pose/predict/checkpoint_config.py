@@ -13,7 +13,7 @@ from bsam_suite.engine.checkpoint_config import (
     registered,
 )
 from bsam_suite.errors import InputError
-from tasks.pose.metainfo import sort_keypoint_info
+from tasks.pose.metainfo import mmpose_dataset_configs, sort_keypoint_info
 
 PACKAGES = (
     "mmpose.models.pose_estimators.topdown",
@@ -153,8 +153,6 @@ def _dataset(dataset: dict, where: str) -> dict:
 
 def _metainfo(metainfo, where: str) -> dict:
     """Keypoints as values, or in one of the files that MMPose ships, which are configs."""
-    import mmpose
-
     if not isinstance(metainfo, dict):
         raise InputError(f"{where} sets metainfo to {str(metainfo)[:60]!r}: {REMEDY}")
     if "from_file" not in metainfo:
@@ -164,7 +162,7 @@ def _metainfo(metainfo, where: str) -> dict:
         info = sort_keypoint_info(metainfo["keypoint_info"], f"metainfo of {where}")
         return dict(metainfo, keypoint_info=info)
     named = Path(str(metainfo["from_file"]))
-    shipped = Path(mmpose.__file__).parent / ".mim/configs/_base_/datasets"
+    shipped = mmpose_dataset_configs()
     theirs = {path.name for path in shipped.glob("*.py")}
     if named.parts[-3:-1] != ("_base_", "datasets") or named.name not in theirs:
         raise InputError(

@@ -9,8 +9,7 @@ from pathlib import Path
 from mmpose.evaluation.metrics import CocoMetric
 
 from bsam_suite.compat.coco import COCO
-
-SETTINGS = ("score_mode", "keypoint_score_thr", "nms_mode", "nms_thr")
+from tasks.pose.predict.checkpoint_config import SETTINGS
 
 
 class Results:
