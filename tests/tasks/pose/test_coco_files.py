@@ -58,7 +58,7 @@ def test_annotations(write, annotation, said):
     "content, said",
     [
         ("[", "is not JSON"),
-        ({"a": 1}, "holds a dict: give a list of results"),
+        ({"a": 1}, "a dict: .*list of results"),
         ([RESULT, without(RESULT, "score")], r"results\[1\] of .*: it lacks 'score'"),
         ([dict(RESULT, score="high")], r"results\[0\] of .*: score is 'high': give a number"),
         ([dict(RESULT, keypoints=[float("nan")] * 51)], "nan in 'keypoints'"),

@@ -52,7 +52,7 @@ def test_what_is_refused(tmp_path):
     (tmp_path / "broken.mp4").write_text("no video")
     good = write(tmp_path / "good.jpg", 9)
     for given, said in (
-        ([tmp_path / "empty"], "empty holds no images: give a folder with .jpg"),
+        ([tmp_path / "empty"], "empty .*no images: .*.jpg"),
         ([tmp_path / "none.jpg"], "none.jpg does not exist"),
         ([good, tmp_path / "broken.jpg"], "broken.jpg is no image that OpenCV reads"),
         ([good, tmp_path / "huge.pgm"], "huge.pgm is too large .*3600000000 pixels"),
