@@ -1,4 +1,4 @@
-"""Draw samples as training sees them: augmented, with their keypoints and their targets."""
+"""Draw samples of a pose dataset after augmentation, with their keypoints and targets."""
 
 import argparse
 from pathlib import Path
@@ -16,7 +16,7 @@ def parse_args() -> argparse.Namespace:
         "--out",
         type=Path,
         metavar="FILE",
-        help="picture, .png or .jpg (work_dirs/browse/CONFIG_SPLIT.png)",
+        help="image, .png or .jpg (work_dirs/browse/CONFIG_SPLIT.png)",
     )
     parser.add_argument(
         "--cfg-options", nargs="+", action=KeyValues, metavar="KEY=VALUE", help="config overrides"

@@ -1,4 +1,4 @@
-"""Check a keypoint set in the COCO format before training on it; faults make the exit status 1."""
+"""Check a pose dataset with COCO keypoints for faults; exit status 1 if there are any."""
 
 import argparse
 import sys
@@ -12,11 +12,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "root",
         type=Path,
-        help="folder with annotations/person_keypoints_*.json and the folders of images",
+        help="folder with annotations/person_keypoints_*.json and the image folders",
     )
     parser.add_argument("--no-images", action="store_true", help="do not decode the images")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="also write report.json, report.md and a picture"
+        "--out", type=Path, metavar="DIR", help="also write report.json, report.md and an image"
     )
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Evaluate keypoint results in COCO's format against annotations, without a model."""
+"""Evaluate pose estimation results (COCO keypoints) against annotations, without a model."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What ``tools/compare.py`` does."""
+"""The command behind ``tools/compare.py``."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from bsam_suite.options import Typed, items, meaning
 
 
 def compare(args: Namespace, command: str) -> int:
-    """Make the runs that are missing and report on all.
+    """Make the missing runs and report on all.
 
     Args:
-        args: the command line.
+        args: the parsed command line.
         command: the command line as typed, for the report.
 
     Returns:
         The number of runs that failed.
 
     Raises:
-        InputError: something given is not usable.
+        InputError: an argument cannot be used.
     """
     patch_mmengine()
     if args.jobs < 1:
@@ -46,6 +46,6 @@ def compare(args: Namespace, command: str) -> int:
 
 
 def _values(name: str, text: str) -> list:
-    """The values of ``NAME=A,B``; a field of the config says itself what is typed there."""
+    """The values of ``NAME=A,B``; those of a config field are parsed later, by its type."""
     typed = [Typed(part) for part in items(text)]
     return typed if "." in name else [meaning(value) for value in typed]

@@ -1,4 +1,4 @@
-"""The rules to compare, as variants of one config."""
+"""The methods to compare: rules with their hyperparameters, and the plain optimizer."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Method:
     Attributes:
         name: the label, such as ``"bsam rho=0.1"`` or ``"sgd x3"``.
         rule: config of the rule; None for the base optimizer alone.
-        passes: forward and backward passes of a step.
-        epoch_factor: how many times the config's epochs it trains.
+        passes: forward and backward passes per step.
+        epoch_factor: its epochs divided by those of the config.
     """
 
     name: str
@@ -53,22 +53,21 @@ class Method:
 def list_methods(
     cfg: Config, rules: Sequence[str], grid: dict[str, list], equal_compute: bool
 ) -> list[Method]:
-    """The variants of ``cfg``, each rule with every combination of its values in ``grid``.
+    """The methods to compare: each rule with every combination of its values in ``grid``.
 
-    A rule that ``cfg`` itself trains with keeps the hyperparameters that stand there; others have
-    their defaults.
+    The rule of ``cfg`` keeps its hyperparameters from there; other rules have their defaults.
 
     Args:
-        cfg: the config to compare rules on.
-        rules: names as in ``RULES``, in any case; the name of the config's optimizer, such as
-            ``sgd``, stands for that optimizer alone.
+        cfg: the config to compare rules with.
+        rules: names as in ``RULES``, in upper or lower case. The name of the config's optimizer,
+            such as ``sgd``, means that optimizer without a rule.
         grid: values of hyperparameters by name.
-        equal_compute: add the base optimizer with as many epochs as give it the passes of each
-            rule: twice as many for SAM, three times for BSAM.
+        equal_compute: add the base optimizer with as many passes as each rule: twice the epochs
+            for SAM, three times for BSAM.
 
     Raises:
-        InputError: a config with no or several optimizers, an unknown rule, or a hyperparameter
-            that none of the rules has.
+        InputError: the config has no optimizer or several, a rule is unknown, or none of the rules
+            has a hyperparameter.
     """
     plain = _optimizer_name(cfg)
     RULES.get("BSAM")  # lets the registry import its modules
@@ -98,7 +97,7 @@ def list_methods(
 
 
 def count_passes(rule: dict) -> int:
-    """Forward and backward passes of a step of ``rule``."""
+    """Forward and backward passes per step of ``rule``."""
     weight = torch.ones(2, requires_grad=True)
     optimizer = SharpnessOptimizer([weight], torch.optim.SGD, RULES.build(rule), lr=0.1)
     calls = 0
@@ -120,8 +119,8 @@ def _optimizer_name(cfg: Config) -> str:
     kind = optimizer.get("type") if isinstance(optimizer, dict) else None
     if not isinstance(kind, str):
         raise InputError(
-            f"{cfg.filename}: optim_wrapper.optimizer is {optimizer!r}: rules can be compared on "
-            "one optimizer, given as dict(type='SGD', ...)"
+            f"{cfg.filename}: optim_wrapper.optimizer is {optimizer!r}: a comparison needs one "
+            "optimizer, given as dict(type='SGD', ...)"
         )
     return kind.lower()
 
@@ -136,7 +135,7 @@ def _own_rule(wrapper: dict) -> dict:
 
 
 def _precision(wrapper: dict) -> dict:
-    """The fields for mixed precision, which MMEngine's wrapper and the suite's take alike."""
+    """The fields for mixed precision; MMEngine's wrapper and the suite's have the same."""
     amp = str(wrapper.get("type", "")).endswith(AmpOptimWrapper.__name__)
     dtype = wrapper.get("dtype") or ("float16" if amp else None)
     if dtype is None:

@@ -1,4 +1,4 @@
-"""All runs of a comparison in one picture."""
+"""All runs of a comparison in one plot."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from bsam_suite.compare.results import Record
 
 
 def plot_runs(records: Sequence[Record], metric: str, path: Path) -> None:
-    """Draw each run as a dot and the mean of each rule as a line, one panel for each setting.
+    """Plot each run as a dot and the mean of each rule as a line, one panel for each setting.
 
     Args:
-        records: of the runs that are done.
-        metric: the name of what was measured.
+        records: of the finished runs.
+        metric: its name.
         path: the PNG to write.
     """
     from matplotlib.figure import Figure

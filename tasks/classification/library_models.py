@@ -22,7 +22,7 @@ def torchvision_model(name: str, num_classes: int, **arguments) -> nn.Module:
         **arguments: of the model's constructor.
 
     Raises:
-        InputError: no such model, or an argument that it does not take.
+        InputError: the model does not exist, or does not accept an argument.
     """
     models = torchvision.models
     names = models.list_models(models)
@@ -30,7 +30,7 @@ def torchvision_model(name: str, num_classes: int, **arguments) -> nn.Module:
         raise InputError(
             f"name={name!r} of TorchvisionModel is no model{did_you_mean(name, names)}"
         )
-    # Those with auxiliary heads give several outputs while training, as no loss here expects.
+    # Auxiliary heads would give several outputs in training, which no loss here expects.
     if name in ("googlenet", "inception_v3"):
         arguments = dict(aux_logits=False, init_weights=True) | arguments
     try:
@@ -49,7 +49,7 @@ def timm_model(name: str, num_classes: int, **arguments) -> nn.Module:
         **arguments: of ``timm.create_model``, such as ``img_size``.
 
     Raises:
-        InputError: timm is not installed, no such model, or an argument that it does not take.
+        InputError: timm is not installed, or the model does not exist or accept an argument.
     """
     if is_missing("timm"):
         raise InputError(f"TimmModel {name}: timm is missing: {add_extra('timm')}")

@@ -1,4 +1,4 @@
-"""One image as upright RGB of 8 bits."""
+"""Read images as upright 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from PIL import Image, ImageOps
 from bsam_suite.errors import InputError
 
 OF_16_BITS = ("PNG", "PPM")
-"""Formats whose grey images Pillow gives as int32, though they have no more than 16 bits."""
+"""Formats with at most 16 bits whose grey images Pillow returns as int32."""
 
 
 def open_image(path: str) -> Image.Image:
-    """The image in a file, decoded.
+    """Read and decode an image file.
 
     Raises:
         InputError: it cannot be read.
@@ -29,19 +29,19 @@ def open_image(path: str) -> Image.Image:
 
 
 def cannot_be_read(name: str, error: Exception) -> InputError:
-    """The error for an image that Pillow does not take."""
-    return InputError(f"{name} cannot be read ({error}): mend or remove this image")
+    """The error for an image that Pillow cannot read."""
+    return InputError(f"{name} cannot be read ({error}): repair or remove this image")
 
 
 def to_rgb(image: Image.Image, name: str) -> Image.Image:
-    """``image`` as OpenCV reads it for the pose task.
+    """Convert ``image`` to RGB as OpenCV does for the pose task.
 
-    It is turned upright by its EXIF orientation. Of 16 bits the upper 8 are taken, of an image with
-    transparency the colours, of an animation the first picture.
+    It is rotated by its EXIF orientation. 16-bit values keep their upper 8 bits, transparency is
+    ignored, and an animation gives its first frame.
 
     Args:
-        image: of any mode.
-        name: what to call it in an error.
+        image: of any mode; it may be modified.
+        name: of the image, for error messages.
 
     Raises:
         InputError: its values are 32-bit integers or floats.
@@ -59,7 +59,5 @@ def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         kind = "floats" if image.mode == "F" else "32-bit integers"
-        raise InputError(
-            f"{name} holds {kind}, and no range of them is known: save it with 8 or 16 bits"
-        )
+        raise InputError(f"{name} has {kind}, whose range is not known: save it with 8 or 16 bits")
     return image

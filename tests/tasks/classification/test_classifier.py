@@ -123,7 +123,7 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
         classifier(transfer_from="nowhere.pth").init_weights()
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(b"\x20\0\0\0\0\0\0\0{}")
-    with pytest.raises(InputError, match="cut.safetensors is no whole safetensors file"):
+    with pytest.raises(InputError, match="cut.safetensors is .*safetensors file"):
         classifier(transfer_from=str(cut)).init_weights()
     torch.save(dict(epoch=3), file)
     with pytest.raises(InputError, match="no state dict"):
