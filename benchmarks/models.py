@@ -1,4 +1,4 @@
-"""The models and losses that steps are timed with."""
+"""The models and losses for timing steps."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Time of a step of quantization-aware training over that of the float network.
+"""Time of a step of quantization-aware training divided by that of the float network.
 
     python benchmarks/qat.py --batch 32
 
-Compared are LSQ of tasks/quantization, LSQ as it is usually written, PyTorch's learnable fake
-quantization and, where it is installed (`uv pip install brevitas`), Brevitas. In each round all
-run twice in turn, in one process that keeps its memory, and the second step is timed; printed are
-the median and the quartiles of the rounds' ratios.
+It compares LSQ of tasks/quantization, naive LSQ, PyTorch's learnable fake quantization and, if it
+is installed (`uv pip install brevitas`), Brevitas. In each round all run twice in turn, in one
+process that keeps its memory, and the second step is timed. Printed are the median and the
+quartiles of the rounds' ratios.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def networks(bits: int, images: Tensor) -> dict[str, nn.Module]:
     found = {
         "float": net,
         "tasks/quantization": ours,
-        "LSQ as usual": naive(net, bits),
+        "naive LSQ": naive(net, bits),
         "PyTorch's kernels": torch_kernels(net, bits),
     }
     if importlib.util.find_spec("brevitas"):

@@ -48,7 +48,7 @@ def changed(random_hrnet, tmp_path):
             "other",
             "has no test_evaluator: give the config of a pose model by --config",
         ),
-        ("data_mode='topdown'", "data_mode='bottomup'", "is of a bottomup model: give a top-down"),
+        ("data_mode='topdown'", "data_mode='bottomup'", "bottomup model: give a top-down"),
         (
             "type='AnyCategoryCocoDataset'",
             "type='CocoWholeBodyDataset'",
@@ -153,7 +153,7 @@ def onnx_file(path, text, inputs=(("x", 1, [None, 3, None, None]),), outputs=((1
 @pytest.mark.parametrize(
     "changes, said",
     [
-        (dict(outputs=[(1, 5, 32, 24)]), r"other.onnx is of another network: .*\(1, 5, 32, 24\)"),
+        (dict(outputs=[(1, 5, 32, 24)]), r"other.onnx is another network: .*\(1, 5, 32, 24\)"),
         (dict(outputs=[(1, 17, 16, 12)]), r"another network: .*\(1, 17, 16, 12\)"),
         (dict(outputs=[(1, 17, 32, 24), (1, 9)]), r"another network: .*\(1, 9\)"),
         (dict(outputs=[(1, 10)]), r"another network: .*\(1, 10\).*\(1, 17, 32, 24\)"),
