@@ -1,4 +1,4 @@
-"""MMDetection beside MMPose."""
+"""MMDetection together with MMPose."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bsam_suite.compat.placeholders import is_missing
 
 
 def relax_mmcv_version_check() -> bool:
-    """Let MMDetection 3.0 to 3.3 be imported beside mmcv 2.2.
+    """Let MMDetection 3.0 to 3.3 be imported with mmcv 2.2.
 
     If MMDetection is installed, MMPose 1.3.2 imports it. MMDetection raises an error for mmcv 2.2.0
     and later (3.0 and 3.1: for 2.1.0 and later), although it works with them. It checks the version

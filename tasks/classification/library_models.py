@@ -28,7 +28,7 @@ def torchvision_model(name: str, num_classes: int, **arguments) -> nn.Module:
     names = models.list_models(models)
     if name not in names:
         raise InputError(
-            f"name={name!r} of TorchvisionModel is no model{did_you_mean(name, names)}"
+            f"name={name!r} of TorchvisionModel does not exist{did_you_mean(name, names)}"
         )
     # Auxiliary heads would give several outputs in training, which no loss here expects.
     if name in ("googlenet", "inception_v3"):
@@ -57,7 +57,7 @@ def timm_model(name: str, num_classes: int, **arguments) -> nn.Module:
 
     if not timm.is_model(name):
         raise InputError(
-            f"name={name!r} of TimmModel is no model{did_you_mean(name, timm.list_models())}"
+            f"name={name!r} of TimmModel does not exist{did_you_mean(name, timm.list_models())}"
         )
     try:
         return timm.create_model(name, num_classes=num_classes, **arguments)

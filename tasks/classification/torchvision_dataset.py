@@ -33,7 +33,7 @@ class TorchvisionDataset(ImageDataset):
         names = torchvision.datasets.__all__
         if name not in names:
             hint = did_you_mean(name, names)
-            raise InputError(f"name={name!r} of TorchvisionDataset is no data set{hint}")
+            raise InputError(f"name={name!r} of TorchvisionDataset does not exist{hint}")
         try:
             source = getattr(torchvision.datasets, name)(**arguments)
         except (RuntimeError, OSError, TypeError, ValueError) as error:

@@ -71,32 +71,23 @@ def check_persons(split: Split, persons: list[Person], findings: Findings) -> di
     def box(i: int) -> str:
         return f"box {_plain(boxes[i])} in {_plain(sizes[i], 'x')}"
 
-    def listed(which: np.ndarray, i: int) -> str:
-        return _places(which[i], points[i], names)
+    def places(which: np.ndarray, i: int) -> str:
+        found = np.flatnonzero(which[i])
+        return listed(f"{names[k]} at {_plain(points[i, k, :2])}" for k in found)
 
     add("box_without_area", used & ~area, box)
     add("box_outside", used & area & apart, box)
     add("box_over_edge", used & area & ~apart & over, box, number)
     drawn = (seen > 0) & used[:, None]
     beyond = _outside(points[:, :, :2], around) & drawn
-    add(
-        "keypoint_outside_image",
-        beyond.any(1),
-        lambda i: listed(beyond, i),
-        number,
-    )
+    add("keypoint_outside_image", beyond.any(1), lambda i: places(beyond, i), number)
     # Keypoints outside the image and persons without a box are reported above.
     drawn &= ~beyond & (area & ~apart)[:, None]
     off = _outside(points[:, :, :2], corners) & drawn
     margin = FAR * np.tile(boxes[:, 2:], 2) * (-1, -1, 1, 1)
     far = (_outside(points[:, :, :2], corners + margin) & drawn).sum(1) * 2 > labelled
-    add(
-        "keypoint_outside_box",
-        off.any(1) & ~far,
-        lambda i: listed(off, i),
-        number,
-    )
-    add("keypoints_off_box", far, lambda i: f"{box(i)}: {listed(off, i)}", number)
+    add("keypoint_outside_box", off.any(1) & ~far, lambda i: places(off, i), number)
+    add("keypoints_off_box", far, lambda i: f"{box(i)}: {places(off, i)}", number)
 
     unlabelled = int((~crowd & (labelled == 0)).sum())
     visibility = (int((seen[used] == value).sum()) for value in (2, 1, 0))
@@ -119,10 +110,6 @@ def _outside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 def _plain(values: np.ndarray, between: str = ", ") -> str:
     return between.join(f"{value:g}" for value in values)
-
-
-def _places(found: np.ndarray, points: np.ndarray, names: Sequence[str]) -> str:
-    return listed(f"{names[k]} at {_plain(points[k, :2])}" for k in np.flatnonzero(found))
 
 
 def _values(seen: np.ndarray, wrong: np.ndarray, names: Sequence[str]) -> str:

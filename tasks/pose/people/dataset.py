@@ -72,7 +72,7 @@ def write_people(
     """
     _check(train, val, seed)
     if workers is None:
-        workers = _usable_cores()
+        workers = len(os.sched_getaffinity(0))
     if not _is_int(workers) or workers < 1:
         raise ValueError(f"workers is {workers!r}; give a whole number from 1.")
     root = people_root(train, val, seed) if root is None else Path(root).expanduser()
@@ -105,12 +105,6 @@ def _check(train: int, val: int, seed: int) -> None:
             raise ValueError(f"{name} is {value!r}; give a whole number from {least}.")
     if max(train, val) >= _IDS_PER_SPLIT:
         raise ValueError(f"{max(train, val)} images are too many; give fewer than 10 million.")
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return max(len(os.sched_getaffinity(0)), 1)
-    return os.cpu_count() or 1
 
 
 def _holds_set(root: Path, manifest: dict) -> bool:
