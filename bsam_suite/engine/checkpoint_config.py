@@ -93,7 +93,7 @@ def check_types(
         check_types(part, registries, packages, where, f"{name}.{key}")
     if "type" in value:
         kind, known = value["type"], [*packages, *allowed_by_user()]
-        found = [f for f in (registered(kind, r) for r in registries) if f is not None]
+        found = [f for f in (find_registered(kind, r) for r in registries) if f is not None]
         if not found or any(not _is_of(part, known) for part in found):
             raise InputError(
                 f"{where} sets {name + '.type'!r} to {str(kind)[:60]!r}, which a checkpoint is not "
@@ -101,7 +101,7 @@ def check_types(
             )
 
 
-def registered(kind, registry: Registry):
+def find_registered(kind, registry: Registry):
     """The class registered as ``kind`` in a registry or its parents, or None; imports nothing."""
     if not isinstance(kind, str) or "." in kind:  # a dot would name a scope or a module
         return None
@@ -117,7 +117,7 @@ def _is_of(part, packages: Sequence[str]) -> bool:
 
 
 @contextmanager
-def building(where: str, weights: int) -> Iterator[None]:
+def building_safely(where: str, weights: int) -> Iterator[None]:
     """Build and try the model of a checkpoint's config safely: registered names only, limited size.
 
     Without this, a registry imports the module of a name that it does not have.

@@ -23,7 +23,7 @@ class AtomicCheckpointHook(CheckpointHook):
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
-        self.file_backend = _DeletingLast(self.file_backend, self.out_dir)
+        self.file_backend = _DelayedRemoval(self.file_backend, self.out_dir)
         # A resumed run needs it too: it may still have to make the last validation.
         self.last_ckpt = runner.message_hub.runtime_info.get("last_ckpt")
 
@@ -66,7 +66,7 @@ class AtomicCheckpointHook(CheckpointHook):
         return [path for path in (getattr(self, "best_ckpt_path", None), *several.values()) if path]
 
 
-class _DeletingLast:
+class _DelayedRemoval:
     """A file backend whose ``remove`` waits for :meth:`delete`.
 
     Args:

@@ -10,7 +10,7 @@ from bsam_suite.engine.checkpoint_config import (
     REMEDY,
     check_types,
     config_of_checkpoint,
-    registered,
+    find_registered,
 )
 from bsam_suite.errors import InputError
 from tasks.pose.metainfo import mmpose_dataset_configs, sort_keypoint_info
@@ -72,7 +72,7 @@ def pose_config_of_checkpoint(checkpoint: dict, path: str) -> Config:
     where = f"the config in checkpoint {path}"
     model = _dict(content, "model", where)
     named = model.get("model") if model.get("type") == "Quantized" else model
-    kind = registered(named.get("type"), MODELS) if isinstance(named, dict) else None
+    kind = find_registered(named.get("type"), MODELS) if isinstance(named, dict) else None
     if isinstance(kind, type) and not issubclass(kind, TopdownPoseEstimator):
         raise InputError(
             f"{where} is of class {kind.__name__}: give a top-down pose model, such as "
@@ -142,7 +142,7 @@ def _dataset(dataset: dict, where: str) -> dict:
     metainfo = dataset.get("metainfo")
     if not metainfo:
         check_types(dict(type=dataset.get("type")), [DATASETS], DATA_PACKAGES, where, "dataset")
-        metainfo = registered(dataset["type"], DATASETS).METAINFO
+        metainfo = find_registered(dataset["type"], DATASETS).METAINFO
     return dict(
         type="BaseCocoStyleDataset",
         data_mode=dataset.get("data_mode", "topdown"),

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from bsam_suite.compat import import_mmpose
 from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
-from bsam_suite.engine.checkpoint_config import building
+from bsam_suite.engine.checkpoint_config import building_safely
 from bsam_suite.engine.config import load_config
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.session import Session
@@ -74,7 +74,7 @@ class PoseInferencer:
             cfg.model = cfg.model.model
         state = None if session else _tensors(weights, checkpoint)
         numbers = 2 * Path(checkpoint).stat().st_size if session else _count(state)  # int4
-        guard = nullcontext if config else partial(building, where, numbers)
+        guard = nullcontext if config else partial(building_safely, where, numbers)
         init_default_scope("mmpose")
         with guard():
             self._model, dataset = _build(cfg, where)
