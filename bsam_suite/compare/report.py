@@ -59,13 +59,13 @@ def _cells(summaries: Sequence[Summary], metric: str) -> tuple[list[str], list[l
     header += ["less equal compute [95%]"] * equal + ["epochs", "passes", "seconds"]
     rows = []
     for s in summaries:
-        row = [s.setting] * settings + [s.rule, str(s.metric.n), _spread(s.metric)]
+        row = [s.setting] * settings + [s.rule, str(s.metric.n), _mean_std(s.metric)]
         row += [_difference(s.difference)] + [_difference(s.at_equal_compute)] * equal
         rows.append([*row, str(s.epochs), str(s.passes), f"{s.seconds.mean:.0f}"])
     return header, rows
 
 
-def _spread(value: MeanStd) -> str:
+def _mean_std(value: MeanStd) -> str:
     return f"{value.mean:.4f}" + ("" if math.isnan(value.std) else f" ± {value.std:.4f}")
 
 

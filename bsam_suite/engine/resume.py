@@ -36,7 +36,7 @@ def find_checkpoint(folder: str | Path) -> str | None:
             print(f"WARNING: --resume auto skips a checkpoint: {reason}", flush=True)
         print(f"Resuming from {file}", flush=True)
         return str(file)
-    reasons += [f"{file} is no checkpoint of an epoch" for file in sorted(folder.glob("*.pth"))]
+    reasons += [f"{file} has no state of a run" for file in sorted(folder.glob("*.pth"))]
     raise InputError(
         f"--resume auto: no checkpoint in {folder} can be resumed: {reasons[0]}. To start a new "
         "run, give another folder by --work-dir or delete this one"
