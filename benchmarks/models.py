@@ -1,4 +1,4 @@
-"""The models and losses that steps are timed with."""
+"""The models and losses for timing steps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 import torchvision
+from mmengine.hub import get_config
 from torch import Tensor, nn
 from torchvision.models import VisionTransformer
 
@@ -19,16 +20,8 @@ IMAGE = {
     "tiny": (16, 16),
 }
 """Height and width of the input in pixels."""
-HRNET_W32 = dict(
-    stage1=dict(num_modules=1, num_branches=1, block="BOTTLENECK", num_blocks=(4,),
-                num_channels=(64,)),
-    stage2=dict(num_modules=1, num_branches=2, block="BASIC", num_blocks=(4, 4),
-                num_channels=(32, 64)),
-    stage3=dict(num_modules=4, num_branches=3, block="BASIC", num_blocks=(4, 4, 4),
-                num_channels=(32, 64, 128)),
-    stage4=dict(num_modules=3, num_branches=4, block="BASIC", num_blocks=(4, 4, 4, 4),
-                num_channels=(32, 64, 128, 256)),
-)  # fmt: skip
+COCO = "mmpose::body_2d_keypoint/topdown_heatmap/coco"
+HRNET_W32 = f"{COCO}/td-hm_hrnet-w32_8xb64-210e_coco-256x192.py"
 
 
 def build(name: str, batch: int, device: str) -> tuple[nn.Module, Callable[[], Tensor]]:
@@ -54,7 +47,8 @@ def _model(name: str) -> nn.Module:
         import_mmpose()
         from mmpose.models import HRNet
 
-        return nn.Sequential(HRNet(HRNET_W32), _First(), nn.Conv2d(32, 17, 1))
+        extra = get_config(HRNET_W32).model.backbone.extra
+        return nn.Sequential(HRNet(extra), _First(), nn.Conv2d(32, 17, 1))
     return getattr(torchvision.models, name)()
 
 

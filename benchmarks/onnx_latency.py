@@ -3,9 +3,9 @@
     python benchmarks/onnx_latency.py --model resnet18
     python benchmarks/onnx_latency.py float.onnx int8.onnx
 
-Without files, weights are random: they are not what latency depends on. In each round all run twice
-in turn, in one process, and the second run is timed; printed are the median and the quartiles of
-the rounds' ratios. A session's threads stop waiting for work when its run ends, so as not to slow
+Without files the weights are random, because latency does not depend on them. In each round all run
+twice in turn, in one process, and the second run is timed. Printed are the median and the quartiles
+of the rounds' ratios. A session's threads stop spinning when its run ends, so that they do not slow
 the next one.
 """
 
@@ -33,7 +33,7 @@ NETS = {"resnet18": (resnet18, 224), "digits": (lambda: CIFARResNet18(10, width=
 """Networks, and height and width of their input in pixels."""
 
 
-def files(build, size: int, bits: int, folder: Path) -> dict[str, Path]:
+def export_models(build, size: int, bits: int, folder: Path) -> dict[str, Path]:
     """The network as ONNX, in float and in both forms with integers."""
     torch.manual_seed(0)
     images = torch.randn(16, 3, size, size)
@@ -65,7 +65,7 @@ def session(file: Path, threads: int) -> onnxruntime.InferenceSession:
 
 
 def processor() -> str:
-    """Name of the processor, as Linux tells it."""
+    """Name of the processor on Linux."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((s.split(":")[1].strip() for s in lines if s.startswith("model name")), "CPU")
 
@@ -81,16 +81,16 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         made = {file.name: file for file in args.files}
-        made = made or files(*NETS[args.model], args.bits, Path(folder))
+        made = made or export_models(*NETS[args.model], args.bits, Path(folder))
         runs = {name: session(file, args.threads) for name, file in made.items()}
     shape = next(iter(runs.values())).get_inputs()[0].shape[1:]
     images = np.random.default_rng(0).standard_normal((args.batch, *shape), np.float32)
 
-    contestants = {
+    functions = {
         name: partial(run.run, None, {run.get_inputs()[0].name: images})
         for name, run in runs.items()
     }
-    times = interleaved_times(contestants, args.rounds)
+    times = interleaved_times(functions, args.rounds)
 
     what = "" if args.files else f"{args.model} W{args.bits}A{args.bits}, "
     print(

@@ -1,4 +1,4 @@
-"""How many persons a second a pose recipe's loader makes and hands over."""
+"""How many persons per second a pose recipe's loader prepares and transfers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mmengine.runner import Runner, set_random_seed
 from torch.utils.data import Dataset
 
 PARTS = {"LoadImage": "decode", "TopdownAffine": "affine", "GenerateTarget": "encode"}
-"""Steps of a pipeline that have a column of their own."""
+"""Steps of a pipeline with their own column."""
 
 
 def loader_seconds(dataset: Dataset, persons: int, rounds: int) -> list[dict[str, float]]:
-    """Seconds of this process for one person in each round, by part of the pipeline.
+    """Processor seconds of this process per person in each round, by step of the pipeline.
 
-    It is processor time, so that other programs count little: a worker with a core of its own
-    takes as long. Persons are taken in a random order, as in training, the same in every call.
+    In processor time, so that other programs matter little: a worker with its own core takes as
+    long. Persons are in random order, as in training; the order is the same in every call.
     """
     set_random_seed(0)
     _make(dataset, persons)
@@ -39,9 +39,9 @@ def _make(dataset: Dataset, persons: int) -> dict[str, float]:
 
 
 def receive_seconds(train_dataloader: dict, batches: int) -> list[float]:
-    """Seconds of this process for one person in each batch that it receives from a worker.
+    """Processor seconds of this process per person for each batch received from a worker.
 
-    All that the training process does for it, however many workers there are.
+    This is all the work of the training process, however many workers there are.
     """
     endless = dict(type="InfiniteSampler", shuffle=True)
     one = dict(num_workers=1, persistent_workers=True, sampler=endless)

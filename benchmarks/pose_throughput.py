@@ -1,21 +1,21 @@
-"""Persons a second that a pose recipe's loader gives and that its training step takes.
+"""Persons per second of a pose recipe's data loader and of its training step.
 
     OMP_NUM_THREADS=1 python benchmarks/pose_throughput.py --data-root /path/to/coco
 
-Of each config (by default every float recipe, once for its three rules; MMPose's own work too)
-printed are
+For each config (by default every float recipe, once for its three rules; MMPose's own configs work
+too) the table has
 
-- one worker process: persons a second (median and quartiles of the rounds), 16 times that, and
-  where its time goes;
-- receiving: persons a second that the training process could take from its workers if it did
+- one worker process: persons per second (median and quartiles of the rounds), 16 times that, and
+  the share of each step of the pipeline;
+- receiving: persons per second that the training process could receive from its workers if it did
   nothing else;
 - with ``--workers N``, what N of them deliver together on this machine, by the clock;
 - a step on the device at hand with plain training, SAM and BSAM, on one batch again and again:
   persons a second (median of the rounds). ``--no-step`` leaves it out: the large networks take
   seconds a person on a CPU.
 
-Loaders, and steps on one thread of a CPU, are timed in processor time, so that other programs count
-little; other steps are timed by the clock.
+Loaders, and steps on one CPU thread, are timed in processor time, so that other programs matter
+little; other steps in wall-clock time.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ CORES = 16
 
 
 def built_in_people() -> str:
-    """The people's folder, written if it is not there."""
+    """The folder of the generated people, written if it does not exist."""
     cfg = load_config(str(BUILT_IN))
     preflight(cfg)
     return cfg.data_root

@@ -1,8 +1,8 @@
-"""BSAM's step as sharpness-aware optimizers are commonly published, to measure against.
+"""BSAM's step in the usual form of published sharpness-aware optimizers, as a baseline.
 
-Loops over parameters, gradients copied, w kept as a copy that becomes the parameter again. As in
-the code that BSAM's authors released the way to w_min moves that copy itself, so that the base
-optimizer starts from ``w - rho_min g/|g|`` (``start="released"`` in the suite).
+It loops over parameters, copies gradients, and keeps w as a copy that becomes the parameter again.
+As in the code released by BSAM's authors, the move to w_min changes that copy itself, so that the
+base optimizer starts from ``w - rho_min g/|g|`` (``start="released"`` in the suite).
 """
 
 from __future__ import annotations

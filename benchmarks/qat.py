@@ -1,4 +1,4 @@
-"""Time of a step of quantization-aware training over that of the float network.
+"""Time of a step of quantization-aware training divided by that of the float network.
 
     python benchmarks/qat.py --batch 32
 

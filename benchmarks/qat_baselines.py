@@ -1,7 +1,7 @@
-"""Other ways to train a network with rounded weights and inputs, for ``benchmarks/qat.py``.
+"""Other implementations of quantization-aware training, for ``benchmarks/qat.py``.
 
-Each gives every convolution and linear layer of a float network learned step sizes, one for each
-output channel of the weights and one for the inputs, as ``tasks.quantization.recipe.lsq`` does.
+Each adds learned step sizes to every convolution and linear layer of a float network, one for each
+output channel of the weights and one for the inputs, like ``tasks.quantization.recipe.lsq``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FakeQuantize = Callable[[Tensor, Tensor, bool], Tensor]
 
 
 def naive(net: nn.Module, bits: int) -> nn.Module:
-    """LSQ as it is usually written: autograd follows each operation of the paper's formula."""
+    """LSQ as the paper's formula, with autograd through each operation."""
 
     def fake_quantize(x: Tensor, step: Tensor, weight: bool) -> Tensor:
         low, high = levels(bits, weight)

@@ -2,10 +2,10 @@
 
     python benchmarks/step.py --model resnet18 --batch 16
 
-Time is given over the limit of an exact method: as many plain passes and one base step. In each
-round all run twice in turn, in one process that keeps its memory, as tools/train.py does, and the
-second is timed; printed are the median and the quartiles of the rounds' ratios. Peak memory is
-given over plain training's, in copies of the parameters.
+Time is divided by the lower limit of an exact method: as many plain passes and one base step. In
+each round all run twice in turn, in one process that keeps its memory, as tools/train.py does, and
+the second is timed. Printed are the median and the quartiles of the rounds' ratios. Peak memory is
+the difference to plain training, in copies of the parameters.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ def _closure(optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> Ca
 
 
 def _ending_clean(optimizer: torch.optim.Optimizer, step: Step) -> Step:
-    """``step`` without gradients at the end: all contestants share one model."""
+    """``step`` without gradients at the end, because all share one model."""
     return lambda: (step(), optimizer.zero_grad())
 
 
-def contestants(model: nn.Module, loss: Callable[[], Tensor], rules: list[str]) -> dict[str, Step]:
+def named_steps(model: nn.Module, loss: Callable[[], Tensor], rules: list[str]) -> dict[str, Step]:
     steps = {name: rule_step(model, loss, name) for name in rules}
     steps["BSAM as published"] = published_step(model, loss)
     steps["SAM of pytorch_optimizer"] = peer_step(model, loss)
@@ -101,13 +101,13 @@ def main() -> None:
     keep_freed_memory()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model, loss = build(args.model, args.batch, device)
-    steps = contestants(model, loss, args.rules)
+    steps = named_steps(model, loss, args.rules)
     passes = {name: count_passes(model, step) for name, step in steps.items()}
     limits = {n: passes_and_step(model, loss, n) for n in sorted(set(passes.values()))}
     times = interleaved_times(limits | steps, args.rounds)
-    # Of first steps, in which all that a contestant keeps from step to step comes into being.
+    # Measured in first steps, which allocate all that is kept from step to step.
     plain = peak_memory(passes_and_step(model, loss, 1), device)
-    fresh = contestants(model, loss, args.rules)
+    fresh = named_steps(model, loss, args.rules)
     copy = sum(p.numel() * p.element_size() for p in model.parameters())
 
     height, width = IMAGE[args.model]

@@ -1,4 +1,4 @@
-"""Contestants timed in turn, in one process."""
+"""Time several functions in turn, in one process."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 def interleaved_times(
-    contestants: Mapping[Name, Callable[[], object]],
+    functions: Mapping[Name, Callable[[], object]],
     rounds: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[Name, list[float]]:
-    """Seconds of each contestant in each round; another one begins in each.
+    """Seconds of each function in each round; each round starts with another one.
 
-    All run once before. In a round each runs twice and the second time counts: in use, too, a step
-    follows one of its own kind.
+    All run once before. In a round each runs twice and the second time counts, because in practice
+    a step also follows one of its own kind.
     """
-    names, times = list(contestants), {name: [] for name in contestants}
+    names, times = list(functions), {name: [] for name in functions}
     for name in names:
-        contestants[name]()
+        functions[name]()
     for i in track(range(rounds), "rounds", transient=True):
         for name in names[i % len(names) :] + names[: i % len(names)]:
-            times[name].append(_seconds(contestants[name], clock))
+            times[name].append(_seconds(functions[name], clock))
     return times
 
 
@@ -53,5 +53,5 @@ def ratio(numerators: list[float], denominators: list[float], digits: int = 2) -
 
 
 def milliseconds(times: list[float], digits: int = 1) -> str:
-    """Their median."""
+    """The median of ``times``."""
     return f"{statistics.median(times) * 1e3:.{digits}f} ms"

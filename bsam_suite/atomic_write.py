@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic writes: a file is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 @contextmanager
 def atomic_path(file: str | Path) -> Iterator[Path]:
-    """Gives the path of ``FILE.part`` to write to; what is written there then becomes ``file``.
+    """Yield a temporary path, ``FILE.part``, that replaces ``file`` at the end.
 
-    It does so at once and after it has reached the disk, so that a process or machine that dies
-    leaves the old content of ``file`` or the new one. After an error the old one stays.
+    The content is on the disk before it replaces ``file`` in one step. If the process or the
+    machine dies, ``file`` has its old content or the new one. After an error it has the old one.
     """
     file = Path(file)
     part = file.with_name(f"{file.name}.part")
@@ -29,24 +29,24 @@ def atomic_path(file: str | Path) -> Iterator[Path]:
 
 
 def write_bytes(file: str | Path, content: bytes) -> None:
-    """Write ``file`` as :func:`atomic_path` does."""
+    """Write ``file`` through :func:`atomic_path`."""
     with atomic_path(file) as part:
         part.write_bytes(content)
 
 
 def write_text(file: str | Path, content: str, encoding: str = "utf-8") -> None:
-    """Write ``file`` as :func:`atomic_path` does."""
+    """Write ``file`` through :func:`atomic_path`."""
     write_bytes(file, content.encode(encoding))
 
 
 def _sync_folder(folder: Path) -> None:
     try:
         opened = os.open(folder, os.O_RDONLY)
-    except OSError:  # a system whose folders cannot be opened has no need of it
+    except OSError:  # systems whose folders cannot be opened do not need it
         return
     try:
         os.fsync(opened)
-    except OSError:  # some network file systems refuse this for folders
+    except OSError:  # some network file systems cannot do this for folders
         pass
     finally:
         os.close(opened)

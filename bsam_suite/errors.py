@@ -1,13 +1,24 @@
-"""The error for what a user can mend."""
+"""The error for mistakes that the user can correct, and lists for its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """A value from outside (config, option, file) is not usable.
+    """A value from outside (config, option, file) cannot be used.
 
-    The message names the value, the place where it stands and the remedy. The command-line tools
-    print it as a single line and exit with status 1, without a traceback.
+    The message names the value, its place and the remedy. The command-line tools print it in one
+    line and exit with status 1, without a traceback.
     """
 
     def __init__(self, message: str) -> None:
-        # PyTorch hands an error of a data-loading worker on with its traceback as message.
+        # PyTorch passes an error of a data loader's worker on with its traceback as message.
         super().__init__(message.rpartition("InputError: ")[2].rstrip())
+
+
+def listed(items: Iterable[object], at_most: int = 3, separator: str = ", ") -> str:
+    """The first ``items`` in one line, and how many more there are."""
+    items = [str(item) for item in items]
+    more = f" and {len(items) - at_most} more" if len(items) > at_most else ""
+    return separator.join(items[:at_most]) + more

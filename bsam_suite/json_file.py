@@ -1,4 +1,4 @@
-"""JSON files that users give, read with one-line errors."""
+"""Read JSON files from users, with one-line errors."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bsam_suite.errors import InputError
 
 
 def read_json(path: str | Path):
-    """The content of a JSON file in UTF-8 without a byte order mark, as RFC 8259 has it.
+    """The content of a JSON file in UTF-8 without a byte order mark, as RFC 8259 requires.
 
-    Other encodings are refused: MMPose and MMEngine, which read the same files, take no other.
+    Other encodings are errors, because MMPose and MMEngine cannot read them from the same files.
 
     Raises:
-        InputError: no such file, or one that cannot be read, is not UTF-8 or not JSON.
+        InputError: the file does not exist, cannot be read, is not UTF-8 or not JSON.
     """
     remedy = "save it as UTF-8 without a byte order mark"
     try:
@@ -31,6 +31,6 @@ def read_json(path: str | Path):
     try:
         return json.loads(text)
     except RecursionError as error:
-        raise InputError(f"{path} is nested too deeply to be read: write it again") from error
+        raise InputError(f"{path} is nested too deeply: write it again") from error
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}") from error

@@ -1,4 +1,4 @@
-"""How far long work is."""
+"""Progress bars."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 def progress_bar(shown: bool = True) -> Progress:
-    """A bar with a description, the count and the time left, on the terminal's error stream.
+    """A progress bar with a description, the count and the time left, on standard error.
 
     Args:
-        shown: False draws nothing; nor is anything drawn where there is no terminal.
+        shown: False draws nothing. Without a terminal nothing is drawn either.
     """
     return Progress(
         TextColumn("{task.description}"),

@@ -1,1 +1,1 @@
-"""Compare rules: the same config under several of them, over several seeds."""
+"""Compare rules: train one config with several rules and seeds."""

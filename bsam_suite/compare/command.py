@@ -25,7 +25,7 @@ def compare(args: Namespace) -> int:
         The number of runs that failed.
 
     Raises:
-        InputError: something given is not usable.
+        InputError: an argument cannot be used.
     """
     patch_mmengine()
     if args.jobs < 1:
@@ -45,6 +45,6 @@ def compare(args: Namespace) -> int:
 
 
 def _values(name: str, text: str) -> list:
-    """The values of ``NAME=A,B``; a field of the config says itself what is typed there."""
+    """The values of ``NAME=A,B``; those of a config field are parsed later, by its type."""
     typed = [Typed(part) for part in items(text)]
     return typed if "." in name else [meaning(value) for value in typed]

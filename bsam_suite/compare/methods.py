@@ -1,4 +1,4 @@
-"""The rules to compare, as variants of one config."""
+"""The methods to compare: rules with their hyperparameters, and the plain optimizer."""
 
 from __future__ import annotations
 
@@ -39,22 +39,21 @@ class Method:
 def list_methods(
     cfg: Config, rules: Sequence[str], grid: dict[str, list], equal_compute: bool
 ) -> list[Method]:
-    """The variants of ``cfg``, each rule with every combination of its values in ``grid``.
+    """The methods to compare: each rule with every combination of its values in ``grid``.
 
-    A rule that ``cfg`` itself trains with keeps the hyperparameters that stand there; others have
-    their defaults.
+    The rule of ``cfg`` keeps its hyperparameters from there; other rules have their defaults.
 
     Args:
         cfg: the config to compare rules on.
         rules: names as in ``RULES``, in any case; ``none`` is the config's optimizer alone, whose
             label is its name.
         grid: values of hyperparameters by name.
-        equal_compute: add the base optimizer with as many epochs as give it the passes of each
-            rule: twice as many for SAM, three times for BSAM.
+        equal_compute: add the base optimizer with as many passes as each rule: twice the epochs
+            for SAM, three times for BSAM.
 
     Raises:
-        InputError: a config with no or several optimizers, an unknown rule, or a hyperparameter
-            that none of the rules has.
+        InputError: the config has no optimizer or several, a rule is unknown, or none of the rules
+            has a hyperparameter.
     """
     plain = _optimizer_name(cfg)
     found, used = [], set()
@@ -99,7 +98,7 @@ def _optimizer_name(cfg: Config) -> str:
     kind = optimizer.get("type") if isinstance(optimizer, dict) else None
     if not isinstance(kind, str):
         raise InputError(
-            f"{cfg.filename}: optim_wrapper.optimizer is {optimizer!r}: rules can be compared on "
-            "one optimizer, given as dict(type='SGD', ...)"
+            f"{cfg.filename}: optim_wrapper.optimizer is {optimizer!r}: a comparison needs one "
+            "optimizer, given as dict(type='SGD', ...)"
         )
     return kind.lower()

@@ -1,4 +1,4 @@
-"""Which runs a comparison consists of."""
+"""The runs of a comparison."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Run:
 
     Attributes:
         name: unique among the runs of a comparison.
-        setting: the label of what ``--grid`` sets in the config, ``""`` where it sets nothing.
+        setting: label of the config fields that ``--grid`` sets, ``""`` if it sets none.
         method: the rule.
-        seed: of all chance.
-        config: its config, in a file that :meth:`write_config` makes.
+        seed: of all random numbers.
+        config: its config file, which :meth:`write_config` writes.
         text: of that file.
         imports: modules that the config imports.
-        epochs: that it trains.
-        folder: where it works.
+        epochs: number of epochs.
+        folder: its work directory.
     """
 
     name: str
@@ -67,22 +67,22 @@ def plan(
     options: dict | None,
     out: Path,
 ) -> list[Run]:
-    """The runs, all rules of a seed before the next seed, so that a table can be made early.
+    """The runs in their order: all rules of a seed, then the next seed.
 
     Args:
         config: config file.
         rules: see :func:`bsam_suite.compare.methods.list_methods`.
-        seeds: how many; they are 0, 1, ...
+        seeds: number of seeds; they are 0, 1, ...
         grid: lists of values. A name with a dot, such as ``model.label_smoothing``, is a field of
-            the config: all rules are compared at each of its values. Others are hyperparameters of
+            the config: all rules are compared for each of its values. Others are hyperparameters of
             rules.
         equal_compute: see :func:`bsam_suite.compare.methods.list_methods`.
-        options: what to change in the config for all.
+        options: changes of the config for all runs.
         out: folder of the comparison.
 
     Raises:
-        InputError: an unusable value, a config that counts iterations, or ``out`` holds a run of
-            the same name but another config.
+        InputError: a value cannot be used, the config counts iterations, or ``out`` has a run of
+            the same name with another config.
     """
     if seeds < 1:
         raise InputError(f"--seeds {seeds}: give a number from 1")
@@ -108,8 +108,8 @@ def plan(
         for seed in range(seeds)
         for (label, method), cfg in configs.items()
     ]
-    undone = {run.setting for run in runs if not run.done}
-    for cfg in {label: cfg for (label, _), cfg in configs.items() if label in undone}.values():
+    unfinished = {run.setting for run in runs if not run.done}
+    for cfg in {label: cfg for (label, _), cfg in configs.items() if label in unfinished}.values():
         preflight(cfg)
     return runs
 
@@ -151,7 +151,7 @@ def _run(setting: str, method: Method, seed: int, cfg: Config, out: Path) -> Run
     )
     if run.config.is_file() and run.config.read_text() != run.text:
         raise InputError(
-            f"{run.config} is of a comparison with other settings: repeat its command to go on "
-            "with it, or name another folder by --out"
+            f"{run.config} belongs to a comparison with other settings: repeat its command to "
+            "continue it, or give another folder by --out"
         )
     return run

@@ -1,4 +1,4 @@
-"""All runs of a comparison in one picture."""
+"""All runs of a comparison in one plot."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from bsam_suite.compare.results import Record
 
 
 def plot_runs(records: Sequence[Record], metric: str, path: Path) -> None:
-    """Draw each run as a dot and the mean of each rule as a line, one panel for each setting.
+    """Plot each run as a dot and the mean of each rule as a line, one panel for each setting.
 
     Args:
-        records: of the runs that are done.
-        metric: the name of what was measured.
+        records: of the finished runs.
+        metric: its name.
         path: the PNG to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     settings = list(dict.fromkeys(r.setting for r in records))
@@ -25,7 +24,6 @@ def plot_runs(records: Sequence[Record], metric: str, path: Path) -> None:
         return
     width = 1.5 + 0.7 * len(rules)
     figure = Figure(figsize=(width * len(settings), 3.8), layout="constrained")
-    FigureCanvasAgg(figure)
     for axes, setting in zip(figure.subplots(1, len(settings), squeeze=False)[0], settings):
         for place, rule in enumerate(rules):
             values = [r.metric for r in records if (r.setting, r.rule) == (setting, rule)]

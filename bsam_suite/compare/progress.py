@@ -1,4 +1,4 @@
-"""What is done of a comparison, and the time left."""
+"""The progress of a comparison."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from bsam_suite.compare.worker import LOG
 
 
 class Progress:
-    """Prints a line for each run that ends; the time left goes by passes over the data.
+    """Prints a line for each run that ends, with the time left estimated from passes over the data.
 
     Attributes:
-        good: number of runs that are done, those of an earlier call included.
+        succeeded: number of finished runs, including those of earlier calls.
 
     Args:
         runs: all runs.
-        waiting: those that are still to be made.
+        waiting: those that are not finished.
     """
 
     def __init__(self, runs: Sequence[Run], waiting: Sequence[Run]) -> None:
         self._total, self._ended = len(runs), len(runs) - len(waiting)
-        self.good = self._ended
+        self.succeeded = self._ended
         self._left, self._passed = sum(run.passes for run in waiting), 0
         self._start = time.monotonic()
         if self._ended:
-            print(f"{self._ended} of {self._total} runs are done already", flush=True)
+            print(f"{self._ended} of {self._total} runs are already finished", flush=True)
 
     def report(self, run: Run) -> None:
-        """``run`` has ended."""
-        self.good += run.done
+        """Print a line for ``run``, which has ended."""
+        self.succeeded += run.done
         self._ended += 1
         self._passed += run.passes
         self._left -= run.passes

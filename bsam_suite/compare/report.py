@@ -1,4 +1,4 @@
-"""The comparison as a table, as Markdown, json, csv and as a picture."""
+"""The results of a comparison as Markdown, CSV, JSON and a plot."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def report(records: Sequence[Record], metric: str, command: str, out: Path) -> N
     """Print the table and write ``results.json``, ``.csv``, ``.md`` and ``.png`` to ``out``.
 
     Args:
-        records: of the runs that are done.
-        metric: the name of what was measured.
-        command: what made the comparison.
-        out: folder; earlier results of the same comparison are renewed.
+        records: of the finished runs.
+        metric: its name.
+        command: the command line of the comparison.
+        out: folder; earlier results of the same comparison are replaced.
     """
     summaries = summarize(records)
     header, rows = _cells(summaries, metric)
@@ -46,7 +46,7 @@ def report(records: Sequence[Record], metric: str, command: str, out: Path) -> N
 
 
 def _named(summary: Summary) -> dict:
-    """``summary`` as dicts: named tuples would become lists without names."""
+    """``summary`` as dicts, because JSON would turn named tuples into lists."""
     values = {field.name: getattr(summary, field.name) for field in fields(summary)}
     return {k: v._asdict() if isinstance(v, tuple) else v for k, v in values.items()}
 
@@ -59,13 +59,13 @@ def _cells(summaries: Sequence[Summary], metric: str) -> tuple[list[str], list[l
     header += ["less equal compute [95%]"] * equal + ["epochs", "passes", "seconds"]
     rows = []
     for s in summaries:
-        row = [s.setting] * settings + [s.rule, str(s.metric.n), _spread(s.metric)]
+        row = [s.setting] * settings + [s.rule, str(s.metric.n), _mean_std(s.metric)]
         row += [_difference(s.difference)] + [_difference(s.at_equal_compute)] * equal
         rows.append([*row, str(s.epochs), f"{s.passes:.4g}", f"{s.seconds.mean:.0f}"])
     return header, rows
 
 
-def _spread(value: MeanStd) -> str:
+def _mean_std(value: MeanStd) -> str:
     return f"{value.mean:.4f}" + ("" if math.isnan(value.std) else f" ± {value.std:.4f}")
 
 

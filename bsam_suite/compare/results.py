@@ -1,4 +1,4 @@
-"""What the runs gave, as records and summed up by rule."""
+"""The results of the runs, one by one and summarized by rule."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ class Summary:
 
 
 def collect(runs: Sequence[Run], metric: str | None) -> tuple[str, list[Record]]:
-    """Name and values of a metric over those of ``runs`` that are done.
+    """Name and values of a metric of the finished ``runs``.
 
     Args:
         runs: from :func:`bsam_suite.compare.plan.plan`.
         metric: its name; None for the evaluator's first.
 
     Raises:
-        InputError: the runs have no such metric.
+        InputError: the runs do not have this metric.
     """
     records = []
     for run in runs:
@@ -95,17 +95,17 @@ def _read(file: Path) -> dict:
         return json.loads(file.read_text())
     except ValueError as error:
         raise InputError(
-            f"{file} is damaged ({error}): delete it and repeat the command, which makes it again"
+            f"{file} is damaged ({error}): delete it and repeat the command to make it again"
         ) from error
 
 
 def summarize(records: Sequence[Record]) -> list[Summary]:
-    """A summary for each setting and rule, in the order in which they first occur."""
+    """A summary for each setting and rule, in the order of their first occurrence."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         groups.setdefault((record.setting, record.rule), []).append(record)
     by_seed = {key: {r.seed: r.metric for r in group} for key, group in groups.items()}
-    plain = {  # trains for as long as its passes say: one pass a step
+    plain = {  # one pass per step
         (setting, group[0].passes): rule
         for (setting, rule), group in groups.items()
         if group[0].passes == group[0].epochs

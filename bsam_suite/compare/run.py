@@ -1,4 +1,4 @@
-"""Make the runs, one after another or several at a time."""
+"""Make the runs, one or several at a time."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from bsam_suite.errors import InputError
 
 
 def run_all(runs: Sequence[Run], jobs: int, out: Path) -> list[Run]:
-    """Make those of ``runs`` that are not done; one that was stopped goes on from its checkpoint.
+    """Make the ``runs`` that are not finished; a stopped one is resumed from its checkpoint.
 
-    Prints a line for each and the time left. What a run prints goes to ``LOG`` in its folder.
+    Prints a line for each and the time left. The output of a run is written to ``LOG`` in its
+    folder.
 
     Args:
         runs: from :func:`bsam_suite.compare.plan.plan`.
-        jobs: runs at a time. Each has a GPU, where there are any, and its share of the cores.
+        jobs: number of runs at a time. Each uses one GPU, if there are any, and its share of cores.
         out: folder of the comparison.
 
     Returns:
         The runs that failed.
 
     Raises:
-        InputError: a run fails and none is done yet, or another comparison works in ``out``.
+        InputError: a run fails before any has finished, or another comparison uses ``out``.
     """
     waiting = [run for run in runs if not run.done]
     progress = Progress(runs, waiting)
@@ -40,7 +41,7 @@ def run_all(runs: Sequence[Run], jobs: int, out: Path) -> list[Run]:
     failed: list[Run] = []
     if not lock_folder(out):
         raise InputError(
-            f"another comparison works in {out}: wait for it, or name another folder by --out"
+            f"another comparison uses {out}: wait for it, or give another folder by --out"
         )
     try:
         while waiting or running:
@@ -55,7 +56,7 @@ def run_all(runs: Sequence[Run], jobs: int, out: Path) -> list[Run]:
                 del running[slot]
                 if not run.done:
                     failed.append(run)
-                    if progress.good == 0:
+                    if progress.succeeded == 0:
                         raise InputError(f"{run.name} failed: {_last_line(run)}")
                 progress.report(run)
     finally:
@@ -68,7 +69,7 @@ def run_all(runs: Sequence[Run], jobs: int, out: Path) -> list[Run]:
 def _start(run: Run, slot: int, jobs: int) -> multiprocessing.process.BaseProcess:
     run.folder.mkdir(parents=True, exist_ok=True)
     run.write_config()
-    # A server that has imported everything forks a process for each run: seconds saved each time.
+    # The server imports everything once and forks a process for each run, which saves seconds.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([work.__module__, train.__module__, *run.imports])
     threads = max(1, torch.get_num_threads() // jobs)
@@ -88,4 +89,4 @@ def _device(slot: int) -> str | None:
 
 def _last_line(run: Run) -> str:
     lines = (run.folder / LOG).read_text().strip().splitlines() or ["(nothing printed)"]
-    return f"{lines[-1]}\nAll that it printed is in {run.folder / LOG}"
+    return f"{lines[-1]}\nIts whole output is in {run.folder / LOG}"

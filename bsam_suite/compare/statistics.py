@@ -1,4 +1,4 @@
-"""Mean, spread and paired differences."""
+"""Means, standard deviations and paired differences."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _t_quantile(freedom: int) -> float:
         from scipy.stats import t
     except ImportError as error:
         raise InputError(
-            f"SciPy cannot be imported ({error}): confidence intervals need it, "
+            f"SciPy cannot be imported ({error}): it computes confidence intervals, "
             f"{pip_install('scipy')}"
         ) from error
     return float(t.ppf(0.975, freedom))

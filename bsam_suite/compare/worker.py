@@ -16,14 +16,14 @@ LOG = "log.txt"
 
 
 def work(config: Path, folder: Path, seed: int, device: str | None, threads: int) -> None:
-    """Train by ``config``, from the last checkpoint in ``folder``; ends the process on failure.
+    """Train ``config`` from the last checkpoint in ``folder``; a failure ends the process.
 
     Args:
         config: config file.
-        folder: of the run. What is printed goes to ``LOG`` in it.
-        seed: of all chance.
-        device: the GPU, as in ``CUDA_VISIBLE_DEVICES``; None where there is none.
-        threads: of PyTorch on the CPU.
+        folder: of the run. The output is written to ``LOG`` in it.
+        seed: of all random numbers.
+        device: the GPU, as in ``CUDA_VISIBLE_DEVICES``; None without a GPU.
+        threads: number of PyTorch's CPU threads.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with (folder / LOG).open("a") as log:
@@ -36,6 +36,6 @@ def work(config: Path, folder: Path, seed: int, device: str | None, threads: int
 
 
 def _end_with_parent() -> None:
-    """Whatever ends the comparison, SIGKILL included, leaves no run behind."""
+    """End this run when the comparison ends, even if it is killed."""
     connection.wait([parent_process().sentinel])
     os._exit(1)

@@ -1,7 +1,7 @@
-"""Lets MMEngine 0.10.7 and MMPose 1.3.2 run on today's PyTorch, NumPy and setuptools.
+"""Lets MMEngine 0.10.7 and MMPose 1.3.2 run on current PyTorch, NumPy and setuptools.
 
-:func:`mend` mends MMEngine, :func:`import_mmpose` mends and imports MMPose. Each gap has a function
-of its own which says what it mends, for which versions, and does nothing where it is not needed.
+:func:`patch_mmengine` patches MMEngine. :func:`import_mmpose` patches and imports MMPose. Each
+incompatibility has its own function, which names the versions and does nothing for others.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from bsam_suite.shell import add_extra, pip_install
 
 
 def mmpose_is_missing() -> InputError:
-    """The error where MMPose is not installed."""
+    """The error if MMPose is not installed."""
     how = f"{add_extra('pose')} && {pip_install('--no-deps', 'mmpose==1.3.2')}"
     return InputError(f"MMPose is missing: {how}")
 
 
-def check_pkg_resources() -> bool:
-    """MMEngine 0.10.7 imports ``pkg_resources``, which setuptools 81 has dropped.
+def check_pkg_resources() -> None:
+    """Check for ``pkg_resources``, which MMEngine 0.10.7 imports and setuptools 81 removed.
 
-    Until then it warns at every start; that warning is silenced.
+    Older versions of setuptools warn about it at every start; that warning is silenced.
 
     Raises:
         InputError: it is missing.
@@ -33,32 +33,29 @@ def check_pkg_resources() -> bool:
             f"{pip_install('setuptools<81')}"
         )
     warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
-    return False
 
 
-def patch_mmengine() -> dict[str, bool]:
-    """Mend MMEngine. Can be called any number of times.
+def patch_mmengine() -> None:
+    """Let MMEngine load checkpoints safely and write them atomically; a second call is harmless.
 
-    Returns:
-        For each gap whether it had to be patched.
+    Raises:
+        InputError: setuptools is too new for MMEngine.
     """
     from bsam_suite.compat.atomic_saving import patch_file_backend
     from bsam_suite.compat.safe_globals import add_safe_globals
     from bsam_suite.compat.safe_loading import patch_checkpoint_loading
 
-    return {
-        "pkg_resources": check_pkg_resources(),
-        "classes in checkpoints": add_safe_globals(),
-        "safe loading": patch_checkpoint_loading(),
-        "whole files": patch_file_backend(),
-    }
+    check_pkg_resources()
+    add_safe_globals()
+    patch_checkpoint_loading()
+    patch_file_backend()
 
 
 def import_mmpose() -> dict[str, bool]:
-    """Mend and import MMPose, so that its models, data sets and metrics are registered.
+    """Patch and import MMPose, so that its models, data sets and metrics are registered.
 
     Returns:
-        For each gap whether it had to be patched.
+        For each incompatibility with the installed packages, whether a patch was needed.
 
     Raises:
         InputError: MMPose is not installed.
@@ -69,8 +66,8 @@ def import_mmpose() -> dict[str, bool]:
     from bsam_suite.compat.visualizer import patch_circle_radius
     from bsam_suite.compat.xtcocotools import provide_xtcocotools
 
-    patched = patch_mmengine()
-    patched["xtcocotools"] = provide_xtcocotools()
+    patch_mmengine()
+    patched = {"xtcocotools": provide_xtcocotools()}
     patched["mmdet's check of mmcv"] = relax_mmcv_version_check()
     with mmcv_ext() as ext, mmdet_utils() as mmdet:
         import mmpose.codecs

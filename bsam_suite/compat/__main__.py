@@ -1,4 +1,4 @@
-"""``python -m bsam_suite.compat``: what is installed, and what was patched."""
+"""``python -m bsam_suite.compat``: installed versions and the patches that were needed."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from rich.console import Console
 from rich.table import Table
 
-from bsam_suite.compat import import_mmpose, patch_mmengine
+from bsam_suite.compat import import_mmpose
 from bsam_suite.errors import InputError
 
 TESTED = {
@@ -33,12 +33,10 @@ def main() -> None:
         table.add_row(name, installed, tested)
     Console().print(table)
     try:
-        patched = import_mmpose()
+        for package, needed in import_mmpose().items():
+            print(f"{package}: {'patched' if needed else 'nothing to patch'}")
     except InputError as error:
         print(error)
-        patched = patch_mmengine()
-    for gap, needed in patched.items():
-        print(f"{gap}: {'patched' if needed else 'nothing to patch'}")
 
 
 if __name__ == "__main__":

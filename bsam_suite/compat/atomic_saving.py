@@ -1,4 +1,4 @@
-"""Whatever MMEngine writes is whole or not there."""
+"""MMEngine writes files atomically."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import os
 from bsam_suite.atomic_write import write_bytes, write_text
 
 
-def patch_file_backend() -> bool:
-    """Let MMEngine 0.10.7 write a file beside the old one, which it then replaces.
+def patch_file_backend() -> None:
+    """Let MMEngine 0.10.7 write to a temporary file that then replaces the old one.
 
-    Its backend for local files, which all checkpoints pass through, opens the file itself: a run
-    that is killed meanwhile leaves half a checkpoint under the name of a whole one.
+    Its backend for local files, which writes all checkpoints, writes to the file itself: if the run
+    is killed at that moment, the checkpoint is incomplete.
     """
     from mmengine.fileio.backends import LocalBackend
 
     LocalBackend.put = _put
     LocalBackend.put_text = _put_text
-    return True
 
 
 def _put(self, obj: bytes, filepath) -> None:

@@ -30,7 +30,7 @@ KEYPOINTS = {
 
 
 class COCO(pycocotools.coco.COCO):
-    """pycocotools' COCO that takes annotations without ``iscrowd`` and empty results.
+    """pycocotools' COCO that accepts annotations without ``iscrowd`` and empty results.
 
     Raises:
         InputError: a file that cannot be read.
@@ -43,7 +43,7 @@ class COCO(pycocotools.coco.COCO):
         self.dataset = read_json(annotation_file)
         if not isinstance(self.dataset, dict):
             kind = type(self.dataset).__name__
-            raise InputError(f"{annotation_file} holds a {kind}: give a file of annotations")
+            raise InputError(f"{annotation_file} contains a {kind}: give an annotation file")
         self.createIndex()
         for annotation in self.dataset.get("annotations", ()):
             annotation.setdefault("iscrowd", False)
@@ -61,24 +61,24 @@ class COCO(pycocotools.coco.COCO):
 class COCOeval(pycocotools.cocoeval.COCOeval):
     """pycocotools' COCOeval with the rules of xtcocotools 1.14.3.
 
-    The rules were read in xtcocotools' source and are tested against numbers it computed:
+    The rules were taken from xtcocotools' source and are tested against numbers it computed:
 
-    - ``use_area=False`` takes ``0.53 * width * height`` of the ground truth's box for its area, in
-      the OKS and to choose the area range; with ``use_area=True`` an area must be there. The area
-      of a detection is that of its own box (or of the box around its keypoints) in both cases.
-    - A ground truth is ignored when it is a crowd or when no keypoint is labelled (v > 0), for
-      ``'keypoints_crowd'`` when its ``num_keypoints``, which counts visible ones, is 0.
-    - A detection whose keypoints all score 0 is left out.
+    - With ``use_area=False`` the area of a ground truth is ``0.53 * width * height`` of its box, in
+      the OKS and for the area range; with ``use_area=True`` it must have an area. The area of a
+      detection is that of its own box (or of the box around its keypoints) in both cases.
+    - A ground truth is ignored if it is a crowd or has no labelled keypoint (v > 0), for
+      ``'keypoints_crowd'`` if its ``num_keypoints``, which counts visible ones, is 0.
+    - A detection whose keypoints all score 0 is ignored.
     - A ground truth may have the id 0.
 
     Args:
         cocoGt, cocoDt: as in pycocotools.
         iouType: ``'bbox'``, ``'segm'`` or one of :data:`KEYPOINTS`.
         sigmas: (K,), the OKS constant of each keypoint; default: COCO's 17.
-        use_area: False for data sets that give no area, such as CrowdPose and AI Challenger.
+        use_area: False for data sets without areas, such as CrowdPose and AI Challenger.
 
     Raises:
-        InputError: an unknown ``iouType``, or annotations that lack what it needs.
+        InputError: an unknown ``iouType``, or annotations without the fields that it needs.
     """
 
     def __init__(self, cocoGt=None, cocoDt=None, iouType="keypoints", sigmas=None, use_area=True):

@@ -1,4 +1,4 @@
-"""MMDetection beside MMPose."""
+"""MMDetection together with MMPose."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from bsam_suite.compat.placeholders import is_missing
 
 
 def relax_mmcv_version_check() -> bool:
-    """Let MMDetection 3.0 to 3.3 be imported beside mmcv 2.2.
+    """Let MMDetection 3.0 to 3.3 be imported with mmcv 2.2.
 
-    MMPose 1.3.2 imports it where it is installed, and it refuses mmcv from 2.2.0 on (3.0 and 3.1:
-    from 2.1.0), though it runs with it. Its check is made once, while it is imported: here, and
-    mmcv says 2.0.1 meanwhile. Nothing is done where it is not installed or accepts this mmcv.
-    Returns whether it was needed.
+    If MMDetection is installed, MMPose 1.3.2 imports it. MMDetection raises an error for mmcv 2.2.0
+    and later (3.0 and 3.1: for 2.1.0 and later), although it works with them. It checks the version
+    once, at import, so this function imports it while mmcv reports version 2.0.1. It does nothing
+    if MMDetection is not installed or accepts this mmcv. Returns whether the patch was needed.
     """
     if "mmdet" in sys.modules or is_missing("mmdet"):
         return False
@@ -25,11 +25,11 @@ def relax_mmcv_version_check() -> bool:
         version, mmcv.__version__ = mmcv.__version__, "2.0.1"
         try:
             import mmdet  # noqa: F401
-        except AssertionError:  # of something else; MMPose is imported without it
+        except AssertionError:  # another check failed; MMPose is imported without it
             return False
         finally:
             mmcv.__version__ = version
         return True
-    except ImportError:  # of something that it needs itself
+    except ImportError:  # a dependency of MMDetection is missing
         return False
     return False

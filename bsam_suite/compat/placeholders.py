@@ -1,4 +1,4 @@
-"""Modules that MMPose 1.3.2 asks for while it is imported, and never needs on our way."""
+"""Modules that MMPose 1.3.2 imports but does not need for this suite."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def is_missing(name: str) -> bool:
 
 
 class _CompiledOps(ModuleType):
-    """Stands for ``mmcv._ext``: any op can be looked up; to call one is an error."""
+    """Replaces ``mmcv._ext``: every op exists, but calling one raises an error."""
 
     def __getattr__(self, name: str):
         if name.startswith("__"):
@@ -38,8 +38,8 @@ class _CompiledOps(ModuleType):
 def mmcv_ext() -> Iterator[bool]:
     """Let ``mmcv.ops`` of mmcv-lite 2.2.0 be imported, which MMPose's model package does.
 
-    mmcv-lite ships no compiled extension ``mmcv._ext``. The placeholder is there inside this
-    context only: afterwards ``mmcv_full_available()`` must tell the truth. Its ops raise when
+    mmcv-lite has no compiled extension ``mmcv._ext``. The placeholder exists inside this context
+    only, so that ``mmcv_full_available()`` is right afterwards. Its ops raise an error when
     called. Yields whether it was needed.
     """
     with _present("mmcv._ext", _CompiledOps) as placed:
@@ -50,10 +50,10 @@ def mmcv_ext() -> Iterator[bool]:
 
 @contextmanager
 def mmdet_utils() -> Iterator[bool]:
-    """Give ``mmdet.utils`` its two names that MMPose 1.3.2 imports for its RTMO head.
+    """Provide the two names of ``mmdet.utils`` that MMPose 1.3.2 imports for its RTMO head.
 
-    Where MMDetection is not installed, or cannot be imported. There inside this context only, so
-    that nothing takes MMDetection for usable. Yields whether it was needed.
+    Used if MMDetection is not installed or cannot be imported. The placeholder exists inside this
+    context only, so that MMDetection does not look usable. Yields whether it was needed.
     """
     if not is_missing("mmdet") and _can_be_imported("mmdet.utils"):
         yield False
@@ -85,7 +85,7 @@ def mmdet_utils() -> Iterator[bool]:
 def _can_be_imported(name: str) -> bool:
     try:
         importlib.import_module(name)
-    except Exception:  # whatever is wrong with it: nothing on our way needs it
+    except Exception:  # whatever the reason: this suite does not need it
         return False
     return True
 

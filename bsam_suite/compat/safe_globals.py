@@ -1,4 +1,4 @@
-"""The classes that a checkpoint may hold, and what more the user allows."""
+"""The classes that a checkpoint may contain, and those that the user allows in addition."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bsam_suite.errors import InputError
 BY_USER = "BSAM_SUITE_ALLOW"
 
 
-def add_safe_globals() -> bool:
+def add_safe_globals() -> None:
     """Allow the classes that MMEngine 0.10.7 stores in a checkpoint, and those the user names.
 
-    Since PyTorch 2.6 ``torch.load`` takes tensors and plain containers only. MMEngine's
-    checkpoints hold besides the log's history (``HistoryBuffer``) with NumPy arrays and numbers,
-    under the module names of NumPy 1 or 2, and the function by which ``OneCycleLR`` anneals. The
+    Since PyTorch 2.6 ``torch.load`` accepts only tensors and plain containers. MMEngine's
+    checkpoints also contain the log's history (``HistoryBuffer``) with NumPy arrays and numbers,
+    under the module names of NumPy 1 or 2, and the annealing function of ``OneCycleLR``. The
     environment variable ``BSAM_SUITE_ALLOW=module.Class,module.Class`` allows more. Modules in it
     are for :func:`bsam_suite.engine.checkpoint_config.config_of_checkpoint`.
     """
@@ -40,7 +40,6 @@ def add_safe_globals() -> bool:
     torch.serialization.add_safe_globals([(_no_bytes, "builtins.bytes")])
     classes = [name for name in allowed_by_user() if is_missing(name)]  # the others are modules
     torch.serialization.add_safe_globals([(_find(name), name) for name in classes])
-    return True
 
 
 def allowed_by_user() -> list[str]:
@@ -60,15 +59,15 @@ def _find(name: str):
 
 
 def _no_bytes(*content) -> bytes:
-    """What stands for ``bytes`` in a checkpoint: without content it is part of an array that has
-    no elements, such as the colours of a skeleton without lines."""
+    """Replaces ``bytes`` in a checkpoint. Empty bytes are part of an array without elements, such
+    as the colours of a skeleton without lines."""
     if content:
         raise InputError("bytes")
     return b""
 
 
 def _method(owner, name: str):
-    """What stands for ``getattr`` in a checkpoint: it gives MMEngine's own methods, no others."""
+    """Replaces ``getattr`` in a checkpoint: it returns MMEngine's own methods only."""
     from mmengine.logging.history_buffer import HistoryBuffer
     from mmengine.optim.scheduler import OneCycleParamScheduler
 

@@ -1,4 +1,4 @@
-"""Load checkpoints safely, from wherever MMEngine's CheckpointLoader takes them."""
+"""Load checkpoints safely, from every source of MMEngine's CheckpointLoader."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from urllib.parse import urlparse
 from bsam_suite.compat.safe_globals import BY_USER, allowed_by_user
 from bsam_suite.errors import InputError
 
-BLOCKED = ("sys", "os", "posix", "nt")  # modules that PyTorch never loads from
+BLOCKED = ("sys", "os", "posix", "nt")  # PyTorch never loads from these modules
 
 
-def patch_checkpoint_loading() -> bool:
+def patch_checkpoint_loading() -> None:
     """Let all loaders of MMEngine 0.10.7 read with ``weights_only=True``.
 
-    MMEngine reads what it downloads (``http://``, ``torchvision://``, ``open-mmlab://``,
-    ``mmcls://``, ...) with PyTorch's ``load_state_dict_from_url``, which by default runs any code
-    in the file. It reads all else with ``torch.load``, safe since PyTorch 2.6 unless
+    MMEngine reads downloads (``http://``, ``torchvision://``, ``open-mmlab://``, ``mmcls://``, ...)
+    with PyTorch's ``load_state_dict_from_url``, which by default runs any code in the file. It
+    reads other files with ``torch.load``, which is safe since PyTorch 2.6 unless
     ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` is set. Both are replaced, in MMEngine's module only.
     """
     import mmengine.runner.checkpoint
 
     mmengine.runner.checkpoint.load_url = load_url
     mmengine.runner.checkpoint.torch = _TorchLoadingSafely("torch")
-    return True
 
 
 class _TorchLoadingSafely(ModuleType):
@@ -43,7 +42,7 @@ def load_checkpoint(file, map_location=None):
     """Read a checkpoint from a path or an open binary file with ``weights_only=True``.
 
     Raises:
-        InputError: no checkpoint, a damaged one, or one that holds a class that is not allowed.
+        InputError: the file is no checkpoint, is damaged, or contains a class that is not allowed.
     """
     import torch
 
@@ -55,16 +54,16 @@ def load_checkpoint(file, map_location=None):
 
 
 def verify_checksums(file) -> None:
-    """Compare the content of a zip file, as PyTorch writes since 1.6, with the sums kept in it.
+    """Verify the checksums in a zip file, the format that PyTorch writes since 1.6.
 
-    PyTorch itself reads a file with flipped bits without a word. A file without sums, as it writes
-    them after ``set_crc32_options(False)``, passes.
+    PyTorch itself reads a file with flipped bits without an error. A file without checksums, which
+    it writes after ``set_crc32_options(False)``, is accepted.
 
     Args:
-        file: a path or an open binary file, which is left at its start.
+        file: a path or an open binary file, which is rewound to its start.
 
     Raises:
-        BadZipFile: they differ.
+        BadZipFile: a checksum differs.
     """
     try:
         if not zipfile.is_zipfile(file):
@@ -80,11 +79,11 @@ def verify_checksums(file) -> None:
 
 
 def load_url(url: str, model_dir: str | None = None, map_location=None, progress: bool = True):
-    """Download a checkpoint, unless it was before, and read it with ``weights_only=True``.
+    """Download a checkpoint if it is not in the cache, and read it with ``weights_only=True``.
 
     Raises:
         OSError: it cannot be downloaded.
-        InputError: no checkpoint, a damaged one, or one that holds a class that is not allowed.
+        InputError: the file is no checkpoint, is damaged, or contains a class that is not allowed.
     """
     import torch
 
@@ -109,7 +108,7 @@ def load_url(url: str, model_dir: str | None = None, map_location=None, progress
 
 
 def _as_data(checkpoint):
-    """Without ``meta["config"]``, a text that MMEngine's ``Runner.resume`` would run.
+    """Remove ``meta["config"]``, a text that MMEngine's ``Runner.resume`` would run.
 
     MMEngine itself writes ``meta["cfg"]``.
     """
@@ -120,31 +119,31 @@ def _as_data(checkpoint):
 
 
 def _refusal(file, error: Exception, again: str = "copy or save it again") -> InputError:
-    """Why ``file`` could not be read, and what to do. An error of the device is raised as it is."""
+    """Why ``file`` could not be read, and what to do. An error of the device is raised again."""
     if "map_location" in str(error):
         raise error
     where = str(file) if isinstance(file, (str, os.PathLike)) else "the checkpoint"
     if isinstance(error, InputError):
-        return InputError(f"{where} holds {error}, which is not allowed: save it again without")
-    damaged = isinstance(error, zipfile.BadZipFile)  # what it then names is not to be allowed
+        return InputError(f"{where} contains {error}, which is not allowed: save it without that")
+    damaged = isinstance(error, zipfile.BadZipFile)  # then its names must not be allowed
     names = [] if damaged else _foreign_names(file, error)
     blocked = [name for name in names if name.rpartition(".")[0] in BLOCKED]
     if blocked:
         return InputError(
-            f"{where} holds {', '.join(blocked)}, which is never allowed: loading it could run "
+            f"{where} contains {', '.join(blocked)}, which is never allowed: loading it could run "
             "any command. Do not use this file"
         )
     if names:
         allow = ",".join(dict.fromkeys([*allowed_by_user(), *names]))
         return InputError(
-            f"{where} holds {', '.join(names)}, which is not allowed: loading it could run code. "
-            f"If you trust the file, set the environment variable {BY_USER}={allow} and start again"
+            f"{where} contains {', '.join(names)}, which is not allowed: loading could run code. "
+            f"If you trust the file, set the environment variable {BY_USER}={allow} and try again"
         )
     reason = re.search(r"WeightsUnpickler error:\s*(.*)", str(error))
     reason = reason[1] if reason else (str(error) or type(error).__name__).splitlines()[0]
     return InputError(
-        f"{where} is no checkpoint that PyTorch can read ({reason.strip()}): it may be cut off or "
-        f"of another kind; {again}"
+        f"{where} is no checkpoint that PyTorch can read ({reason.strip()}): it may be incomplete "
+        f"or another kind of file; {again}"
     )
 
 
@@ -156,6 +155,6 @@ def _foreign_names(file, error: Exception) -> list[str]:
         if hasattr(file, "seek"):
             file.seek(0)
         names = torch.serialization.get_unsafe_globals_in_checkpoint(file)
-    except Exception:  # a file in the format before PyTorch 1.6: the first name, from the error
+    except Exception:  # the format before PyTorch 1.6: the first name, taken from the error
         names = re.findall(r"GLOBAL (\S+) (?:was not an allowed|whose module)", str(error))
     return sorted(name if "." in name else f"builtins.{name}" for name in names)

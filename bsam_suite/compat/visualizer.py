@@ -9,9 +9,9 @@ from functools import wraps
 def patch_circle_radius() -> bool:
     """Let MMPose 1.3.2 draw keypoints under NumPy 2.4.
 
-    Its OpenCV visualizer takes ``int(radius)`` of an array with one element, which NumPy refuses
-    since 2.4 (and has warned of since 1.25). The element itself is passed on. Returns whether it
-    was needed.
+    Its OpenCV visualizer calls ``int(radius)`` with an array of one element, which is an error
+    since NumPy 2.4 (and a warning since 1.25). The patch passes the element itself. Returns whether
+    it was needed.
     """
     if _converts():
         return False
@@ -33,7 +33,7 @@ def patch_circle_radius() -> bool:
 
 
 def _converts() -> bool:
-    """Whether NumPy makes a number of an array with one element."""
+    """Whether NumPy converts an array with one element to a number."""
     import numpy as np
 
     with warnings.catch_warnings():

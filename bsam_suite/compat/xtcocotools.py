@@ -1,4 +1,4 @@
-"""xtcocotools, which no longer builds, served by pycocotools."""
+"""pycocotools under the name of xtcocotools, which no longer builds."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from bsam_suite.compat.placeholders import is_missing
 
 
 def provide_xtcocotools() -> bool:
-    """Answer ``import xtcocotools`` with pycocotools.
+    """Let ``import xtcocotools`` import pycocotools.
 
-    MMPose 1.3.2 reads annotations and computes COCO AP through xtcocotools, whose last release
-    (1.14.3) does not build against NumPy 2. Nothing is done where xtcocotools is installed.
-    Returns whether it was needed.
+    MMPose 1.3.2 reads annotations and computes COCO AP with xtcocotools. Its last release (1.14.3)
+    does not build against NumPy 2. Nothing is done if xtcocotools is installed. Returns whether the
+    replacement was needed.
     """
     if "xtcocotools" in sys.modules or not is_missing("xtcocotools"):
         return False

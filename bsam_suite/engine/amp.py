@@ -18,21 +18,15 @@ from bsam_suite.errors import InputError
 
 @OPTIM_WRAPPERS.register_module()
 class BFloat16OptimWrapper(OptimWrapper):
-    """A plain optimizer whose forwards run under autocast in bfloat16, on the CPU as well.
+    """MMEngine's ``OptimWrapper`` with the forward under autocast in bfloat16, also on the CPU.
 
-    MMEngine's ``AmpOptimWrapper`` needs a GPU. Weights and gradients stay float32, and the range of
-    bfloat16 is that of float32, so that no loss is scaled.
-
-    Args:
-        **kwargs: as of MMEngine's ``OptimWrapper``.
+    MMEngine's ``AmpOptimWrapper`` needs a GPU. Weights and gradients stay float32. bfloat16 has the
+    range of float32, so the loss is not scaled. Takes the arguments of ``OptimWrapper``.
     """
-
-    def __init__(self, **kwargs) -> None:
-        super().__init__(**kwargs)
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Run what is inside under autocast."""
+        """Run the code inside under autocast."""
         device = next(model.parameters()).device.type
         with super().optim_context(model), torch.autocast(device, torch.bfloat16):
             yield
@@ -42,7 +36,7 @@ def use_amp(cfg: Config) -> None:
     """Make ``cfg`` train in mixed precision: float16 on a GPU, bfloat16 on a CPU.
 
     Raises:
-        InputError: the optimizer wrapper is another one than MMEngine's and the suite's.
+        InputError: the optimizer wrapper is neither MMEngine's nor the suite's.
     """
     wrapper, gpu = cfg.optim_wrapper, torch.cuda.is_available()
     kind = find(wrapper.get("type", "OptimWrapper"), OPTIM_WRAPPERS, cfg.get("default_scope"))
@@ -57,6 +51,6 @@ def use_amp(cfg: Config) -> None:
             wrapper.pop(name, None)
     elif kind is not None:
         raise InputError(
-            f"--amp: optim_wrapper.type={wrapper.type!r} is not known to take it: leave --amp out "
-            "and set its precision in the config"
+            f"--amp does not know optim_wrapper.type={wrapper.type!r}: leave --amp out and set the "
+            "precision in the config"
         )

@@ -10,7 +10,7 @@ from bsam_suite.sharpness import Late
 
 
 def log_async(hub: MessageHub, name: str, value: Tensor) -> None:
-    """As ``hub.update_scalar``, but the host learns the value when somebody asks for it."""
+    """Like ``hub.update_scalar``, but the value is copied to the host when it is first needed."""
     buffer = hub.log_scalars.get(name)
     if not isinstance(buffer, AsyncHistoryBuffer):  # none yet, or one of a checkpoint
         history = buffer.data if buffer is not None else ([], [])
@@ -20,7 +20,7 @@ def log_async(hub: MessageHub, name: str, value: Tensor) -> None:
 
 
 def log_sharpness(hub: MessageHub, losses: dict[str, Tensor]) -> None:
-    """Log the sharpness, as far as the losses of a step by its points' names tell it."""
+    """Log the sharpness that follows from the losses of a step, given by its points' names."""
     loss, loss_max, loss_min = map(losses.get, ("loss", "loss_max", "loss_min"))
     if loss_max is not None:
         log_async(hub, "train/max_sharpness", loss_max - loss)
@@ -31,31 +31,31 @@ def log_sharpness(hub: MessageHub, losses: dict[str, Tensor]) -> None:
 
 
 class AsyncHistoryBuffer(HistoryBuffer):
-    """A history whose last values may still be on the device. A checkpoint holds a plain one."""
+    """A history whose last values may still be on the device; pickled as a plain one."""
 
     def __init__(self, *args, **kwargs) -> None:
         self._waiting: list[Late] = []
         super().__init__(*args, **kwargs)
 
     def update(self, log_val: float | Tensor, count: int = 1) -> None:
-        """Take a value; a tensor without waiting for it."""
+        """Add a value, without waiting for it if it is a tensor."""
         if not isinstance(log_val, Tensor):
             super().update(log_val, count)
             return
         self._waiting.append(Late(log_val))
-        if len(self._waiting) > 1000:  # nobody asks
-            self._arrive()
+        if len(self._waiting) > 1000:  # nobody has read them
+            self._receive()
 
     @property
     def _log_history(self) -> np.ndarray:
-        self._arrive()
-        return self._arrived
+        self._receive()
+        return self._received
 
     @_log_history.setter
     def _log_history(self, history: np.ndarray) -> None:
-        self._arrived = history
+        self._received = history
 
-    def _arrive(self) -> None:
+    def _receive(self) -> None:
         waiting, self._waiting = self._waiting, []
         for late in waiting:
             super().update(late.read().item())

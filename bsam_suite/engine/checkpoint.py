@@ -1,4 +1,4 @@
-"""Checkpoints are read and checked before long work starts."""
+"""Read and check checkpoints before training or evaluation starts."""
 
 from __future__ import annotations
 
@@ -7,39 +7,50 @@ import re
 from mmengine.runner.checkpoint import CheckpointLoader, _load_checkpoint_to_model
 from torch import nn
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, listed
 
 
 def read_checkpoint(path: str) -> dict:
     """Load a checkpoint to the CPU, safely.
 
     Raises:
-        InputError: no such file, one that cannot be fetched, is damaged or holds no weights.
+        InputError: the file does not exist, cannot be downloaded, is damaged or has no weights.
     """
     try:
         checkpoint = CheckpointLoader.load_checkpoint(path, map_location="cpu")
     except FileNotFoundError as error:
         raise InputError(f"checkpoint {path} does not exist: {error}") from error
     except OSError as error:
-        remedy = "fetch it by hand and give the file" if "://" in path else "make it readable"
+        remedy = "download it and give the file" if "://" in path else "make it readable"
         raise InputError(f"checkpoint {path} cannot be read ({error}): {remedy}") from error
     except (KeyError, ImportError) as error:
         raise InputError(
-            f"checkpoint {path} is not to be had here ({error}): give a file"
+            f"checkpoint {path} is not available here ({error}): give a file"
         ) from error
     if not isinstance(checkpoint, dict):
-        raise InputError(f"checkpoint {path} holds a {type(checkpoint).__name__}, not weights")
+        raise InputError(f"checkpoint {path} contains a {type(checkpoint).__name__}, not weights")
     return checkpoint
 
 
-def load_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
+def load_weights(
+    model: nn.Module,
+    checkpoint: dict,
+    path: str,
+    remedy: str = "Give the config that it was trained with",
+) -> None:
     """Load the weights of ``checkpoint`` into ``model``, as MMEngine's runner does.
 
-    Names are those after the model's own hooks, which rename what older versions have saved, and
-    without the ``module.`` of several processes. The model stays as it is when an error is raised.
+    Names may have the ``module.`` prefix of several processes. The model's own hooks rename weights
+    of older versions. If an error is raised, the model is not changed.
+
+    Args:
+        model: takes the weights.
+        checkpoint: has them, under ``state_dict`` or directly.
+        path: of the checkpoint, for messages.
+        remedy: the end of the message for weights of another model.
 
     Raises:
-        InputError: no weights, names that are missing or left over, or shapes that differ.
+        InputError: no weights, missing or unknown names, or different shapes.
     """
     model = getattr(model, "module", model)
     _state(checkpoint, path)
@@ -52,18 +63,16 @@ def load_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
         if "do not match exactly" not in lines[0]:
             raise
         faults = [fault for line in lines[1:] for fault in _faults(line)]
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise InputError(
-            f"checkpoint {path} is of another model: {'; '.join(faults[:3])}{more}. Give the "
-            "config that it was trained with"
+            f"checkpoint {path} is of another model: {listed(faults, separator='; ')}. {remedy}"
         ) from error
 
 
 def check_some_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
-    """Make sure that there is something in ``checkpoint`` to fine-tune from.
+    """Check that ``checkpoint`` has weights to fine-tune from.
 
     Raises:
-        InputError: no weight of it has the name and the shape of one of ``model``.
+        InputError: none of them has the name and the shape of a weight of ``model``.
     """
     have = _state(checkpoint, path)
     want = getattr(model, "module", model).state_dict()
@@ -81,17 +90,17 @@ def check_some_weights(model: nn.Module, checkpoint: dict, path: str) -> None:
 def _state(checkpoint: dict, path: str) -> dict:
     state = checkpoint.get("state_dict", checkpoint)
     if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
-        raise InputError(f"checkpoint {path} holds no weights by name: give another file")
+        raise InputError(f"checkpoint {path} contains no weights by name: give another file")
     return state
 
 
 def _faults(line: str) -> list[str]:
-    """Those that ``line`` of MMEngine's message names, each in a few words."""
-    words = {"unexpected": "is not in the model", "missing": "is missing there"}
+    """The faults in a ``line`` of MMEngine's message, each in a few words."""
+    words = {"unexpected": "is not in the model", "missing": "is missing in the checkpoint"}
     listed = re.match(r"(unexpected|missing) keys? in source state_dict: (.*)", line)
     if listed:
         return [f"{name} {words[listed[1]]}" for name in listed[2].split(", ")]
     shapes = re.search(r"size mismatch for (\S+): .*?Size\(\[(.*?)\]\).*?Size\(\[(.*?)\]\)", line)
     if shapes:
-        return [f"{shapes[1]} is ({shapes[2]}) there, ({shapes[3]}) in the model"]
+        return [f"{shapes[1]} is ({shapes[2]}) in the checkpoint, ({shapes[3]}) in the model"]
     return [line.strip()] if line.strip() else []

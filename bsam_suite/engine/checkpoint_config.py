@@ -1,8 +1,8 @@
-"""The config that a checkpoint was trained with, as MMEngine records it there.
+"""The config that a checkpoint was trained with, as MMEngine stores it there.
 
-A checkpoint need not be trusted, so neither is its config: its text is read as plain values and
-never run; it may import only modules of this project and those that the user allows; and only
-registered parts of chosen packages are built by it.
+Neither the checkpoint nor its config is trusted. The text of the config is read as plain values and
+never run. It may import only modules of this project and those that the user allows. Only
+registered modules of given packages are built from it.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from bsam_suite.errors import InputError
 
 TASKS = ("pose", "classification", "quantization")
 MODULES = tuple(f"tasks.{task}.register_all" for task in TASKS)
-"""The modules of this project that a recorded config may import."""
+"""The modules of this project that such a config may import."""
 LONGEST, SLACK = 10**6, 4
 REMEDY = "if you trust the model, give its config by --config FILE"
 
 
 def config_of_checkpoint(checkpoint: dict, path: str) -> dict:
-    """The config in ``checkpoint["meta"]["cfg"]`` as plain values, with its imports done.
+    """The config in ``checkpoint["meta"]["cfg"]`` as plain values; its imports are made.
 
     MMEngine's ``Config.fromstring`` would run the text as a program.
 
     Args:
-        checkpoint: what :func:`bsam_suite.engine.checkpoint.read_checkpoint` gives.
-        path: where it came from.
+        checkpoint: from :func:`bsam_suite.engine.checkpoint.read_checkpoint`.
+        path: of the checkpoint.
 
     Raises:
-        InputError: there is no config, it holds more than plain values, or it imports another
-            module than :data:`MODULES`, those in ``BSAM_SUITE_ALLOW`` and what is imported already.
+        InputError: there is no config, it contains more than plain values, or it imports a module
+            that is not in :data:`MODULES`, not in ``BSAM_SUITE_ALLOW`` and not yet imported.
     """
     meta = checkpoint.get("meta")
     text = meta.get("cfg") if isinstance(meta, dict) else None
     if not isinstance(text, str):
-        raise InputError(f"checkpoint {path} holds no config: give it by --config FILE")
+        raise InputError(f"checkpoint {path} contains no config: give it by --config FILE")
     where = f"the config in checkpoint {path}"
     try:
         content = _parse(text)
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0][:100]
-        raise InputError(f"{where} holds more than values ({reason}): {REMEDY}") from error
+        raise InputError(f"{where} contains more than values ({reason}): {REMEDY}") from error
     imports = content.get("custom_imports") or {}
     modules = imports.get("imports") or [] if isinstance(imports, dict) else imports
     modules = modules if isinstance(modules, (list, tuple)) else [modules]
@@ -65,25 +65,24 @@ def config_of_checkpoint(checkpoint: dict, path: str) -> dict:
     try:
         import_modules_from_strings(list(modules))
     except ImportError as error:
-        raise InputError(f"{where} imports what is not there: {error}") from error
+        raise InputError(f"{where} imports a module that does not exist: {error}") from error
     return content
 
 
 def check_types(
     value, registries: Sequence[Registry], packages: Sequence[str], where: str, name: str
 ) -> None:
-    """Make sure that all that ``value`` names by ``type`` is registered and of known packages.
+    """Check that each ``type`` in ``value`` is registered and defined in a known package.
 
     Args:
-        value: plain values of a recorded config.
+        value: plain values of the config of a checkpoint.
         registries: where each ``type`` is looked up.
-        packages: modules, or packages of modules, that its class may be defined in, besides those
-            that the user allows.
+        packages: modules or packages that may define it, in addition to those the user allows.
         where: the config, for messages.
-        name: of the value in it.
+        name: of the value in the config.
 
     Raises:
-        InputError: a ``type`` that is none of these.
+        InputError: a ``type`` is none of these.
     """
     if isinstance(value, (list, tuple)):
         for index, part in enumerate(value):
@@ -94,16 +93,16 @@ def check_types(
         check_types(part, registries, packages, where, f"{name}.{key}")
     if "type" in value:
         kind, known = value["type"], [*packages, *allowed_by_user()]
-        found = [f for f in (registered(kind, r) for r in registries) if f is not None]
+        found = [f for f in (find_registered(kind, r) for r in registries) if f is not None]
         if not found or any(not _is_of(part, known) for part in found):
             raise InputError(
-                f"{where} sets {name + '.type'!r} to {str(kind)[:60]!r}, which is not among the "
-                f"parts that a checkpoint may name: {REMEDY}"
+                f"{where} sets {name + '.type'!r} to {str(kind)[:60]!r}, which a checkpoint is not "
+                f"allowed to use: {REMEDY}"
             )
 
 
-def registered(kind, registry: Registry):
-    """What ``kind`` stands for in a registry or its parents, or None; it is not imported."""
+def find_registered(kind, registry: Registry):
+    """The class registered as ``kind`` in a registry or its parents, or None; imports nothing."""
     if not isinstance(kind, str) or "." in kind:  # a dot would name a scope or a module
         return None
     registry.import_from_location()
@@ -118,18 +117,18 @@ def _is_of(part, packages: Sequence[str]) -> bool:
 
 
 @contextmanager
-def building(where: str, weights: int) -> Iterator[None]:
-    """Build and try a model of a recorded config in here: registered names alone, nothing huge.
+def building_safely(where: str, weights: int) -> Iterator[None]:
+    """Build and try the model of a checkpoint's config safely: registered names only, limited size.
 
-    A registry that lacks a name would import the module of that name.
+    Without this, a registry imports the module of a name that it does not have.
 
     Args:
         where: the config, for messages.
-        weights: how many the file holds. The modules that are built may have :data:`SLACK` times
-            as many, since some are built only to be replaced.
+        weights: number of weights in the file. The modules may have :data:`SLACK` times as many,
+            because some are built only to be replaced.
 
     Raises:
-        InputError: there are more, or a part does not take its values, in whatever way.
+        InputError: the modules have more weights, or one of them cannot be built or run.
     """
     left = SLACK * weights
 

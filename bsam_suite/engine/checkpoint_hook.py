@@ -1,4 +1,4 @@
-"""Checkpoints that a run can be killed at any moment without losing."""
+"""Checkpoints that survive if the run is killed at any moment."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from bsam_suite.engine.resume import POINTER
 
 @HOOKS.register_module()
 class AtomicCheckpointHook(CheckpointHook):
-    """MMEngine's ``CheckpointHook``, which deletes an old checkpoint last.
+    """MMEngine's ``CheckpointHook``, but it deletes an old checkpoint after the new one is written.
 
-    That of MMEngine 0.10.7 deletes the old ``epoch_N.pth`` or ``best_*.pth`` before it writes the
-    new one, and writes ``last_checkpoint`` in place. Takes the same arguments.
+    MMEngine 0.10.7 deletes the old ``epoch_N.pth`` or ``best_*.pth`` first, and overwrites
+    ``last_checkpoint`` in place. Takes the same arguments.
     """
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
-        self.file_backend = _DeletingLast(self.file_backend, self.out_dir)
-        # Known to a resumed run too, which may have a validation to make up for.
+        self.file_backend = _DelayedRemoval(self.file_backend, self.out_dir)
+        # A resumed run needs it too: it may still have to make the last validation.
         self.last_ckpt = runner.message_hub.runtime_info.get("last_ckpt")
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
-        self.file_backend.delete(keep=self._best_files())  # the best that is no longer so
+        self.file_backend.delete(keep=self._best_files())  # the former best
         self.last_ckpt = self._path(step)
         runner.message_hub.update_info("last_ckpt", self.last_ckpt)
         if self.max_keep_ckpts > 0:
             kept = [number for number in self.keep_ckpt_ids if number != step] + [step]
-            # The checkpoint still lists what is deleted once it is written, so that a run that is
-            # killed in between deletes it when it goes on.
+            # The new checkpoint still lists the files that are deleted after it is written. If the
+            # run is killed in between, it deletes them when it is resumed.
             runner.message_hub.update_info("keep_ckpt_ids", kept)
             self.keep_ckpt_ids = deque(kept, self.max_keep_ckpts)
             for number in kept[: -self.max_keep_ckpts]:
@@ -66,12 +66,12 @@ class AtomicCheckpointHook(CheckpointHook):
         return [path for path in (getattr(self, "best_ckpt_path", None), *several.values()) if path]
 
 
-class _DeletingLast:
+class _DelayedRemoval:
     """A file backend whose ``remove`` waits for :meth:`delete`.
 
     Args:
-        backend: what does all else.
-        folder: where files are deleted; those of another run, from which this one goes on, stay.
+        backend: does everything else.
+        folder: files are deleted here only; those of another run that this one resumes are kept.
     """
 
     def __init__(self, backend, folder: str) -> None:

@@ -1,4 +1,4 @@
-"""Training curves as a picture."""
+"""Plots of training curves."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ PANELS = {
 
 @HOOKS.register_module()
 class CurvesHook(Hook):
-    """Draw loss, validation metric, sharpness and learning rate to ``WORK_DIR/curves.png``.
+    """Plot loss, validation metric, sharpness and learning rate to ``WORK_DIR/curves.png``.
 
-    Reads what MMEngine's ``LocalVisBackend`` has logged; drawn anew after each validation and at
-    the end.
+    Reads the log of MMEngine's ``LocalVisBackend``, after each validation and at the end.
 
     Args:
-        metric: validation metric to draw, e.g. ``coco/AP``.
+        metric: validation metric to plot, e.g. ``coco/AP``.
     """
 
     priority = "VERY_LOW"
@@ -46,7 +45,7 @@ class CurvesHook(Hook):
 
 
 def draw_curves(records: list[dict], metric: str, path: Path) -> None:
-    """Draw one panel for each kind of quantity in ``records``.
+    """Plot one panel for each kind of quantity in ``records``.
 
     Args:
         records: dicts as in MMEngine's ``scalars.json``: training records hold ``iter``,
@@ -54,7 +53,6 @@ def draw_curves(records: list[dict], metric: str, path: Path) -> None:
         metric: name of the validation metric.
         path: the PNG to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     panels = {**PANELS, metric: [metric]}
@@ -63,7 +61,6 @@ def draw_curves(records: list[dict], metric: str, path: Path) -> None:
     if not panels:
         return
     figure = Figure(figsize=(4.5 * len(panels), 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
     for axes, (title, names) in zip(
         figure.subplots(1, len(panels), squeeze=False)[0], panels.items()
     ):

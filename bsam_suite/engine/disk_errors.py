@@ -1,4 +1,4 @@
-"""Errors of the disk, told in a line."""
+"""Disk errors as one-line messages."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 @contextmanager
 def report_disk_errors(folder: str | Path) -> Iterator[None]:
-    """Tell in one line of a disk that is full or a folder that can no longer be written to.
+    """Turn errors of a full disk, or of a ``folder`` that is not writable, into one line.
 
     Raises:
-        InputError: for such an error, that of a log file included; all others stay what they are.
+        InputError: for such an error, also for one of a log file. Other errors are not changed.
     """
     handle = logging.Handler.handleError
     logging.Handler.handleError = _raise_or(handle)
@@ -35,16 +35,16 @@ def report_disk_errors(folder: str | Path) -> Iterator[None]:
 
 
 def cannot_write(folder: str | Path, error: OSError) -> InputError:
-    """What to tell of an ``error`` in writing to ``folder``."""
+    """The error for an ``error`` in writing to ``folder``."""
     where = f" ({error.filename})" if error.filename else ""
     return InputError(
-        f"cannot write to {folder}: {error.strerror or error}{where}. Make room or name another "
-        "folder"
+        f"cannot write to {folder}: {error.strerror or error}{where}. Free some space or give "
+        "another folder"
     )
 
 
 def _raise_or(handle):
-    """Loggers print errors of their own and go on: not those of the disk."""
+    """Loggers only print their own errors; errors of the disk must be raised."""
 
     def handle_error(handler: logging.Handler, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]

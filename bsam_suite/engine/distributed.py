@@ -1,4 +1,4 @@
-"""Several processes: what MMEngine's launchers take for granted."""
+"""Training in several processes, also without a GPU."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 
 def init_distributed(cfg: Config) -> None:
-    """Join the processes of ``cfg.launcher``, also on machines without a GPU.
+    """Connect the processes of ``cfg.launcher``, also on machines without a GPU.
 
-    MMEngine 0.10.7 does so when the runner is built, and takes a GPU for every process. Here they
-    are joined earlier; without a GPU over gloo, and the model is wrapped without a device.
+    MMEngine 0.10.7 does this when the runner is built, and needs a GPU for every process. Here it
+    happens earlier. Without a GPU the backend is gloo, and the model is wrapped without a device.
 
     Raises:
-        InputError: the launcher's environment is missing, or slurm without a GPU.
+        InputError: the launcher's environment variables are missing, or slurm without a GPU.
     """
     if cfg.launcher == "pytorch" and "RANK" not in os.environ:
         raise InputError(
@@ -41,7 +41,7 @@ def init_distributed(cfg: Config) -> None:
         return
     if cfg.launcher == "slurm":
         raise InputError(
-            "--launcher slurm needs a GPU for each task: without one, start torchrun and give "
+            "--launcher slurm needs a GPU for each task: without GPUs use torchrun and "
             "--launcher pytorch"
         )
     torch.distributed.init_process_group("gloo")
@@ -50,10 +50,10 @@ def init_distributed(cfg: Config) -> None:
 
 
 def broadcast_from_main(choose: Callable[[], T]) -> T:
-    """What ``choose`` gives in the first process, in all of them.
+    """Call ``choose`` in the first process and return its result in all processes.
 
     Raises:
-        InputError: the first process has raised it.
+        InputError: the first process raised it.
     """
     chosen = [None]
     if is_main_process():

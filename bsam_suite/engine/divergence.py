@@ -1,4 +1,4 @@
-"""Stop a training that has diverged, with its last good checkpoint kept."""
+"""Stop a training that has diverged, and keep its last good checkpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from bsam_suite.engine.summary import SKIPPED, last_checkpoint
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, listed
 
 
 def add_divergence_hook(cfg: Config) -> None:
@@ -25,26 +25,26 @@ def add_divergence_hook(cfg: Config) -> None:
 
 
 LOST = 3
-"""So many skipped steps in a row, with a loss that is not finite, are no chance of bad samples."""
+"""This many skipped steps in a row, with a loss that is not finite, mean divergence."""
 
 
 @HOOKS.register_module()
 class DivergenceHook(Hook):
     """Stop when weights are not finite, or when too many steps in a row are skipped.
 
-    Weights and the statistics of batch norm are looked at when the loss is not finite, after each
-    epoch, before each validation and before a checkpoint takes the place of an older one. So the
-    checkpoints of before the divergence stay.
+    Weights and batch-norm statistics are checked when the loss is not finite, after each epoch,
+    before each validation and before a checkpoint replaces an older one. So the checkpoints from
+    before the divergence are kept.
 
-    A step is skipped by float16's loss scaler or by ``nonfinite="skip"``, where its gradient is not
-    finite. Under any wrapper that is a step that was due and that the optimizer did not make. The
-    number of skipped steps is kept in the checkpoints and told at the end. Where the last steps
-    before a checkpoint were skipped and the loss is not finite, the weights may be finite, but they
-    are as far gone.
+    The loss scaler of float16 and ``nonfinite="skip"`` skip a step if its gradient is not finite.
+    For any wrapper, a skipped step is one that was due and that the optimizer did not make. The
+    checkpoints store the number of skipped steps, and the summary reports it. If the last steps
+    before a checkpoint were skipped and the loss is not finite, training has diverged although the
+    weights may still be finite.
 
     Args:
         max_skipped: how many steps in a row may be skipped. A loss scaler that starts at 2^16 and
-            halves itself skips 16 and more.
+            halves its scale can skip more than 16.
 
     Raises:
         InputError: training has diverged, or ``max_skipped`` is not a number from 1.
@@ -87,7 +87,7 @@ class DivergenceHook(Hook):
         self._check(runner)
 
     def before_save_checkpoint(self, runner, checkpoint) -> None:
-        self._check_weights(runner)  # of one process, whatever it is that saves
+        self._check_weights(runner)  # one process saves, so it must not wait for the others
 
     @property
     def _in_a_row(self) -> int:
@@ -98,7 +98,7 @@ class DivergenceHook(Hook):
         return f"{self._in_a_row} steps in a row were skipped for gradients of NaN or infinity"
 
     def _check(self, runner) -> None:
-        """Stop in all processes at once if one of them finds a fault."""
+        """Stop all processes together if one of them finds a fault."""
         faults = not_finite(runner.model)
         if faults:
             faults = [_of_weights(faults)]
@@ -115,20 +115,19 @@ class DivergenceHook(Hook):
 
     def _stop(self, runner, reason: str) -> None:
         saved = last_checkpoint(runner.work_dir)
-        kept = f"the last good checkpoint is {saved}" if saved else "no checkpoint was saved before"
+        kept = f"the last good checkpoint is {saved}" if saved else "no checkpoint was saved"
         raise InputError(
-            f"training has diverged after {self._iterations} iterations: {reason}; {kept}. Lower "
-            "the learning rate or rho, or look for bad samples"
+            f"training has diverged after {self._iterations} iterations: {reason}; {kept}. Use a "
+            "lower learning rate or rho, or look for bad samples"
         )
 
 
 def _of_weights(names: list[str]) -> str:
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{names[0]}{more} of the model hold NaN or infinity"
+    return f"{listed(names, 1)} of the model contain NaN or infinity"
 
 
 class _Steps:
-    """The steps of one wrapper: which were due, and which its optimizer made."""
+    """Counts the steps of one wrapper that were due and that its optimizer skipped."""
 
     def __init__(self, wrapper: OptimWrapper) -> None:
         self.wrapper, self.count, self.made = wrapper, wrapper.inner_count, False
@@ -136,7 +135,7 @@ class _Steps:
         wrapper.optimizer.register_step_post_hook(self._after_step)
 
     def _after_step(self, optimizer, *_) -> None:
-        # A fused optimizer is stepped in any case, and told by this whether to do it.
+        # A fused optimizer is always called; this flag tells it whether to step.
         overflow = getattr(optimizer, "found_inf", None)
         self.made = overflow is None or not overflow.item()
 
@@ -151,7 +150,7 @@ class _Steps:
 
 
 def not_finite(model: nn.Module) -> list[str]:
-    """Names of the weights, and of batch norm's statistics, that hold NaN or infinity."""
+    """Names of the weights and batch-norm statistics that contain NaN or infinity."""
     named = dict(model.named_parameters())
     for name, module in model.named_modules():
         if isinstance(module, _NormBase):
@@ -162,14 +161,14 @@ def not_finite(model: nn.Module) -> list[str]:
 
 
 def _has_finite_loss(outputs: dict) -> bool:
-    """Whether what is logged as a loss is finite; MMEngine has fetched it from the GPU already."""
+    """Whether the logged losses are finite; MMEngine has already copied them from the GPU."""
     losses = [value for name, value in outputs.items() if "loss" in name]
     losses = [value.tolist() if torch.is_tensor(value) else value for value in losses]
     return all(math.isfinite(value) for value in losses if isinstance(value, (int, float)))
 
 
 def _saves_now(runner) -> bool:
-    """Whether a checkpoint is written after this iteration; that of an epoch comes later."""
+    """Whether a checkpoint is written after this iteration; those by epoch come later."""
     return any(
         not hook.by_epoch
         and (

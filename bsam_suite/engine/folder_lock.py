@@ -1,4 +1,4 @@
-"""A folder belongs to one run at a time."""
+"""A folder is used by one run at a time."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from pathlib import Path
 from bsam_suite.engine.disk_errors import cannot_write
 
 LOCK = ".lock"
-"""The file in a claimed folder. What is locked is its content, not its being there."""
+"""The file in a locked folder. The lock is a system lock on this file, not its existence."""
 
-_claims: dict[Path, int] = {}
-_made: list[Path] = []
+_locks: dict[Path, int] = {}
+_created: list[Path] = []
 
 
 def lock_folder(folder: str | Path) -> bool:
-    """Take ``folder``, which is made if need be, for this process until it ends.
+    """Lock ``folder`` for this process until it ends; the folder is created if it does not exist.
 
-    The claim ends with the process, however that ends, and is not handed on to its children.
+    The lock ends with the process, however that ends. Child processes do not inherit it.
 
     Returns:
-        False where another process has it.
+        False if another process has locked it.
 
     Raises:
-        InputError: there cannot be such a folder, or nothing can be written to it.
+        InputError: the folder cannot be created or written to.
     """
     folder = Path(folder).resolve()
-    if folder in _claims:
+    if folder in _locks:
         return True
     try:
         _make(folder)
@@ -39,7 +39,7 @@ def lock_folder(folder: str | Path) -> bool:
         raise cannot_write(folder, error) from error
     if opened is None:
         return False
-    _claims[folder] = opened
+    _locks[folder] = opened
     return True
 
 
@@ -47,11 +47,11 @@ def _make(folder: Path) -> None:
     for parent in reversed([folder, *folder.parents]):
         try:
             parent.mkdir()
-            _made.append(parent)
+            _created.append(parent)
         except FileExistsError:
             if not parent.is_dir():
                 raise
-        except OSError:  # a system's own folder, such as /, cannot be made though it is there
+        except OSError:  # system folders such as / exist but cannot be created
             if not parent.is_dir():
                 raise
 
@@ -68,11 +68,11 @@ def _lock(file: Path) -> int | None:
             if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                 os.close(opened)
                 raise
-            print(f"WARNING: no locks on the file system of {file}: nothing else may write there")
+            print(f"WARNING: the file system of {file} has no locks: use it for one run at a time")
             return opened
         if _is_at(opened, file):
             return opened
-        os.close(opened)  # its owner has ended and removed it in between
+        os.close(opened)  # its owner has ended and removed the file in between
 
 
 def _is_at(opened: int, file: Path) -> bool:
@@ -84,20 +84,20 @@ def _is_at(opened: int, file: Path) -> bool:
 
 @atexit.register
 def _release() -> None:
-    """Remove the lock files, and the folders that were made and never used."""
-    for folder, opened in _claims.items():
+    """Remove the lock files, and created folders that are still empty."""
+    for folder, opened in _locks.items():
         if _is_at(opened, folder / LOCK):
             (folder / LOCK).unlink()
-    while _made:
-        with suppress(OSError):  # it holds something, as it should
-            _made.pop().rmdir()
+    while _created:
+        with suppress(OSError):  # it is not empty
+            _created.pop().rmdir()
 
 
 def _forget() -> None:
-    """In a child: its copies of the locks must not outlive their owner."""
-    while _claims:
-        os.close(_claims.popitem()[1])
-    _made.clear()
+    """In a child process: close the copies of the locks, which must not outlive their owner."""
+    while _locks:
+        os.close(_locks.popitem()[1])
+    _created.clear()
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -1,4 +1,4 @@
-"""Freed memory stays with the process."""
+"""Settings of glibc's memory allocator for training on a CPU."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def keep_freed_memory() -> None:
-    """Keep glibc from returning freed memory to the system, which CPU training asks for again.
+    """Keep glibc from returning freed memory to the system, because training needs it again.
 
-    Fresh pages are zeroed by the system at first touch: some percent of a step's time, more where
-    several gradients live at once. Elsewhere than on Linux with glibc this does nothing.
+    The system fills new pages with zeros. That takes a few percent of a step's time, more if
+    several gradients exist at once. Except on Linux with glibc this function does nothing.
     """
     if not sys.platform.startswith("linux"):
         return

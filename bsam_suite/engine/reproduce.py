@@ -16,7 +16,7 @@ from bsam_suite.engine import checkpoint_hook, resume_hook  # noqa: F401
 
 @HOOKS.register_module()
 class EpochSeedHook(Hook):
-    """Seed all generators at the start of each epoch from (seed, epoch, rank).
+    """Seed all random generators at the start of each epoch from (seed, epoch, rank).
 
     So an epoch draws the same numbers whether or not the run was stopped before it.
     """
@@ -32,7 +32,7 @@ class EpochSeedHook(Hook):
 
 @FUNCTIONS.register_module()
 def seed_worker(worker_id: int) -> None:
-    """Seed a data-loading worker from the seed PyTorch gives it, anew in each epoch."""
+    """Seed a data loader's worker with the seed that PyTorch gives it in each epoch."""
     seed = torch.initial_seed() % 2**32
     random.seed(seed)
     np.random.seed(seed)
@@ -42,8 +42,8 @@ def seed_worker(worker_id: int) -> None:
 def make_reproducible(cfg: Config, seed: int) -> None:
     """Change ``cfg`` so that training can be killed at any time and resumed exactly.
 
-    It goes on from the epoch that was saved last. Workers start anew each epoch: one that lives on
-    has drawn numbers that no checkpoint holds.
+    A resumed run continues after the last saved epoch. Workers are restarted each epoch, because no
+    checkpoint stores the random state of a persistent worker.
     """
     cfg.randomness = {**cfg.get("randomness", {}), "seed": seed}
     cfg.train_dataloader.persistent_workers = False

@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from, and whether it can."""
+"""Which checkpoint a run is resumed from, and whether that is possible."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PERIODIC = re.compile(r"(epoch|iter)_(\d+)\.pth")
 
 
 def find_checkpoint(folder: str | Path) -> str | None:
-    """The checkpoint in ``folder`` to go on from; None where there are none.
+    """The checkpoint in ``folder`` to resume from, or None if there are no checkpoints.
 
-    It is the one that ``last_checkpoint`` names. Where that one is missing, damaged or holds too
-    little, a line says so and the newest good ``epoch_N.pth`` or ``iter_N.pth`` is taken.
+    It is the one that ``last_checkpoint`` names. If that one is missing, damaged or incomplete, a
+    warning is printed and the newest good ``epoch_N.pth`` or ``iter_N.pth`` is used.
 
     Raises:
-        InputError: there are checkpoints, but none that a run can go on from.
+        InputError: there are checkpoints, but a run cannot be resumed from any of them.
     """
     folder = Path(folder)
     if not any(folder.glob("*.pth")) and _pointed(folder) is None:
@@ -33,23 +33,23 @@ def find_checkpoint(folder: str | Path) -> str | None:
             reasons.append(str(error))
             continue
         for reason in reasons:
-            print(f"WARNING: --resume auto passes over a checkpoint: {reason}", flush=True)
-        print(f"Going on from {file}", flush=True)
+            print(f"WARNING: --resume auto skips a checkpoint: {reason}", flush=True)
+        print(f"Resuming from {file}", flush=True)
         return str(file)
-    reasons += [f"{file} holds no whole run" for file in sorted(folder.glob("*.pth"))]
+    reasons += [f"{file} has no state of a run" for file in sorted(folder.glob("*.pth"))]
     raise InputError(
-        f"--resume auto: no checkpoint in {folder} can be gone on from: {reasons[0]}. To train "
-        "anew, name another folder by --work-dir or delete this one"
+        f"--resume auto: no checkpoint in {folder} can be resumed: {reasons[0]}. To start a new "
+        "run, give another folder by --work-dir or delete this one"
     )
 
 
 def _candidates(folder: Path) -> tuple[list[Path], list[str]]:
-    """The files to try, the best first, and what is wrong with the pointer."""
+    """The files to try, the best first, and what is wrong with ``last_checkpoint``."""
     pointed = _pointed(folder)
     found = [(PERIODIC.fullmatch(file.name), file) for file in folder.glob("*.pth")]
     kept = [f for _, f in sorted(((int(n[2]), f) for n, f in found if n), reverse=True)]
     if pointed is None:
-        return kept, [f"{folder / POINTER} names no file that is there"]
+        return kept, [f"{folder / POINTER} names a file that does not exist"]
     return [pointed, *(file for file in kept if file != pointed)], []
 
 
@@ -59,25 +59,26 @@ def _pointed(folder: Path) -> Path | None:
     named = Path(pointer.read_text(errors="replace").strip() if pointer.is_file() else "")
     files = [folder / named.name]  # the folder may have been moved or copied since
     if named.parent.name == folder.resolve().name and not any(folder.glob("*.pth")):
-        files.append(named)  # in the out_dir of the checkpoint hook
+        files.append(named)  # in the checkpoint hook's out_dir
     return next((file for file in files if os.path.isfile(file)), None)
 
 
 def check_complete(checkpoint: dict, path: str) -> None:
-    """Make sure that a run can go on from ``checkpoint``.
+    """Check that a run can be resumed from ``checkpoint``.
 
     Raises:
-        InputError: it holds less than the state of a run.
+        InputError: a part of the state of a run is missing.
     """
     meta = checkpoint.get("meta")
-    lacking = [name for name in ("message_hub", "optimizer") if name not in checkpoint]
-    lacking += [
+    missing = [name for name in ("message_hub", "optimizer") if name not in checkpoint]
+    missing += [
         f"meta.{name}"
         for name in ("epoch", "iter")
         if not isinstance(meta, dict) or not isinstance(meta.get(name), int)
     ]
-    if lacking:
+    if missing:
         raise InputError(
-            f"checkpoint {path} has no {', '.join(lacking)}: a run goes on from epoch_N.pth or "
-            f"iter_N.pth only. To start a new run from its weights: --cfg-options load_from={path}"
+            f"checkpoint {path} has no {', '.join(missing)}: a run can be resumed only from "
+            f"epoch_N.pth or iter_N.pth. To start a new run from its weights use --cfg-options "
+            f"load_from={path}"
         )

@@ -1,4 +1,4 @@
-"""A run goes on with the optimizer, the schedules and the validation that it was stopped in."""
+"""A resumed run continues with the same optimizer, schedules and validations."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, listed
 
 VALIDATED = "validated"
 KINDS = "optimizers"
-# How PyTorch computes, not what; older and newer versions have more or fewer of them.
+# These change how PyTorch computes, not what; PyTorch's versions differ in them.
 MODES = {"foreach", "fused", "capturable", "differentiable", "maximize", "decoupled_weight_decay"}
 
 
 @HOOKS.register_module()
 class NormalizeCheckpointHook(Hook):
-    """Give other hooks the weights of a checkpoint as MMEngine's model gets them.
+    """Put the weights of a checkpoint under ``state_dict``, without the prefix ``module.``.
 
-    ``EMAHook`` takes them under ``state_dict`` only, and would leave its average at random weights
-    where their names begin with the ``module.`` of several processes.
+    MMEngine's model accepts other forms too, but its ``EMAHook`` does not: it would keep random
+    weights for its average if names start with the ``module.`` of several processes.
     """
 
     priority = "VERY_HIGH"
@@ -40,21 +40,21 @@ class NormalizeCheckpointHook(Hook):
 
 @HOOKS.register_module()
 class ResumeHook(Hook):
-    """Let a resumed run be the uninterrupted one of the same config, or refuse it.
+    """Make a resumed run equal to an uninterrupted one of the same config, or raise an error.
 
-    MMEngine loads the state of optimizer and schedules over what the config says, whatever it says.
-    And it saves a checkpoint before the validation of the same epoch, which a resumed run leaves
-    out: schedules that follow a metric and the choice of the best checkpoint miss one. Here that
-    validation is made up for.
+    MMEngine loads the state of optimizer and schedules even if the config says something else. It
+    also saves a checkpoint before the validation of the same epoch, and a resumed run skips that
+    validation: schedules that follow a metric, and the choice of the best checkpoint, would miss
+    one. Here the resumed run makes that validation first.
     """
 
     priority = "LOWEST"
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Compare the state in ``checkpoint`` with what the config has built.
+        """Compare the state in ``checkpoint`` with the objects that the config has built.
 
         Raises:
-            InputError: they differ in what is no progress of the run.
+            InputError: they differ in more than the progress of the run.
         """
         if not runner._resume:
             return
@@ -68,20 +68,18 @@ class ResumeHook(Hook):
             ),
         ]
         if found:
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             raise InputError(
-                f"--resume of {place}: {'; '.join(found[:3])}{more}. A run goes on with the "
-                "optimizer and the schedules that it was begun with: give the same config and "
-                "options. To start a new run from its weights, leave out --resume and add "
-                f"--cfg-options load_from={place}"
+                f"--resume of {place}: {listed(found, separator='; ')}. A run must be resumed with "
+                "the same optimizer and schedules: give the same config and options. To start a "
+                f"new run from its weights, use --cfg-options load_from={place} without --resume"
             )
         if isinstance(loop, EpochBasedTrainLoop):
             length = meta["epoch"] * len(loop.dataloader)
             if meta["iter"] != length:
                 print(
-                    f"WARNING: {place} was saved after {meta['iter']} iterations, and "
-                    f"{meta['epoch']} epochs are {length} here: epoch {meta['epoch'] + 1} begins "
-                    "anew",
+                    f"WARNING: {place} was saved after {meta['iter']} iterations, but "
+                    f"{meta['epoch']} epochs are {length} iterations here: epoch "
+                    f"{meta['epoch'] + 1} starts from its beginning",
                     flush=True,
                 )
 
@@ -92,7 +90,7 @@ class ResumeHook(Hook):
         runner.message_hub.update_info(VALIDATED, runner.iter)
 
     def before_train(self, runner) -> None:
-        """Make the validation that was due where the run was stopped."""
+        """Make the validation that was due when the run was stopped."""
         loop, known = runner.train_loop, runner.message_hub.runtime_info
         if runner.val_loop is None or loop.iter == 0 or known.get(VALIDATED) == loop.iter:
             return
@@ -101,9 +99,9 @@ class ResumeHook(Hook):
 
 
 def _validates_now(loop) -> bool:
-    """Whether ``loop`` validates at the place where it is, as MMEngine's loops decide it."""
+    """Whether MMEngine's ``loop`` validates at its present iteration or epoch."""
     if not isinstance(loop, (EpochBasedTrainLoop, IterBasedTrainLoop)):
-        return False  # a user's own, which decides by itself
+        return False  # the user's own loop decides by itself
     loop._decide_current_val_interval()
     by_iter = isinstance(loop, IterBasedTrainLoop)
     now, end = (loop.iter, loop.max_iters) if by_iter else (loop.epoch, loop.max_epochs)
@@ -111,7 +109,7 @@ def _validates_now(loop) -> bool:
 
 
 def _kinds(wrapper) -> dict[str, str]:
-    """The names of the base optimizers and rules, as a checkpoint keeps them."""
+    """The names of the base optimizers and rules, as a checkpoint stores them."""
     inner = getattr(wrapper, "optim_wrappers", None)
     if inner is not None:  # an OptimWrapperDict
         return {f"{n}.{kind}": v for n, one in inner.items() for kind, v in _kinds(one).items()}
@@ -136,12 +134,12 @@ def _optimizer_differences(wrapper, saved: dict) -> Iterator[str]:
         return
     for number, (a, b) in enumerate(zip(there, here)):
         there, here = _hyper(a), _hyper(b)
-        there = {name: value for name, value in there.items() if name in here}  # not its progress
+        there = {n: v for n, v in there.items() if n in here}  # without its progress
         yield from _differences(there, here, f"optim_wrapper, group {number}: ")
 
 
 def _hyper(group: Mapping) -> dict:
-    """The hyperparameters of ``group`` as they were before any schedule moved them."""
+    """The hyperparameters of ``group`` before any schedule changed them."""
     names = {n for n in group if not n.startswith("initial_")} - {"params", "param_names"} - MODES
     if "initial_momentum" in group:  # Adam's, whose schedule moves the first of the betas
         names.discard("betas")
@@ -172,11 +170,11 @@ def _schedule_differences(here, saved) -> Iterator[str]:
 def _differences(there: Mapping, here: Mapping, place: str) -> Iterator[str]:
     for name in sorted(there.keys() | here.keys()):
         if name not in here:
-            yield f"{place}{name} is {there[name]} there and not in the config"
+            yield f"{place}{name} is {there[name]} in the checkpoint and not in the config"
         elif name not in there:
-            yield f"{place}{name} is {here[name]} in the config and not there"
+            yield f"{place}{name} is {here[name]} in the config and not in the checkpoint"
         elif not _equal(there[name], here[name]):
-            yield f"{place}{name} is {there[name]} there, {here[name]} in the config"
+            yield f"{place}{name} is {there[name]} in the checkpoint, {here[name]} in the config"
 
 
 def _equal(a, b) -> bool:

@@ -1,4 +1,4 @@
-"""Where a training run works and what it starts from."""
+"""The folder of a training run and the checkpoint that it starts from."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from bsam_suite.errors import InputError
 def choose_start(args: Namespace, cfg: Config) -> dict | None:
     """Set ``work_dir``, ``resume`` and ``load_from`` of ``cfg``.
 
-    The command line goes before the config, as in MMEngine: ``work_dir`` there is ``--work-dir``,
-    ``resume=True`` is ``--resume auto``, or ``--resume FILE`` with ``load_from=FILE``. Of several
-    processes the first one chooses for all.
+    The command line takes precedence over the config, as in MMEngine. In the config ``work_dir``
+    means ``--work-dir``, ``resume=True`` means ``--resume auto``, and with ``load_from=FILE``
+    ``--resume FILE``. The first process decides for all.
 
     Returns:
         The checkpoint to start from, if there is one.
 
     Raises:
-        InputError: the folder or the checkpoint is not usable.
+        InputError: the folder or the checkpoint cannot be used.
     """
     if cfg.get("resume") not in (None, True, False):
         raise InputError(f"resume={cfg.resume!r} in {args.config}: give True or False")
@@ -53,5 +53,5 @@ def _choose(work_dir: str, wanted: str | None) -> tuple[str, str | None]:
         return work_dir, wanted
     found = find_checkpoint(work_dir)
     if found is None:
-        print(f"--resume auto: no checkpoint in {work_dir} yet, training starts anew", flush=True)
+        print(f"--resume auto: no checkpoint in {work_dir}, a new run starts", flush=True)
     return work_dir, found

@@ -1,4 +1,4 @@
-"""What came out of a training run: printed, and kept in the work directory."""
+"""The results of a training run: printed, and saved in the work directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bsam_suite.shell import near, short, tool
 
 METRICS = "metrics.json"
 SKIPPED = "skipped_steps"
-"""Under which the message hub keeps their number."""
+"""Key of their number in the message hub."""
 
 
 def summarize(runner: Runner, args: Namespace) -> None:
@@ -47,7 +47,7 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
 
 
 def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> None:
-    """``WORK_DIR/metrics.json``: the last validation, and what training took."""
+    """Write ``WORK_DIR/metrics.json``: the last validation, and the time of training."""
     seconds = runner.message_hub.get_scalar("train/time").data[0]
     content = dict(metrics=metrics, iterations=runner.iter, seconds=float(seconds.sum()))
     content["skipped_steps"] = skipped

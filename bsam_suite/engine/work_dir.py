@@ -1,4 +1,4 @@
-"""Where a run keeps its results, and how earlier results are kept."""
+"""The folder of a run's results; earlier results are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bsam_suite.errors import InputError
 
 
 def has_results(folder: Path) -> bool:
-    """Whether a training run has saved a checkpoint there."""
+    """Whether a training run has saved a checkpoint in ``folder``."""
     return (folder / "last_checkpoint").exists() or any(folder.glob("*.pth"))
 
 
@@ -23,22 +23,21 @@ def numbered(folder: Path) -> Iterator[Path]:
 
 
 def choose_out_dir(given: str | Path | None, default: Path) -> Path:
-    """The folder for results: ``given``, or the first free of ``default``, ``default-2``, ...
+    """The folder for results: ``given``, or the first free one of ``default``, ``default-2``, ...
 
-    It is made, and belongs to this process until it ends.
+    It is created and locked until this process ends.
 
     Raises:
-        InputError: the folder given by hand holds something, is a file or in use, or nothing can
-            be written there.
+        InputError: the given folder is not empty, is a file, is in use or cannot be written to.
     """
     if given is None:
         folders = (folder for folder in numbered(default) if _is_free(folder))
         return next(folder for folder in folders if lock_folder(folder) and _is_free(folder))
     if not _is_free(Path(given)):
         what = "is not empty" if Path(given).is_dir() else "is a file"
-        raise InputError(f"--out {given} {what}: name another folder")
+        raise InputError(f"--out {given} {what}: give another folder")
     if not lock_folder(given):
-        raise InputError(f"--out {given} is in use by another process: name another folder")
+        raise InputError(f"--out {given} is in use by another process: give another folder")
     return Path(given)
 
 
@@ -49,16 +48,16 @@ def _is_free(folder: Path) -> bool:
 
 
 def check_new_file(file: str | Path) -> Path:
-    """``file``, a path at which nothing is yet, in a folder that exists.
+    """``file``, which must not exist yet, in a folder that exists.
 
     Raises:
-        InputError: there is something at ``file``, or no such folder.
+        InputError: ``file`` exists, or its folder does not.
     """
     file = Path(file)
     if file.exists():
         raise InputError(f"{file} exists: remove it, or give another name")
     if not file.parent.is_dir():
-        raise InputError(f"{file}: there is no folder {file.parent}; make it first")
+        raise InputError(f"{file}: the folder {file.parent} does not exist; create it first")
     return file
 
 
@@ -67,19 +66,19 @@ def choose_work_dir(
 ) -> str:
     """The folder for a run of ``config``: ``given``, or ``work_dirs/CONFIG_NAME``.
 
-    It is made, and belongs to this process until it ends. Earlier results are never overwritten. A
-    new run in the default place goes to the next free ``work_dirs/CONFIG_NAME-2``, ``-3``, ...; a
-    resumed one to the last of them with results, or to that of the checkpoint it goes on from.
+    It is created and locked until this process ends. Earlier results are never overwritten. A new
+    run without ``given`` uses the next free ``work_dirs/CONFIG_NAME-2``, ``-3``, ...; a resumed run
+    uses the last of them with results, or that of the checkpoint it resumes from.
 
     Args:
         config: config file.
-        given: the folder chosen by hand.
-        resume: ``"auto"``, the checkpoint to go on from, or None for a new run.
+        given: the folder given by the user.
+        resume: ``"auto"``, the checkpoint to resume from, or None for a new run.
         place: where ``given`` was set, for messages.
 
     Raises:
-        InputError: the folder given by hand holds the results of another run; the one to be used
-            is in use; or nothing can be written there.
+        InputError: the given folder has the results of another run, or the folder is in use or
+            cannot be written to.
     """
     default = Path("work_dirs") / Path(config).stem
     of_file = Path(resume).parent if resume not in (None, "auto") else None
@@ -94,13 +93,13 @@ def choose_work_dir(
         return str(next(f for f in folders if lock_folder(f) and not has_results(f)))
     if not lock_folder(folder):
         raise InputError(
-            f"{place} {folder} is in use by another run: wait for its end, or name another folder"
+            f"{place} {folder} is in use by another run: wait for it, or give another folder"
         )
-    goes_on = resume == "auto" or (of_file is not None and of_file.resolve() == folder.resolve())
-    if has_results(folder) and not goes_on:
+    same = resume == "auto" or (of_file is not None and of_file.resolve() == folder.resolve())
+    if has_results(folder) and not same:
         raise InputError(
-            f"{place} {folder} holds the checkpoints of an earlier run: go on with it by "
-            "--resume auto, or name another folder"
+            f"{place} {folder} has the checkpoints of an earlier run: continue it with --resume "
+            "auto, or give another folder"
         )
     return str(folder)
 

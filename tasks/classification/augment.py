@@ -1,7 +1,7 @@
 """Augmentation of whole batches, on their device.
 
-All numbers are drawn from PyTorch's generator of that device, which the suite seeds at the start of
-each epoch: a resumed run sees the images of an uninterrupted one.
+All random numbers come from PyTorch's generator of that device. The suite seeds it at the start of
+each epoch, so a resumed run gets the same images as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from torch import Tensor
 
 
 def crop_and_flip(images: Tensor, padding: int, flip: bool) -> Tensor:
-    """Shift each image by up to ``padding`` pixels and mirror every second one, by chance.
+    """Shift each image by up to ``padding`` pixels, and mirror it with probability 1/2.
 
-    As torchvision's ``RandomCrop(size, padding)`` and ``RandomHorizontalFlip``, in one gather.
+    Like torchvision's ``RandomCrop(size, padding)`` and ``RandomHorizontalFlip``, in one gather.
 
     Args:
         images: (N, C, H, W).
-        padding: black border in pixels that a crop of the old size is taken from.
-        flip: whether to mirror left and right with probability 1/2.
+        padding: black border in pixels, added before a crop of the original size.
+        flip: whether to mirror.
 
     Returns:
         (N, C, H, W) in channels-last order.
@@ -37,9 +37,9 @@ def crop_and_flip(images: Tensor, padding: int, flip: bool) -> Tensor:
 
 
 def cutout(images: Tensor, size: int) -> Tensor:
-    """Set a square of each image to 0, its centre anywhere in the image.
+    """Set a square of each image to 0. Its centre is uniformly distributed over the image.
 
-    Squares reach over the border and are cut off there. T. DeVries, G. W. Taylor, "Improved
+    The square may extend beyond the border. T. DeVries, G. W. Taylor, "Improved
     Regularization of Convolutional Neural Networks with Cutout", arXiv 1708.04552.
 
     Args:
@@ -54,4 +54,4 @@ def cutout(images: Tensor, size: int) -> Tensor:
         return (place >= start) & (place < start + size)
 
     hole = inside(height)[:, None, :, None] & inside(width)[:, None, None, :]
-    return images * ~hole  # masked_fill would give up the channels-last order
+    return images * ~hole  # masked_fill would lose the channels-last order

@@ -1,4 +1,4 @@
-"""A network that tells classes apart, and its loss."""
+"""A classifier: a network with a cross-entropy loss."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class ImageClassifier(BaseModel):
     Args:
         net: config of a network in ``MODELS`` that takes ``num_classes``.
         num_classes: number of classes.
-        data_preprocessor: config of what stands between data set and network.
+        data_preprocessor: config of the data preprocessor.
         label_smoothing: share of the target that is spread evenly over all classes, 0 to 1.
-        transfer_from: file with weights of the same network for other classes, which training
-            starts from; the head starts from random weights. See ``load_all_but_head``.
-        compile: run the network under ``torch.compile``; a dict holds its arguments.
+        transfer_from: file with the initial weights, of the same network for other classes; the
+            head starts from random weights. See ``load_all_but_head``.
+        compile: run the network under ``torch.compile``; a dict has its arguments.
 
     Raises:
-        InputError: ``label_smoothing`` lies outside of 0 to 1.
+        InputError: ``label_smoothing`` is not between 0 and 1.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ImageClassifier(BaseModel):
         self._compile()
 
     def __setstate__(self, state: dict) -> None:
-        """Copies, such as a quantized one or one of averaged weights, are compiled as well."""
+        """Compile copies too, such as a quantized one or one of averaged weights."""
         super().__setstate__(state)
         self._compile()
 
@@ -65,7 +65,7 @@ class ImageClassifier(BaseModel):
             self.net.compile(**(self.compile_net if isinstance(self.compile_net, dict) else {}))
 
     def init_weights(self) -> None:
-        """Load ``transfer_from``. The networks' constructors have drawn all other weights."""
+        """Load ``transfer_from``. The networks' constructors have initialized all other weights."""
         if self.transfer_from:
             load_all_but_head(self.net, self.num_classes, self.transfer_from)
 

@@ -1,4 +1,4 @@
-"""Decode a whole set of images into one tensor."""
+"""Decode a whole data set into one tensor."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def decode_images(
     """Decode images once, to RGB.
 
     Args:
-        load: gives image i; has to bear ``threads`` calls at the same time.
-        names: what to call each image in an error.
-        size: side in pixels that each image is cut square and resized to; None takes the images
-            as they are, which then have to be of one size.
-        threads: how many images to decode at the same time.
+        load: returns image i; called from ``threads`` threads at the same time.
+        names: of the images, for error messages.
+        size: side in pixels; each image is cropped to a square and resized to it. None keeps the
+            images as they are; then all must have the same size.
+        threads: number of images to decode at the same time.
 
     Returns:
         (N, H, W, 3) uint8.
 
     Raises:
-        InputError: what ``load`` and :func:`to_rgb` raise, images of unequal size, or more than
-            fits into memory.
+        InputError: an error of ``load`` or :func:`to_rgb`, images of different sizes, or too many
+            for the memory.
     """
     if size is not None and size < 1:
         raise InputError(f"image_size={size}: give a side in pixels, such as 32")
@@ -44,8 +44,8 @@ def decode_images(
     needed = len(names) * height * width * 3
     if needed > 0.8 * _memory():
         raise InputError(
-            f"{len(names)} images of {width}x{height} take {needed / 2**30:.1f} GiB decoded, more "
-            "than this machine's memory bears: set a smaller image_size, such as 64"
+            f"{len(names)} images of {width}x{height} take {needed / 2**30:.1f} GiB decoded, too "
+            "much for this machine's memory: set a smaller image_size, such as 64"
         )
     images = torch.empty(len(names), height, width, 3, dtype=torch.uint8)
     array = images.numpy()
@@ -55,7 +55,7 @@ def decode_images(
         if image.size != (width, height):
             raise InputError(
                 f"{names[i]} is {image.width}x{image.height}, {names[0]} {width}x{height}: set "
-                "--cfg-options image_size=SIDE, which cuts all images to one square size"
+                "--cfg-options image_size=SIDE, which crops all images to one square size"
             )
         array[i] = image
 

@@ -1,4 +1,4 @@
-"""Handwritten digits that come with scikit-learn."""
+"""The handwritten digits of scikit-learn."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Digits(ImageDataset):
 
     Args:
         split: ``"train"`` or ``"test"``.
-        digits: which digits to take; their place in this list is their label. Default: all.
+        digits: the digits to use; their position in this list is their label. Default: all.
         size: side of the images in pixels.
         seed: of the split.
 
     Raises:
-        InputError: scikit-learn is not installed, an unknown split, or something that is no digit.
+        InputError: scikit-learn is not installed, or the split or a digit is unknown.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Digits(ImageDataset):
         if not digits or len({*digits}) < len(digits) or not {*digits} <= {*range(10)}:
             raise InputError(f"digits={digits} of Digits: give different numbers from 0 to 9")
         grey, labels = load_digits(return_X_y=True)
-        # Split before digits are chosen, so that no choice moves an image to the other side.
+        # Split first, so that an image is on the same side whatever digits are chosen.
         train, test = train_test_split(
             range(len(labels)), test_size=0.2, random_state=seed, stratify=labels
         )

@@ -1,4 +1,4 @@
-"""A few labelled images of each class."""
+"""A few labelled images of each class (few-shot learning)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def few_shot_subset(dataset: dict, per_class: int, seed: int = 0) -> ImageDatase
 
     Args:
         dataset: config of an ``ImageDataset`` data set.
-        per_class: how many images to keep of each class, at least 1.
-        seed: of the choice.
+        per_class: number of images of each class, at least 1.
+        seed: of the random choice.
 
     Raises:
         InputError: ``per_class`` is less than 1.

@@ -1,4 +1,4 @@
-"""A whole set of images in memory, handed out in batches."""
+"""A data set of images in memory that returns whole batches."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 class ImageDataset(Dataset):
     """Decoded images as one tensor on the device of the training, and their labels.
 
-    PyTorch's ``DataLoader`` asks for a whole batch at once (``__getitems__``), so a batch costs one
-    gather on the device and MMEngine's samplers, also for several processes, stay as they are. Use
+    PyTorch's ``DataLoader`` requests a whole batch (``__getitems__``), so a batch is one gather on
+    the device. MMEngine's samplers work as usual, also for several processes. Use
     ``num_workers=0`` and ``collate_fn=dict(type="identity_collate")``.
 
     Args:
@@ -27,7 +27,7 @@ class ImageDataset(Dataset):
 
     @property
     def metainfo(self) -> dict:
-        """The names of the classes, where MMEngine looks for them."""
+        """The names of the classes, as MMEngine expects them."""
         return dict(classes=self.classes)
 
     def __len__(self) -> int:
@@ -36,7 +36,7 @@ class ImageDataset(Dataset):
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
         """``inputs`` (B, 3, H, W) uint8 in channels-last order and ``labels`` (B,)."""
         if self.images.device.type != torch.device(get_device()).type:
-            # Only now: in the constructor a process may not know its device yet.
+            # Not in the constructor, where a process may not know its device yet.
             self.images, self.labels = self.images.to(get_device()), self.labels.to(get_device())
         chosen = torch.tensor(indices, device=self.images.device)
         return dict(inputs=self.images[chosen].permute(0, 3, 1, 2), labels=self.labels[chosen])
@@ -48,5 +48,5 @@ class ImageDataset(Dataset):
 
 @FUNCTIONS.register_module()
 def identity_collate(batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The ``collate_fn`` of ``ImageDataset``: its batches are put together already."""
+    """The ``collate_fn`` of ``ImageDataset``, which already returns batches."""
     return batch

@@ -1,4 +1,4 @@
-"""Images in a folder of folders, one a class."""
+"""Images in a folder with one subfolder for each class."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from tasks.classification.image_dataset import ImageDataset
 from tasks.classification.rgb import open_image
 
 SPLITS = {"train": ("train",), "val": ("val", "test"), "test": ("test", "val")}
-"""Names of the folder of each split; the first that is there is taken."""
+"""Folder names of each split; the first one that exists is used."""
 
 
 @DATASETS.register_module()
 class InMemoryImageFolder(ImageDataset):
-    """A split of a folder as torchvision's ``ImageFolder`` takes it, without what is hidden.
+    """A split of a folder as in torchvision's ``ImageFolder``, decoded into memory.
 
     ``DATA_ROOT/train/CLASS/*`` and ``DATA_ROOT/val/CLASS/*`` or ``DATA_ROOT/test/CLASS/*``.
-    Validation takes the images of ``test/`` where there is no ``val/``, and the other way round.
+    Without ``val/``, validation uses ``test/``, and the other way round.
 
     Args:
         data_root: the folder.
         split: ``"train"``, ``"val"`` or ``"test"``.
-        size: side in pixels that images are cut square and resized to; None: they are of one size.
+        size: side in pixels; images are cropped to a square and resized to it. None if all have the
+            same size.
 
     Raises:
         InputError: as :func:`open_folder` and :func:`tasks.classification.decode.decode_images`.
@@ -38,38 +39,38 @@ class InMemoryImageFolder(ImageDataset):
     def __init__(self, data_root: str, split: str, size: int | None = None) -> None:
         folder = open_folder(data_root, split)
         paths = [path for path, _ in folder.samples]
-        # PIL lets other threads run while it decodes.
+        # PIL releases Python's lock while it decodes.
         images = decode_images(lambda i: open_image(paths[i]), paths, size, os.cpu_count() or 1)
         super().__init__(images, torch.tensor(folder.targets), folder.classes)
 
 
 class VisibleImageFolder(ImageFolder):
-    """torchvision's ``ImageFolder`` without hidden files and folders, which are no data.
+    """torchvision's ``ImageFolder`` without hidden files and folders.
 
-    Such as ``.ipynb_checkpoints`` of Jupyter and ``._NAME`` of macOS.
+    Hidden are, for example, Jupyter's ``.ipynb_checkpoints`` and macOS' ``._NAME``.
 
     Attributes:
-        left_out: files that are not hidden and have no ending of an image.
+        skipped: files that are not hidden and do not have the extension of an image.
     """
 
     def __init__(self, root: str) -> None:
-        self.left_out: list[str] = []
+        self.skipped: list[str] = []
 
         def is_image(path: str) -> bool:
             if f"{os.sep}." in path[len(root) :]:
                 return False
             if path.lower().endswith(IMG_EXTENSIONS):
                 return True
-            self.left_out.append(path)
+            self.skipped.append(path)
             return False
 
         super().__init__(root, is_valid_file=is_image)
 
     def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
-        """Names of the classes, and their labels."""
+        """Names of the classes, and the label of each."""
         names = [name for name in super().find_classes(directory)[0] if not name.startswith(".")]
         if not names:
-            raise FileNotFoundError(f"It holds no folder of a class in {directory}.")
+            raise FileNotFoundError(f"There is no class folder in {directory}.")
         return names, {name: label for label, name in enumerate(names)}
 
 
@@ -77,7 +78,7 @@ def open_folder(data_root: str, split: str) -> VisibleImageFolder:
     """List the images of a split without reading them.
 
     Raises:
-        InputError: a missing folder, no classes, or a class without images.
+        InputError: the folder does not exist, has no classes, or a class has no images.
     """
     root, remedy = Path(data_root), "give a folder with train/CLASS/ and val/CLASS/ or test/CLASS/"
     if not root.is_dir():

@@ -1,4 +1,4 @@
-"""Wrong labels on purpose."""
+"""Label noise: wrong labels on purpose."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tasks.classification.image_dataset import ImageDataset
 
 @DATASETS.register_module(name="LabelNoise")
 def label_noise(dataset: dict, rate: float, seed: int = 0) -> ImageDataset:
-    """A data set in which a share of the labels is wrong: symmetric label noise.
+    """A data set with symmetric label noise: a share of the labels is wrong.
 
-    Exactly ``round(rate * N)`` images, drawn at random, get the label of another class, each other
-    class being equally likely. A rate of ``(C - 1) / C`` leaves no information in the labels.
+    Exactly ``round(rate * N)`` random images get the label of another class. All other classes are
+    equally likely. With a rate of ``(C - 1) / C`` the labels have no information.
 
     Args:
         dataset: config of an ``ImageDataset`` data set with at least two classes.
         rate: share of wrong labels, 0 to 1.
-        seed: of the choice; the same images get the same labels in every run.
+        seed: of the random choice; the same images get the same labels in every run.
 
     Raises:
-        InputError: a rate outside of 0 to 1, or a single class.
+        InputError: the rate is not between 0 and 1, or there is only one class.
     """
     if not 0 <= rate <= 1:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Images in a folder of folders, read while they are used."""
+"""Images in a folder with one subfolder for each class, read when they are needed."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ from tasks.classification.rgb import open_image, to_rgb
 
 @DATASETS.register_module()
 class LazyImageFolder(ImageDataset):
-    """A split of a folder as ``InMemoryImageFolder`` takes it, for more and larger images.
+    """A split of a folder as in ``InMemoryImageFolder``, for more and larger images.
 
-    Each image is read, cut and resized when a batch asks for it, best in the workers of PyTorch's
-    ``DataLoader``. As in torchvision's references/classification: where they are augmented, a box
-    of 8% to 100% of the area (C. Szegedy et al., arXiv 1409.4842), mirrored by chance; else the
-    short side at 256/224 of ``size``, and its centre.
+    Each image is read, cropped and resized when a batch needs it, best in the workers of PyTorch's
+    ``DataLoader``. The transforms are those of torchvision's references/classification. With
+    augmentation: a random box of 8% to 100% of the area (C. Szegedy et al., arXiv 1409.4842),
+    mirrored with probability 1/2. Without: the short side is resized to 256/224 of ``size``, then
+    the centre is cropped.
 
-    All numbers are drawn from PyTorch's generator, which the suite seeds at the start of each
-    epoch, and PyTorch those of the workers by it.
+    All random numbers come from PyTorch's generator, which the suite seeds at the start of each
+    epoch. PyTorch seeds the generators of the workers from it.
 
     Args:
         data_root: the folder.
         split: ``"train"``, ``"val"`` or ``"test"``.
         size: side of the square images in pixels.
-        augment: whether to cut and mirror by chance.
+        augment: whether to crop and mirror randomly.
 
     Raises:
-        InputError: as :func:`open_folder`, or a ``size`` below 1; for a batch, an image that cannot
-            be read.
+        InputError: as :func:`open_folder`, or ``size`` is below 1; for a batch, an image cannot be
+            read.
     """
 
     def __init__(self, data_root: str, split: str, size: int = 224, augment: bool = False) -> None:
         if size < 1:
             raise InputError(f"image_size={size}: give a side in pixels, such as 224")
         folder = open_folder(data_root, split)
-        # An array, since processes that share a list copy it bit by bit as they read it.
+        # An array: worker processes would copy a list piece by piece when they read it.
         paths = np.array([path for path, _ in folder.samples])
         super().__init__(paths, torch.tensor(folder.targets), folder.classes)
         if augment:

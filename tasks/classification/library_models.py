@@ -22,15 +22,15 @@ def torchvision_model(name: str, num_classes: int, **arguments) -> nn.Module:
         **arguments: of the model's constructor.
 
     Raises:
-        InputError: no such model, or an argument that it does not take.
+        InputError: the model does not exist, or does not accept an argument.
     """
     models = torchvision.models
     names = models.list_models(models)
     if name not in names:
         raise InputError(
-            f"name={name!r} of TorchvisionModel is no model{did_you_mean(name, names)}"
+            f"name={name!r} of TorchvisionModel does not exist{did_you_mean(name, names)}"
         )
-    # Those with auxiliary heads give several outputs while training, as no loss here expects.
+    # Auxiliary heads would give several outputs in training, which no loss here expects.
     if name in ("googlenet", "inception_v3"):
         arguments = dict(aux_logits=False, init_weights=True) | arguments
     try:
@@ -49,7 +49,7 @@ def timm_model(name: str, num_classes: int, **arguments) -> nn.Module:
         **arguments: of ``timm.create_model``, such as ``img_size``.
 
     Raises:
-        InputError: timm is not installed, no such model, or an argument that it does not take.
+        InputError: timm is not installed, or the model does not exist or accept an argument.
     """
     if is_missing("timm"):
         raise InputError(f"TimmModel {name}: timm is missing: {add_extra('timm')}")
@@ -57,7 +57,7 @@ def timm_model(name: str, num_classes: int, **arguments) -> nn.Module:
 
     if not timm.is_model(name):
         raise InputError(
-            f"name={name!r} of TimmModel is no model{did_you_mean(name, timm.list_models())}"
+            f"name={name!r} of TimmModel does not exist{did_you_mean(name, timm.list_models())}"
         )
     try:
         return timm.create_model(name, num_classes=num_classes, **arguments)

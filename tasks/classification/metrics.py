@@ -1,4 +1,4 @@
-"""How many images are told right."""
+"""Classification accuracy."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class TopAccuracy(BaseMetric):
     names = ("accuracy", "accuracy_top5")
 
     def process(self, data_batch, data_samples) -> None:
-        """Take ``scores`` (num_classes,) and ``label`` of each image."""
+        """Add ``scores`` (num_classes,) and ``label`` of each image."""
         for sample in data_samples:
             scores, label = sample["scores"], sample["label"]
-            right = dict(accuracy=int(scores.argmax()) == label)
+            correct = dict(accuracy=int(scores.argmax()) == label)
             if len(scores) > 5:
-                right["accuracy_top5"] = label in scores.topk(5).indices.tolist()
-            self.results.append(right)
+                correct["accuracy_top5"] = label in scores.topk(5).indices.tolist()
+            self.results.append(correct)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        return {name: float(np.mean([right[name] for right in results])) for name in results[0]}
+        return {name: float(np.mean([correct[name] for correct in results])) for name in results[0]}

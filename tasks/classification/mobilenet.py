@@ -8,7 +8,7 @@ from torchvision.models import MobileNetV2
 
 @MODELS.register_module()
 class CIFARMobileNetV2(MobileNetV2):
-    """torchvision's MobileNetV2 at an eighth of the resolution in the end, not a thirty-second.
+    """torchvision's MobileNetV2 with an output stride of 8 instead of 32.
 
     The first convolution and the stage of 24 channels have stride 1 instead of 2.
 

@@ -1,4 +1,4 @@
-"""What a classification config checks and completes before any long work."""
+"""Checks of a classification config before training or evaluation starts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tasks.classification.transfer import read_weights
 
 @FUNCTIONS.register_module()
 def check_images(cfg: Config) -> None:
-    """Say which images are used, check folders, and set the number of classes that they have.
+    """Print which images are used, check the folders, and set the number of classes.
 
     Raises:
-        InputError: a missing or empty folder, or classes that differ between the splits or from
+        InputError: a folder is missing or empty, or the classes differ between the splits or from
             ``model.num_classes``.
     """
     loaders = ("train_dataloader", "val_dataloader", "test_dataloader")
@@ -36,10 +36,10 @@ def check_images(cfg: Config) -> None:
     if not folders:
         return
     for folder in folders.values():
-        if folder.left_out:
+        if folder.skipped:
             print(
-                f"Left out: {len(folder.left_out)} files of {folder.root} without an ending of an "
-                f"image, such as {folder.left_out[0]}",
+                f"Skipped: {len(folder.skipped)} files in {folder.root} without the extension of "
+                f"an image, such as {folder.skipped[0]}",
                 flush=True,
             )
     names, folder = next(iter(folders.values())).classes, next(iter(folders.values())).root
@@ -47,8 +47,8 @@ def check_images(cfg: Config) -> None:
         differ = sorted({*names} ^ {*other.classes})
         if differ:
             raise InputError(
-                f"{folder} and {other.root} hold different classes: {', '.join(differ[:5])} "
-                f"in one of them only. Give both a folder for each class"
+                f"{folder} and {other.root} have different classes: {', '.join(differ[:5])} "
+                f"only in one of them. Give both a folder for each class"
             )
     model = cfg.model
     while "model" in model:  # a model that wraps another one, such as a quantized one
@@ -66,13 +66,14 @@ FOLDERS = ("InMemoryImageFolder", "LazyImageFolder")
 
 @FUNCTIONS.register_module()
 def check_transfer(cfg: Config, pretrain: str | None = None) -> None:
-    """Check the weights that training starts from; a resumed run does not need them.
+    """Check the initial weights; a resumed run does not need them.
 
     Args:
-        pretrain: config that they are trained by, a path in the suite, where it has one.
+        cfg: the config.
+        pretrain: config of the suite that trains these weights, if there is one.
 
     Raises:
-        InputError: there are none.
+        InputError: there are no weights.
     """
     if cfg.get("resume") or cfg.get("load_from"):
         cfg.model.transfer_from = None
@@ -90,5 +91,5 @@ def check_transfer(cfg: Config, pretrain: str | None = None) -> None:
 
 
 def _source(dataset: dict) -> dict:
-    """The config of the data set inside of all wrappers."""
+    """The config of the data set inside all wrappers."""
     return _source(dataset.dataset) if "dataset" in dataset else dataset

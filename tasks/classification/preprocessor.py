@@ -1,4 +1,4 @@
-"""From the bytes of a data set to what a network takes."""
+"""The data preprocessor: normalization and augmentation of batches."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from tasks.classification.augment import crop_and_flip, cutout
 
 @MODELS.register_module()
 class ImagePreprocessor(BaseDataPreprocessor):
-    """Normalize batches of images on the device; augment those for training.
+    """Normalize batches of images on the device, and augment them for training.
 
-    It runs once a step, ahead of the passes of a sharpness-aware rule: these all see one batch.
+    It runs once per step, before the passes of a sharpness-aware rule, so all passes use the same
+    batch.
 
     Args:
         mean, std: of the red, green and blue values, 0 to 1.
-        crop_padding: by how many pixels images are shifted at most.
-        flip: whether half of the images are mirrored.
-        cutout: side of the square that is blanked, in pixels; 0 for none.
+        crop_padding: largest shift of an image in pixels.
+        flip: whether to mirror images with probability 1/2.
+        cutout: side of the square that is set to 0, in pixels; 0 for none.
 
     Raises:
-        InputError: a negative size or a ``std`` that is not positive.
+        InputError: a size is negative or a ``std`` is not positive.
     """
 
-    #: Order of the network's input channels, told in exported files.
+    #: Order of the network's input channels, written to exported files.
     channels = "RGB"
 
     def __init__(
@@ -43,7 +44,7 @@ class ImagePreprocessor(BaseDataPreprocessor):
                 raise InputError(f"data_preprocessor.{name}={value}: give 0 or more pixels")
         if min(std) <= 0:
             raise InputError(f"data_preprocessor.std={std}: give positive numbers")
-        # For values of 0 to 255; not in checkpoints, since the config says it.
+        # For values of 0 to 255. Not stored in checkpoints, because the config has them.
         for name, value in dict(mean=mean, std=std).items():
             value = 255 * torch.tensor(value, dtype=torch.float32).view(-1, 1, 1)
             self.register_buffer(name, value, persistent=False)
@@ -55,7 +56,7 @@ class ImagePreprocessor(BaseDataPreprocessor):
         images = data["inputs"]
         if training and (self.crop_padding or self.flip):
             images = crop_and_flip(images, self.crop_padding, self.flip)
-        # The network's own order, else each of its passes would reorder the batch.
+        # The network's memory format, or else each of its passes would reorder the batch.
         images = images.to(torch.float32, memory_format=torch.channels_last)
         images = (images - self.mean) / self.std
         if training and self.cutout:

@@ -18,7 +18,7 @@ class PyramidNet(nn.Module):
     Args:
         num_classes: number of logits.
         depth: number of layers, 6 n + 2.
-        alpha: channels that the blocks add to the first 16 in all.
+        alpha: total number of channels that the blocks add to the first 16.
 
     Raises:
         InputError: the depth is not 6 n + 2.

@@ -1,4 +1,4 @@
-"""Everything that a classification config needs registered; named in its ``custom_imports``."""
+"""Registers all modules that classification configs use; named in their ``custom_imports``."""
 
 from bsam_suite import engine  # noqa: F401
 from tasks.classification import (  # noqa: F401

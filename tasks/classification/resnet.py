@@ -11,7 +11,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 class CIFARResNet18(ResNet):
     """torchvision's ResNet-18 with a stem that keeps the resolution of small images.
 
-    A 3x3 convolution of stride 1 stands for the 7x7 of stride 2, and there is no max pooling.
+    The first convolution is 3x3 with stride 1, not 7x7 with stride 2. There is no max pooling.
 
     K. He et al., "Deep Residual Learning for Image Recognition", arXiv 1512.03385.
 

@@ -1,31 +1,20 @@
-"""One image as upright RGB of 8 bits."""
+"""Read images as upright 8-bit RGB."""
 
 from __future__ import annotations
 
-import struct
+from contextlib import suppress
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from bsam_suite.errors import InputError
 
-ORIENTATION = 0x0112  # in EXIF
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What turns an image of each EXIF orientation upright (EXIF 2.32, 4.6.4)."""
 OF_16_BITS = ("PNG", "PPM")
-"""Formats whose grey images Pillow gives as int32, though they have no more than 16 bits."""
+"""Formats with at most 16 bits whose grey images Pillow returns as int32."""
 
 
 def open_image(path: str) -> Image.Image:
-    """The image in a file, decoded.
+    """Read and decode an image file.
 
     Raises:
         InputError: it cannot be read.
@@ -40,37 +29,29 @@ def open_image(path: str) -> Image.Image:
 
 
 def cannot_be_read(name: str, error: Exception) -> InputError:
-    """The error for an image that Pillow does not take."""
-    return InputError(f"{name} cannot be read ({error}): mend or remove this image")
+    """The error for an image that Pillow cannot read."""
+    return InputError(f"{name} cannot be read ({error}): repair or remove this image")
 
 
 def to_rgb(image: Image.Image, name: str) -> Image.Image:
-    """``image`` as OpenCV reads it for the pose task.
+    """Convert ``image`` to RGB as OpenCV does for the pose task.
 
-    It is turned upright by its EXIF orientation. Of 16 bits the upper 8 are taken, of an image with
-    transparency the colours, of an animation the first picture.
+    It is rotated by its EXIF orientation. 16-bit values keep their upper 8 bits, transparency is
+    ignored, and an animation gives its first frame.
 
     Args:
-        image: of any mode.
-        name: what to call it in an error.
+        image: of any mode; it may be modified.
+        name: of the image, for error messages.
 
     Raises:
         InputError: its values are 32-bit integers or floats.
     """
-    turn = UPRIGHT.get(_orientation(image))
+    with suppress(Exception):  # damaged EXIF, which OpenCV ignores
+        ImageOps.exif_transpose(image, in_place=True)
     image = _to_8_bits(image, name)
     if image.mode == "P":  # Pillow warns of transparency in a palette unless it is kept at first
         image = image.convert("RGBA")
-    if image.mode != "RGB":
-        image = image.convert("RGB")
-    return image if turn is None else image.transpose(turn)
-
-
-def _orientation(image: Image.Image) -> int | None:
-    try:
-        return image.getexif().get(ORIENTATION)
-    except (SyntaxError, struct.error):  # of damaged EXIF, which OpenCV passes by
-        return None
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
@@ -78,7 +59,5 @@ def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         kind = "floats" if image.mode == "F" else "32-bit integers"
-        raise InputError(
-            f"{name} holds {kind}, and no range of them is known: save it with 8 or 16 bits"
-        )
+        raise InputError(f"{name} has {kind}, whose range is not known: save it with 8 or 16 bits")
     return image

@@ -1,4 +1,4 @@
-"""The data sets of torchvision."""
+"""Data sets of torchvision."""
 
 from __future__ import annotations
 
@@ -21,25 +21,26 @@ class TorchvisionDataset(ImageDataset):
 
     Args:
         name: its class, such as ``"CIFAR10"``.
-        size: side in pixels that images are cut square and resized to; None: they are of one size.
+        size: side in pixels; images are cropped to a square and resized to it. None if all have the
+            same size.
         **arguments: of its constructor, such as ``root``, ``train`` and ``download``.
 
     Raises:
-        InputError: no such data set, it cannot be opened, or its items are of another kind.
+        InputError: the data set does not exist, cannot be opened, or has other items.
     """
 
     def __init__(self, name: str, size: int | None = None, **arguments) -> None:
         names = torchvision.datasets.__all__
         if name not in names:
             hint = did_you_mean(name, names)
-            raise InputError(f"name={name!r} of TorchvisionDataset is no data set{hint}")
+            raise InputError(f"name={name!r} of TorchvisionDataset does not exist{hint}")
         try:
             source = getattr(torchvision.datasets, name)(**arguments)
         except (RuntimeError, OSError, TypeError, ValueError) as error:
             said = ", ".join(f"{k}={v!r}" for k, v in arguments.items())
             raise InputError(
-                f"torchvision's {name}({said}) cannot be opened: {error} Give the folder that "
-                "torchvision unpacked it to as data_root, or let it fetch the set by "
+                f"torchvision's {name}({said}) cannot be opened: {error} Give the folder where "
+                "torchvision unpacked it as data_root, or let torchvision download it by "
                 f"{python()} -c \"import torchvision; torchvision.datasets.{name}('DIR', "
                 'download=True)"'
             ) from error

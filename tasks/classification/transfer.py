@@ -1,4 +1,4 @@
-"""Start from the weights of a network that was trained for other classes."""
+"""Transfer learning: initial weights from a network that was trained for other classes."""
 
 from __future__ import annotations
 
@@ -6,52 +6,42 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from bsam_suite.engine.checkpoint import read_checkpoint
+from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
 from bsam_suite.errors import InputError
 
 
 def load_all_but_head(net: nn.Module, num_classes: int, file: str) -> None:
     """Load the weights in ``file``, except for the last layer, into ``net``.
 
-    The layer before the logits keeps its random weights, also where the number of classes happens
-    to be the same. All other weights have to fit.
+    The last layer keeps its random weights, even if the number of classes is the same. All other
+    weights must fit.
 
     Args:
         net: the network.
         num_classes: its number of logits.
-        file: a checkpoint of this task, or a state dict of the same network as torchvision and
-            timm publish them (``.pth``, or ``.safetensors``).
+        file: a checkpoint of this task, or a state dict of the same network as published by
+            torchvision and timm (``.pth`` or ``.safetensors``).
 
     Raises:
-        InputError: no such file, or weights that do not fit.
+        InputError: the file does not exist, or the weights do not fit.
     """
-    have, head = read_weights(file), find_head(net, num_classes)
-    have = {name: value for name, value in have.items() if not name.startswith(head)}
-    want = {name: v for name, v in net.state_dict().items() if not name.startswith(head)}
+    weights, head = read_weights(file), find_head(net, num_classes)
+    weights = {name: value for name, value in weights.items() if not name.startswith(head)}
     # Checkpoints from before PyTorch 0.4.1 do not have this counter; batch norm does not need it.
-    optional = {name for name in want if name.endswith("num_batches_tracked")}
-    faults = [
-        f"{name} is {tuple(have[name].shape)} there, {tuple(value.shape)} here"
-        for name, value in want.items()
-        if name in have and have[name].shape != value.shape
-    ]
-    faults += [f"{name} is missing there" for name in want if name not in {*have, *optional}]
-    faults += [f"{name} is not in the network" for name in have if name not in want]
-    if faults:
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise InputError(
-            f"model.transfer_from={file} does not fit {type(net).__name__}: "
-            f"{'; '.join(faults[:3])}{more}. Set model.net to the network that it was trained with "
-            "(torchvision's own weights need type='TorchvisionModel', timm's 'TimmModel')"
-        )
-    net.load_state_dict(have, strict=False)
+    kept = {n: v for n, v in net.state_dict().items() if n.endswith("num_batches_tracked")}
+    kept |= {n: v for n, v in net.state_dict().items() if n.startswith(head)}
+    remedy = (
+        "Set model.net to the network that model.transfer_from was trained with (torchvision's own "
+        "weights need type='TorchvisionModel', timm's 'TimmModel')"
+    )
+    load_weights(net, dict(state_dict=kept | weights), file, remedy)
 
 
 def read_weights(file: str) -> dict[str, Tensor]:
-    """The weights in ``file`` under the names that they have in the bare network.
+    """The weights in ``file``, with the names that they have in the network itself.
 
     Raises:
-        InputError: no such file, or no weights in it.
+        InputError: the file does not exist or has no weights.
     """
     if not Path(file).is_file():
         raise InputError(f"model.transfer_from={file} does not exist: give a file with weights")
@@ -63,13 +53,13 @@ def read_weights(file: str) -> dict[str, Tensor]:
             weights = load_file(file)
         except SafetensorError as error:
             raise InputError(
-                f"model.transfer_from={file} is no whole safetensors file ({error}): copy it again"
+                f"model.transfer_from={file} is not a safetensors file ({error}): copy it again"
             ) from error
     else:
         weights = read_checkpoint(file)
         weights = weights.get("state_dict", weights)
     if not weights or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise InputError(f"model.transfer_from={file} holds no state dict of a network")
+        raise InputError(f"model.transfer_from={file} has no state dict of a network")
     for prefix in ("module.", "net."):  # of several processes, and of our ImageClassifier
         if all(name.startswith(prefix) for name in weights):
             weights = {name.removeprefix(prefix): value for name, value in weights.items()}
@@ -89,7 +79,7 @@ def find_head(net: nn.Module, num_classes: int) -> str:
     ]
     if not named:
         raise InputError(
-            f"{type(net).__name__} has no layer with num_classes={num_classes} outputs to replace: "
-            "transfer needs a network that ends in a linear layer"
+            f"{type(net).__name__} has no layer with num_classes={num_classes} outputs: transfer "
+            "needs a network that ends in a linear layer"
         )
     return f"{named[-1]}."

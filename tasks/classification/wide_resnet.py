@@ -17,7 +17,7 @@ class WideResNet(nn.Module):
     Args:
         num_classes: number of logits.
         depth: number of convolutions on the longest path, 6 n + 4.
-        width: factor on the channels 16, 32, 64 of the stages.
+        width: factor of the channels 16, 32, 64 of the stages.
         dropout: probability between the two convolutions of a block.
 
     Raises:
@@ -66,5 +66,5 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         active = self.bn1(x).relu()
         residual = self.conv2(self.dropout(self.bn2(self.conv1(active)).relu()))
-        # Where the shape changes, the shortcut too starts from the activation.
+        # If the shape changes, the shortcut also starts from the activation.
         return residual + (x if self.shortcut is None else self.shortcut(active))

@@ -1,4 +1,4 @@
-"""RTMPose's augmentation, which MMPose borrows from Albumentations and MMDetection."""
+"""RTMPose's augmentation, without Albumentations and MMDetection."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bsam_suite.errors import InputError
 
 @TRANSFORMS.register_module()
 class BlurAndErase(BaseTransform):
-    """Now and then blur the image, and paint a part of it black.
+    """Randomly blur the image, and set a rectangle of it to black.
 
-    What RTMPose does by Albumentations' Blur, MedianBlur and CoarseDropout (arXiv 2303.07399): the
-    blurs have an odd kernel of 3 to 7 pixels; the part is one rectangle, its height and width each
-    0.2 to 0.4 of the image's.
+    RTMPose uses Albumentations' Blur, MedianBlur and CoarseDropout for this (arXiv 2303.07399). The
+    blurs have an odd kernel of 3 to 7 pixels. Height and width of the rectangle are each 0.2 to 0.4
+    of the image's.
 
     Args:
-        blur, median, erase: how often each happens, probabilities from 0 to 1.
+        blur, median, erase: probability of each, from 0 to 1.
     """
 
     def __init__(self, blur: float = 0.1, median: float = 0.1, erase: float = 1.0) -> None:
@@ -57,7 +57,7 @@ def _part(length: int) -> slice:
 
 @HOOKS.register_module()
 class PipelineSwitchHook(Hook):
-    """Train with another pipeline in the last epochs, as RTMPose does with a weaker one.
+    """Train with another pipeline in the last epochs. RTMPose uses weaker augmentation there.
 
     Args:
         num_last_epochs: number of epochs with the other pipeline; a shorter run has it throughout.
@@ -81,5 +81,5 @@ class PipelineSwitchHook(Hook):
         if early or loader.dataset.pipeline is self.pipeline:
             return
         loader.dataset.pipeline = self.pipeline
-        loader._iterator = None  # workers that persist have a copy of the data set
+        loader._iterator = None  # persistent workers have a copy of the data set
         runner.logger.info(f"Switched the training pipeline: {self.num_last_epochs} epochs left")

@@ -10,18 +10,19 @@ from torch import nn
 
 @MODELS.register_module()
 class SmallHRNet(HRNet):
-    """HRNet with a thin stem and its weights in channels-last order.
+    """HRNet with a narrow stem and its weights in channels-last order.
 
-    HRNet's stem has 64 channels whatever the width of the rest; in a small network that alone is
-    half of the work. Channels-last is the order in which convolutions run fastest; results differ
-    by rounding only.
+    HRNet's stem has 64 channels, whatever the width of the rest. In a small network that is half of
+    the computation. Convolutions are fastest in channels-last order; results differ by rounding
+    only.
 
     K. Sun et al., "Deep High-Resolution Representation Learning for Human Pose Estimation",
     arXiv 1902.09212.
 
     Args:
-        extra, **kwargs: as MMPose's ``HRNet``, for basic blocks, batch norm and plain convolutions.
-        stem_channels: width of the stem's two convolutions.
+        extra, **kwargs: as in MMPose's ``HRNet``, for basic blocks, batch norm and plain
+            convolutions.
+        stem_channels: channels of the stem's two convolutions.
     """
 
     def __init__(self, extra: dict, stem_channels: int = 32, **kwargs) -> None:

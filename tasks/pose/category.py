@@ -1,4 +1,4 @@
-"""The keypoints that a COCO file's category names."""
+"""The keypoints in the category of a COCO file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tasks.pose.skeleton import PERSON, Skeleton, default_sigmas, mirrored, plai
 
 
 def keypoint_category(categories: Sequence[dict], where: str) -> dict | None:
-    """The category of a COCO file that names keypoints, or None.
+    """The category of a COCO file that has ``keypoints``, or None.
 
     Raises:
-        InputError: several do, and name different ones.
+        InputError: several categories have different keypoints.
     """
     named = [c for c in categories if isinstance(c, dict) and c.get("keypoints")]
     for category in named[1:]:
@@ -26,15 +26,15 @@ def keypoint_category(categories: Sequence[dict], where: str) -> dict | None:
 
 
 def category_skeleton(category: dict, where: str) -> Skeleton:
-    """The keypoints of a COCO file's category; mirror pairs by ``left`` and ``right`` in the names.
+    """The keypoints of a COCO file's category; flip pairs by ``left`` and ``right`` in the names.
 
     Args:
-        category: an entry of ``categories`` with ``keypoints`` and, if it has one, a ``skeleton``
-            of pairs that count from 1 (or from 0, where one of them is 0).
+        category: an entry of ``categories`` with ``keypoints`` and optionally a ``skeleton`` of
+            pairs, counted from 1 (or from 0 if one of them is 0).
         where: the file, for messages.
 
     Raises:
-        InputError: names that are not different texts, or a skeleton of other keypoints.
+        InputError: the names are not different strings, or the skeleton has other keypoints.
     """
     names, where = category["keypoints"], f"category {category.get('name')!r} of {where}"
     if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
@@ -46,7 +46,7 @@ def category_skeleton(category: dict, where: str) -> Skeleton:
         return PERSON
     index = {name: i for i, name in enumerate(names)}
     flips = tuple(index.get(mirrored(name), i) for i, name in enumerate(names))
-    # What is not the mirror image of its own mirror image has none: "l" beside "L", "R" and "r".
+    # A pair must be mutual: "l" beside "L", "R" and "r" has no mirror image.
     flips = tuple(j if flips[j] == i else i for i, j in enumerate(flips))
     links = _links(category.get("skeleton") or [], len(names), where)
     name = str(category.get("name") or "object")
@@ -71,12 +71,12 @@ def _links(skeleton, count: int, where: str) -> tuple[tuple[int, int], ...]:
 
 
 def check_same(one: Skeleton, place: str, other: Skeleton, other_place: str) -> None:
-    """Make sure that two places have the same keypoints in the same order.
+    """Check that two places have the same keypoints in the same order.
 
     Raises:
         InputError: they do not.
     """
     if not same_names(one, other):
         raise InputError(
-            f"{place} has {one}, but {other_place} has {other}: give both the same, in one order"
+            f"{place} has {one}, but {other_place} has {other}: both need the same in one order"
         )

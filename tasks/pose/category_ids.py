@@ -1,30 +1,30 @@
-"""Which categories of a COCO file are the persons whose keypoints are looked for."""
+"""The category ids of the persons in a COCO file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, listed
 from tasks.pose.coco_schema import schema_error
 
 
 def keypoint_categories(content: dict, path: str | Path) -> set[int]:
-    """Ids of the categories whose keypoints a file of annotations holds; in COCO's that is 1.
+    """Ids of the categories whose keypoints are annotated; in COCO that is 1.
 
-    They are those that list ``keypoints``; where none does, those of the annotations that have
-    some; else those named ``person``; else the only one. Images alone are COCO's.
+    These are the categories with ``keypoints``. If there are none: those of annotations with
+    keypoints, or else those named ``person``, or else the only one. A file with images only has 1.
 
     Args:
         content: of the file.
         path: of the file.
 
     Raises:
-        InputError: the file does not tell.
+        InputError: none of these rules applies.
     """
     categories, annotations = content.get("categories", []), content.get("annotations", [])
     if not (isinstance(categories, list) and isinstance(annotations, list)):
-        raise InputError(f"{path} is not a COCO file: categories or annotations are no list")
-    wrong = next((told for category in categories if (told := schema_error(category, "id"))), None)
+        raise InputError(f"{path} is not a COCO file: categories or annotations is not a list")
+    wrong = next(filter(None, (schema_error(c, "id") for c in categories)), None)
     if wrong:
         raise InputError(f"categories of {path}: {wrong}")
     named = {category["id"]: category.get("name") for category in categories}
@@ -38,34 +38,29 @@ def keypoint_categories(content: dict, path: str | Path) -> set[int]:
     found = found or (set(named) if len(named) == 1 else set())
     if not found and (categories or annotations):
         raise InputError(
-            f"{path} has the categories {named}, none with a list 'keypoints' and none of the name "
+            f"{path} has the categories {named}, none with a list 'keypoints' and none named "
             "person: list the names of the keypoints under 'keypoints' of the category"
         )
     return found or {1}
 
 
 def of_categories(found: list[dict], categories: set[int], path: str | Path) -> list[dict]:
-    """Those of the entries whose ``category_id`` is that of the persons.
+    """The entries whose ``category_id`` is that of the persons.
 
     Args:
-        found: results, or annotations, in COCO's format.
-        categories: what :func:`keypoint_categories` returned.
+        found: results or annotations in COCO's format.
+        categories: from :func:`keypoint_categories`.
         path: their file.
 
     Raises:
-        InputError: there are entries, and none is of these categories.
+        InputError: there are entries, but none of these categories.
     """
     kept = [entry for entry in found if entry["category_id"] in categories]
     if found and not kept:
-        others = {entry["category_id"] for entry in found}
+        others = sorted({entry["category_id"] for entry in found})
         raise InputError(
-            f"{path} has entries of category_id {listed(others)}, none of {listed(categories)}, "
-            "which the persons have: give results and annotations the same category_id"
+            f"{path} has entries of category_id {listed(others, 10)}, none of "
+            f"{listed(sorted(categories), 10)}, which the persons have: give results and "
+            "annotations the same category_id"
         )
     return kept
-
-
-def listed(numbers: set[int], shown: int = 10) -> str:
-    """Ids for a message."""
-    told = ", ".join(map(str, sorted(numbers)[:shown]))
-    return told + (f" and {len(numbers) - shown} more" if len(numbers) > shown else "")

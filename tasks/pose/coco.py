@@ -1,4 +1,4 @@
-"""The COCO person: names, skeleton and mirror pairs of its 17 keypoints."""
+"""The COCO person: names, skeleton and flip pairs of its 17 keypoints."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ SKELETON = (
     (3, 5),
     (4, 6),
 )
-"""Edges as pairs of indices into ``KEYPOINTS`` (0-based; COCO files hold them 1-based)."""
+"""Edges as pairs of indices into ``KEYPOINTS`` (0-based; COCO files have them 1-based)."""
 
 FLIP_PAIRS = tuple(
     (i, INDEX[name.replace("left_", "right_")])
     for i, name in enumerate(KEYPOINTS)
     if name.startswith("left_")
 )
-"""Pairs of indices (left, right) that change places in a mirrored image."""
+"""Pairs of indices (left, right) that are swapped in a mirrored image."""
 
 LOWER = tuple(i for i, name in enumerate(KEYPOINTS) if name.endswith(("hip", "knee", "ankle")))
 """Indices of the keypoints of the lower body, which half-body augmentation cuts off."""
@@ -67,8 +67,8 @@ SIGMAS = (
     *(0.079, 0.079, 0.072, 0.072, 0.062, 0.062),
     *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
 )
-"""Standard deviation of human labels, relative to the root of the person's area, as COCO's keypoint
-evaluation has it."""
+"""Standard deviation of human labels, relative to the root of the person's area, from COCO's
+keypoint evaluation."""
 
 MEDIUM, LARGE = 32**2, 96**2
 """Least area of a medium and of a large person, in pixels."""

@@ -1,4 +1,4 @@
-"""COCO's json files, checked as they are read."""
+"""Read and check COCO's JSON files."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from bsam_suite.json_file import read_json
 from tasks.pose.coco import KEYPOINTS
 from tasks.pose.coco_schema import schema_error
 
-PARTS = ("images", "annotations", "categories")
+LISTS = ("images", "annotations", "categories")
 
 
-def read_coco(path: str | Path, *parts: str) -> dict:
-    """A COCO file, of which only that it has lists of these names is known; they may be empty.
+def read_coco(path: str | Path, *lists: str) -> dict:
+    """Read a COCO file and check only that it has these lists, which may be empty.
 
     Raises:
-        InputError: it cannot be read or lacks one.
+        InputError: it cannot be read, or a list is missing.
     """
     content = read_json(path)
-    for part in parts:
-        if not isinstance(content, dict) or not isinstance(content.get(part), list):
-            raise InputError(f"{path} is not a COCO file: it has no list {part!r}")
+    for name in lists:
+        if not isinstance(content, dict) or not isinstance(content.get(name), list):
+            raise InputError(f"{path} is not a COCO file: it has no list {name!r}")
     return content
 
 
@@ -31,11 +31,11 @@ def read_images(path: str | Path) -> list[dict]:
     """The ``images`` of a COCO file, each with ``id`` and ``file_name``.
 
     Raises:
-        InputError: it cannot be read, has none, or one is not like that.
+        InputError: it cannot be read, has no images, or one without these fields.
     """
     images = read_coco(path, "images")["images"]
     if not images:
-        raise InputError(f"{path} has no images: give the annotations of these pictures")
+        raise InputError(f"{path} has no images: give the annotations of these images")
     raise_first(path, "images", [schema_error(image, "id", "file_name") for image in images])
     return images
 
@@ -45,82 +45,81 @@ def read_annotations(path: str | Path, *fields: str, keypoints: int = len(KEYPOI
 
     Args:
         path: the file.
-        fields: what each annotation must have beside ``image_id`` and ``category_id``, of
-            ``"keypoints"``, ``"bbox"`` and ``"area"``.
-        keypoints: how many there are.
+        fields: required fields of each annotation in addition to ``image_id`` and
+            ``category_id``: ``"keypoints"``, ``"bbox"`` or ``"area"``.
+        keypoints: number of keypoints.
 
     Raises:
-        InputError: it cannot be read or lacks something.
+        InputError: it cannot be read, or something is missing.
     """
-    content = read_coco(path, *PARTS)
-    for part in PARTS:
-        if not content[part]:
-            raise InputError(f"{path} has no {part}: give COCO annotations of persons")
-    for part in ("images", "categories"):
-        raise_first(path, part, [schema_error(entry, "id") for entry in content[part]])
+    content = read_coco(path, *LISTS)
+    for name in LISTS:
+        if not content[name]:
+            raise InputError(f"{path} has no {name}: give COCO annotations of persons")
+    for name in ("images", "categories"):
+        raise_first(path, name, [schema_error(entry, "id") for entry in content[name]])
     images = {image["id"] for image in content["images"]}
-    problems = []
+    errors = []
     for entry in content["annotations"]:
-        told = schema_error(entry, "image_id", "category_id", *fields, optional=("iscrowd",))
-        if told and told.startswith("it lacks 'keypoints'"):
-            told += " (COCO's person_keypoints_* files have them)"
-        told = told or _unlike(entry, fields, keypoints) or _elsewhere(entry, images)
-        problems.append(told)
-    raise_first(path, "annotations", problems)
+        error = schema_error(entry, "image_id", "category_id", *fields, optional=("iscrowd",))
+        if error and error.startswith("it has no 'keypoints'"):
+            error += " (COCO's person_keypoints_* files have them)"
+        error = error or _wrong_numbers(entry, fields, keypoints) or _unknown_image(entry, images)
+        errors.append(error)
+    raise_first(path, "annotations", errors)
     return content
 
 
 def read_results(
     path: str | Path, images: Iterable[int] | None, kind: str, keypoints: int = len(KEYPOINTS)
 ) -> list[dict]:
-    """COCO's list of results, each a person with ``image_id``, ``category_id`` and ``score``.
+    """A list of results in COCO's format, each with ``image_id``, ``category_id`` and ``score``.
 
     Args:
         path: the file.
-        images: ids of the images that there are; None for any.
-        kind: what else each person must have: ``"keypoints"`` (x, y, score of each) or ``"bbox"``
-            (x, y, width, height).
-        keypoints: how many there are.
+        images: ids of the known images; None for any.
+        kind: another required field: ``"keypoints"`` (x, y, score of each) or ``"bbox"`` (x, y,
+            width, height).
+        keypoints: number of keypoints.
 
     Raises:
-        InputError: it cannot be read, or an entry is not like that; or some of the persons with
-            keypoints have a box too, whose size AP then takes, and others have none.
+        InputError: it cannot be read, or an entry is wrong; or only some of the results with
+            keypoints have a box as well, whose area AP would then use.
     """
     found = read_json(path)
     if not isinstance(found, list):
-        raise InputError(f"{path} holds a {type(found).__name__}: give a list of results")
+        raise InputError(f"{path} has a {type(found).__name__}: give a list of results")
     images = None if images is None else set(images)
-    problems = []
+    errors = []
     for entry in found:
-        told = schema_error(entry, "image_id", "category_id", "score", kind)
-        told = told or _unlike(entry, (kind,), keypoints) or _elsewhere(entry, images)
-        if not told and kind == "keypoints" and entry.get("bbox", []) != []:
-            told = schema_error(entry, "bbox") or _unlike(entry, ("bbox",), keypoints)
-        problems.append(told)
-    raise_first(path, "results", problems)
+        error = schema_error(entry, "image_id", "category_id", "score", kind)
+        error = error or _wrong_numbers(entry, (kind,), keypoints) or _unknown_image(entry, images)
+        if not error and kind == "keypoints" and entry.get("bbox", []) != []:
+            error = schema_error(entry, "bbox") or _wrong_numbers(entry, ("bbox",), keypoints)
+        errors.append(error)
+    raise_first(path, "results", errors)
     boxes = sum(entry.get("bbox", []) != [] for entry in found)
     if 0 < boxes < len(found):
         raise InputError(
-            f"{path}: {boxes} of {len(found)} results have a 'bbox': give all of them one, or none"
+            f"{path}: {boxes} of {len(found)} results have a 'bbox': give it for all or for none"
         )
     return found
 
 
-def raise_first(path: str | Path, part: str, problems: list[str | None]) -> None:
-    """Tell the first of the problems of a list's entries and how many more there are.
+def raise_first(path: str | Path, name: str, errors: list[str | None]) -> None:
+    """Raise the first of the errors in the entries of a list; the message counts the others.
 
     Raises:
         InputError: there is one.
     """
-    places = [place for place, told in enumerate(problems) if told]
+    places = [place for place, error in enumerate(errors) if error]
     if places:
         more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
-        told = problems[places[0]]
-        raise InputError(f"{part}[{places[0]}] of {path}{more}: {told}")
+        raise InputError(f"{name}[{places[0]}] of {path}{more}: {errors[places[0]]}")
 
 
-def _unlike(entry: dict, fields: Collection[str], keypoints: int) -> str | None:
-    """What is wrong with the numbers of an entry whose fields are right."""
+def _wrong_numbers(entry: dict, fields: Collection[str], keypoints: int) -> str | None:
+    """What is wrong with the numbers of an entry whose fields have the right types."""
     for field in fields:
         values = entry[field]
         if field == "keypoints" and len(values) != 3 * keypoints:
@@ -130,10 +129,10 @@ def _unlike(entry: dict, fields: Collection[str], keypoints: int) -> str | None:
     return None
 
 
-def _elsewhere(entry: dict, images: set[int] | None) -> str | None:
+def _unknown_image(entry: dict, images: set[int] | None) -> str | None:
     if images is None or entry["image_id"] in images:
         return None
     return (
         f"image_id {entry['image_id']} is not among the {len(images)} images, such as "
-        f"{min(images, default=None)}: give the files of one set"
+        f"{min(images, default=None)}: give the files of one dataset"
     )

@@ -1,4 +1,4 @@
-"""What the fields of entries in COCO's files have to be."""
+"""The types of the fields in COCO files."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from array import array
 from collections.abc import Callable
 
 _NUMBERS = {int, float}
-_LARGEST = 2**53  # beyond it readers of JSON differ (RFC 7493)
+_LARGEST = 2**53  # JSON readers differ for larger numbers (RFC 7493)
 
 
 def is_number(value) -> bool:
-    """A finite number; True and False are none."""
+    """Whether it is a finite number; True and False are not."""
     return is_numbers([value]) and math.isfinite(value)
 
 
 def is_numbers(value) -> bool:
-    """A list of numbers, which may be NaN or infinite."""
+    """Whether it is a list of numbers, which may be NaN or infinite."""
     if type(value) is not list or not set(map(type, value)) <= _NUMBERS:
         return False
     try:
         array("d", value)
-    except OverflowError:  # of whole numbers that no float holds
+    except OverflowError:  # whole numbers too large for a float
         return False
     return True
 
@@ -31,7 +31,7 @@ def _is_id(value) -> bool:
 
 
 def _refers(value) -> bool:
-    """An id; some writers give 7 as 7.0, which is found like 7."""
+    """Whether it is an id; some programs write 7 as 7.0, which works like 7."""
     return _is_id(value) or (type(value) is float and value.is_integer())
 
 
@@ -46,24 +46,24 @@ FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "keypoints": (is_numbers, "a list of numbers"),
     "area": (is_number, "a number"),
     "score": (is_number, "a number"),
-    "id": (_is_id, "a whole number"),  # pycocotools finds no image of a float
+    "id": (_is_id, "a whole number"),  # pycocotools finds no image by a float
 }
-"""For each field whether a value is right, and what a right one is."""
+"""For each field: whether a value is valid, and what a valid one is."""
 
 
 def schema_error(entry, *names: str, optional: tuple[str, ...] = ()) -> str | None:
     """What is wrong with an entry of a file, or None.
 
     Args:
-        entry: should be an object.
-        names: of ``FIELDS``, which it must have.
-        optional: which it may have.
+        entry: should be a JSON object.
+        names: required fields, from ``FIELDS``.
+        optional: optional fields.
     """
     if type(entry) is not dict:
         return f"it is a {type(entry).__name__}, not an object"
     for name in names:
         if name not in entry:
-            return f"it lacks {name!r}: give {FIELDS[name][1]}"
+            return f"it has no {name!r}: give {FIELDS[name][1]}"
         if not FIELDS[name][0](entry[name]):
             return _wrong(name, entry[name])
     for name in optional:

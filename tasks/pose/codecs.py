@@ -9,12 +9,12 @@ from mmpose.registry import KEYPOINT_CODECS
 
 @KEYPOINT_CODECS.register_module()
 class ExactUDPHeatmap(UDPHeatmap):
-    """UDP heatmaps whose decoding undoes the encoding, whatever ``sigma``.
+    """UDP heatmaps whose decoding inverts the encoding for every ``sigma``.
 
-    Of MMPose 1.3.2's ``UDPHeatmap``, the encoder is right only for a ``3 * sigma`` that is a whole
-    number (a ``sigma`` of 0.8 draws each Gaussian a whole cell aside), and the decoder returns
-    points too far from the origin by the factor ``input_size / (input_size - 1)``: up to a pixel,
-    which a 128x96 input feels.
+    In MMPose 1.3.2's ``UDPHeatmap``, the encoder is right only if ``3 * sigma`` is a whole number
+    (with a ``sigma`` of 0.8 each Gaussian is shifted by one cell). Its decoder multiplies
+    coordinates by ``input_size / (input_size - 1)``: an error of up to one pixel, which matters for
+    an input of 128x96.
 
     J. Huang et al., "The Devil is in the Details: Delving into Unbiased Data Processing for Human
     Pose Estimation", arXiv 1911.07524.
@@ -37,8 +37,8 @@ class ExactUDPHeatmap(UDPHeatmap):
             keypoints_visible: (1, K), 0 where there is no label.
 
         Returns:
-            ``heatmaps`` (K, H, W) with peaks of 1 and ``keypoint_weights`` (1, K), 0 also for
-            points outside of the input.
+            ``heatmaps`` (K, H, W) with peaks of 1 and ``keypoint_weights`` (1, K), also 0 for
+            points outside the input.
         """
         if keypoints_visible is None:
             keypoints_visible = np.ones(keypoints.shape[:2], np.float32)

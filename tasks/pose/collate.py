@@ -1,4 +1,4 @@
-"""Batches of persons that go from a worker to the training process at little cost."""
+"""A collate function whose batches are cheap to send from a worker to the training process."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from torch.utils.data import default_collate
 def pose_collate(samples: list[dict]) -> dict:
     """The ``collate_fn`` of a pose recipe's training.
 
-    With MMEngine's ``pseudo_collate`` every tensor of every person crosses to the training process
-    by itself, and receiving those of one person takes that process 0.7 ms or more.
+    With MMEngine's ``pseudo_collate`` each tensor of each person is sent to the training process
+    separately. Receiving the tensors of one person takes 0.7 ms or more.
 
     Args:
-        samples: what ``PackPoseInputs`` makes of each person.
+        samples: the output of ``PackPoseInputs`` for each person.
 
     Returns:
-        ``inputs`` (N, 3, H, W) uint8 and ``data_samples``, a list of N. (Of such inputs MMPose
-        1.3.2 notes a wrong ``pad_shape``, which no network for single persons reads.)
+        ``inputs`` (N, 3, H, W) uint8 and ``data_samples``, a list of N. (For such inputs MMPose
+        1.3.2 stores a wrong ``pad_shape``, which no top-down network reads.)
     """
     return dict(
         inputs=default_collate([sample["inputs"] for sample in samples]),
@@ -33,7 +33,7 @@ def pose_collate(samples: list[dict]) -> dict:
 
 
 class ConcatenatedSamples(list):
-    """A list whose tensors are pickled as parts of one tensor for each type."""
+    """A list whose tensors are pickled as one concatenated tensor per data type."""
 
     def __reduce__(self) -> tuple:
         file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The part of an image that a person is in, to be drawn upon."""
+"""Crops of persons, to draw poses on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _GREY = 64
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of an image, enlarged or reduced.
+    """A resized part of an image.
 
     Attributes:
-        image: (h, w, 3) uint8 BGR; grey outside of the whole image.
+        image: (h, w, 3) uint8 BGR; grey outside the whole image.
         corner: (2,) x, y of its first pixel in the whole image.
-        scale: pixels of it for one of the whole image.
+        scale: its pixels per pixel of the whole image.
     """
 
     image: np.ndarray
@@ -32,11 +32,11 @@ class Crop:
     def draw(
         self, keypoints: np.ndarray, skeleton: Skeleton, box: Sequence[float] | None = None
     ) -> np.ndarray:
-        """A copy with a pose drawn upon it.
+        """A copy with a pose drawn on it.
 
         Args:
             keypoints: (K, 3) x, y in pixels of the whole image, and visibility.
-            skeleton: what they are.
+            skeleton: describes the keypoints.
             box: optional x, y, width, height.
         """
         points = np.array(keypoints, float)
@@ -47,23 +47,23 @@ class Crop:
 
 
 def read_image(path: str | Path) -> np.ndarray | None:
-    """(H, W, 3) uint8 BGR, or None if there is no image that OpenCV reads."""
+    """(H, W, 3) uint8 BGR, or None if OpenCV cannot read the file."""
     try:
         return cv2.imread(str(path))
-    except cv2.error:  # more pixels than it takes
+    except cv2.error:  # too many pixels
         return None
 
 
 def crop_person(
     image: np.ndarray | None, box: Sequence[float], places: np.ndarray, size: int
 ) -> Crop:
-    """Cut a person out: box and places with a margin, at most half an image outside.
+    """Crop a person: its box and other points with a margin, at most half an image outside.
 
     Args:
-        image: (H, W, 3) uint8 BGR; None: all is grey.
+        image: (H, W, 3) uint8 BGR; None gives a grey crop.
         box: x, y, width, height in pixels.
-        places: (N, 2) x, y that are in the crop, too. What is not finite is left out, of the box
-            as well; where nothing is finite the crop is the whole image.
+        places: (N, 2) x, y that the crop contains, too. Values that are not finite are ignored,
+            also in the box; if none is finite, the crop is the whole image.
         size: pixels of the longer side of the crop.
     """
     image = np.empty((0, 0, 3), np.uint8) if image is None else image

@@ -1,4 +1,4 @@
-"""COCO's persons in boxes of a detector, whatever the number of their category."""
+"""MMPose's ``CocoDataset`` with detected boxes of persons of any category id."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tasks.pose.coco_files import read_annotations, read_results
 
 @DATASETS.register_module()
 class AnyCategoryCocoDataset(CocoDataset):
-    """MMPose's ``CocoDataset``; with ``bbox_file`` persons may be of any category, not 1 alone.
+    """MMPose's ``CocoDataset``, but with ``bbox_file`` persons may have any ``category_id``.
 
-    The category is that of the annotation file, and results get the category of their detection.
-    (MMPose 1.3.2 takes detections of category 1, and gives results that category.)
+    Detections need the category of the annotation file, and results get that of their detection.
+    (MMPose 1.3.2 uses category 1 for both.)
 
-    Args: as MMPose's ``CocoDataset``.
+    Args: as in MMPose's ``CocoDataset``.
     """
 
     def _load_detection_results(self) -> list[dict]:
@@ -49,10 +49,10 @@ class AnyCategoryCocoDataset(CocoDataset):
 
 
 def read_detections(path: str, content: dict, annotations: str) -> list[dict]:
-    """The detections of persons whose box has an area.
+    """The detections of persons whose box is not empty.
 
     Args:
-        path: file of COCO's results.
+        path: file with results in COCO's format.
         content: of the annotation file.
         annotations: the annotation file.
 
@@ -65,6 +65,6 @@ def read_detections(path: str, content: dict, annotations: str) -> list[dict]:
     persons = [entry for entry in persons if min(entry["bbox"][2:]) > 0]
     if not persons:
         raise InputError(
-            f"{path} has {len(found)} detections, none with a width and a height above 0"
+            f"{path} has {len(found)} detections, none with a width and height above 0"
         )
     return persons

@@ -1,4 +1,4 @@
-"""A heatmap head that learns quickly from scratch."""
+"""A heatmap head that trains quickly from scratch."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from torch import Tensor
 
 @MODELS.register_module()
 class SoftmaxHeatmapHead(HeatmapHead):
-    """Heatmaps as distributions over the image, trained by cross entropy.
+    """Heatmaps as distributions over the image, trained with cross entropy.
 
-    The mean squared error of a heatmap is nearly minimal for an empty one, and a network from
-    random weights stays long with that. Here each keypoint's heatmap goes through a softmax over
-    all its cells, and the loss is the cross entropy to the encoder's Gaussian, normalized to sum 1.
-    Heatmaps come out as the probability relative to the peak of that Gaussian, so that a sure
-    keypoint scores about 1.
+    The mean squared error of an empty heatmap is nearly minimal, and a network with random weights
+    stays there for long. Here a softmax over all cells is applied to each keypoint's heatmap. The
+    loss is the cross entropy to the encoder's Gaussian, normalized to a sum of 1. The output is the
+    probability divided by the peak of that Gaussian, so a certain keypoint scores about 1.
 
-    Args: as MMPose's ``HeatmapHead``; ``loss`` is not used.
+    Args: as in MMPose's ``HeatmapHead``; ``loss`` is not used.
     """
 
     def forward(self, feats: tuple[Tensor]) -> Tensor:
-        """(N, K, H, W) heatmaps, at most about 1, from the backbone's features."""
+        """(N, K, H, W) heatmaps with values up to about 1, from the backbone's features."""
         logits = super().forward(feats).float()
         peak = 1 / (2 * math.pi * float(self.decoder.sigma) ** 2)
         return logits.flatten(2).softmax(2).view_as(logits) / peak

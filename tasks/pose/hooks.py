@@ -1,4 +1,4 @@
-"""Pictures of what a pose network sees."""
+"""Images of a pose network's predictions."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ from tasks.pose.visualization import contact_sheet
 class ContactSheetHook(Hook):
     """After validation and test, write a contact sheet: prediction left, ground truth right.
 
-    With boxes of a detector, which belong to no annotation, there is the prediction alone. What
-    is outside of the image is grey, and so is an image that cannot be read.
+    Boxes of a detector have no ground truth; then there is only the prediction. Areas outside the
+    image are grey, and so is an image that cannot be read.
 
-    One person of each of the first batches is shown, in
-    ``WORK_DIR/pictures/{epoch_N,test}.png``.
+    Shows persons of the first batches, in ``WORK_DIR/pictures/{epoch_N,test}.png``.
 
     Args:
-        persons: how many persons to show.
-        out_dir: another folder for the pictures.
+        persons: number of persons.
+        out_dir: another folder.
     """
 
     def __init__(self, persons: int = 24, out_dir: str | None = None) -> None:
@@ -38,17 +37,17 @@ class ContactSheetHook(Hook):
         self.tiles: list[np.ndarray] = []
 
     def before_run(self, runner) -> None:
-        """Make the folder, so that one that cannot be made is known before the training.
+        """Create the folder before the training starts.
 
         Raises:
-            InputError: it cannot be made.
+            InputError: it cannot be created.
         """
         self.folder = Path(self.out_dir or Path(runner.work_dir) / "pictures")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(
-                f"the pictures' folder {self.folder} cannot be made ({error}): give another one by "
+                f"the image folder {self.folder} cannot be created ({error}): give another one by "
                 "--show-dir"
             ) from error
 

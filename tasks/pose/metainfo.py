@@ -1,4 +1,4 @@
-"""MMPose's description of keypoints, its ``metainfo``."""
+"""MMPose's ``metainfo``, which describes the keypoints of a data set."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from tasks.pose.skeleton import PERSON, Skeleton, default_sigmas
 
 
 def full_dataset_info(given: dict, data: Skeleton, where: str) -> dict | None:
-    """A whole description, of a ``metainfo`` that may leave out parts of it.
+    """Complete a ``metainfo`` to MMPose's ``dataset_info``.
 
     Args:
-        given: the ``metainfo``: all of a description, ``from_file=FILE``, or parts of one such as
-            ``sigmas``, which go before those of ``data``.
+        given: the ``metainfo``: all fields, ``from_file=FILE``, or some fields such as ``sigmas``,
+            which replace those of ``data``.
         data: the keypoints that the annotation file names.
         where: place of the ``metainfo``, for messages.
 
     Returns:
-        MMPose's ``dataset_info``, or ``from_file`` where it is one of MMPose's own; None where
-        COCO's person is meant and no part of it is changed.
+        MMPose's ``dataset_info``, or ``from_file`` for one of MMPose's own files; None for COCO's
+        person without changes.
 
     Raises:
-        InputError: a file or description that is not as it should be.
+        InputError: a file or field is not as in MMPose.
     """
     if not isinstance(given, dict):
-        raise InputError(f"{where} is {given!r}: give dict(from_file=FILE), or parts of it")
+        raise InputError(f"{where} is {given!r}: give dict(from_file=FILE), or some fields")
     parts = dict(given)
     if "from_file" in parts:
         path = _find(parts.pop("from_file"), where)
         read = _read(path, where)
-        if path.parent == _own_folder() and read["sigmas"] and not parts:
+        if path.parent == mmpose_dataset_configs() and read["sigmas"] and not parts:
             return dict(from_file=f"configs/_base_/datasets/{path.name}")
         parts = {**read, **parts}
     elif "keypoint_info" not in parts:
         if data == PERSON and not parts:
             return None
-        whole = _read(_own_folder() / "coco.py", where) if data == PERSON else data.metainfo()
-        parts = {**whole, **parts}
+        coco = mmpose_dataset_configs() / "coco.py"
+        parts = {**(_read(coco, where) if data == PERSON else data.metainfo()), **parts}
     parts["keypoint_info"] = sort_keypoint_info(parts.get("keypoint_info"), where)
     names = [keypoint["name"] for keypoint in parts["keypoint_info"].values()]
     parts.setdefault("dataset_name", "keypoints")
     parts.setdefault("skeleton_info", {})
     parts.setdefault("joint_weights", [1.0] * len(names))
-    # MMPose's own descriptions of faces, hands and animals have none.
+    # MMPose's own files for faces, hands and animals have no sigmas.
     if parts.get("sigmas") in (None, [], ()):
         parts["sigmas"] = list(default_sigmas(names))
     for field in ("sigmas", "joint_weights"):
@@ -56,12 +56,12 @@ def full_dataset_info(given: dict, data: Skeleton, where: str) -> dict | None:
 
 
 def sort_keypoint_info(info: dict, where: str) -> dict:
-    """A ``keypoint_info`` in the order of its ids, in which MMPose takes it.
+    """Sort a ``keypoint_info`` by its ids, as MMPose needs it.
 
-    MMEngine sorts what it writes down, in checkpoints and elsewhere, as text: 10 before 2.
+    MMEngine sorts the keys as text when it writes checkpoints and other files: 10 before 2.
 
     Raises:
-        InputError: it is not as MMPose has it.
+        InputError: it is not as in MMPose.
     """
     entries = [info.get(i) for i in range(len(info))] if isinstance(info, dict) else [None]
     for entry in entries:
@@ -69,7 +69,7 @@ def sort_keypoint_info(info: dict, where: str) -> dict:
             shown = repr(info)
             raise InputError(
                 f"{where}.keypoint_info is {shown if len(shown) < 200 else shown[:197] + '...'}: "
-                "give {0: dict(name=...), 1: ...}, as MMPose has it"
+                "give {0: dict(name=...), 1: ...}, as in MMPose"
             )
     return dict(enumerate(entries))
 
@@ -82,7 +82,8 @@ def _check_numbers(values, count: int, where: str) -> None:
             raise InputError(f"{where} has {value!r}: give numbers above 0")
 
 
-def _own_folder() -> Path:
+def mmpose_dataset_configs() -> Path:
+    """The folder of the ``dataset_info`` files that MMPose ships."""
     import_mmpose()
     import mmpose
 
@@ -90,9 +91,9 @@ def _own_folder() -> Path:
 
 
 def _find(file, where: str) -> Path:
-    """The file, or MMPose's of that name, as MMPose looks for it."""
+    """The file, or MMPose's file of that name; MMPose searches in the same order."""
     path = Path(str(file))
-    path = path if path.is_file() else _own_folder() / path.name
+    path = path if path.is_file() else mmpose_dataset_configs() / path.name
     if not path.is_file():
         raise InputError(
             f"{where}: from_file={file} does not exist, here or in MMPose's "
@@ -106,15 +107,15 @@ def _read(path: Path, where: str) -> dict:
         return Config.fromfile(path).dataset_info.to_dict()
     except (AttributeError, ImportError, NameError, OSError, SyntaxError, ValueError) as error:
         raise InputError(
-            f"{where}: from_file={path} has no dict dataset_info as MMPose's have: {error}"
+            f"{where}: from_file={path} has no dict dataset_info as in MMPose: {error}"
         ) from error
 
 
 def dataset_info_skeleton(description: dict, where: str) -> Skeleton:
-    """The keypoints of a whole description, such as :func:`full_dataset_info` gives.
+    """The keypoints of a complete ``dataset_info``, see :func:`full_dataset_info`.
 
     Raises:
-        InputError: it is not as MMPose has it.
+        InputError: it is not as in MMPose.
     """
     import_mmpose()
     from mmpose.datasets.datasets.utils import parse_pose_metainfo
@@ -123,13 +124,13 @@ def dataset_info_skeleton(description: dict, where: str) -> Skeleton:
         return metainfo_skeleton(parse_pose_metainfo(description))
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{where} is not as MMPose has it ({type(error).__name__}: {error}): look at its "
+            f"{where} is not as in MMPose ({type(error).__name__}: {error}): see its "
             "configs/_base_/datasets/coco.py"
         ) from error
 
 
 def metainfo_skeleton(parsed: dict) -> Skeleton:
-    """The keypoints of a data set's ``metainfo``, which MMPose has parsed."""
+    """The keypoints of a data set's ``metainfo``, as parsed by MMPose."""
     names = tuple(parsed["keypoint_name2id"])
     sigmas = tuple(map(float, parsed["sigmas"]))
     return Skeleton(

@@ -1,4 +1,4 @@
-"""Everything that a pose config needs registered; named in its ``custom_imports``."""
+"""Registers all modules that pose configs use; named in their ``custom_imports``."""
 
 from bsam_suite import engine  # noqa: F401
 from bsam_suite.compat import import_mmpose

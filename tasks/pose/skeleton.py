@@ -1,4 +1,4 @@
-"""The keypoints of a data set: names, skeleton, mirror pairs and sigmas."""
+"""The keypoints of a data set: names, skeleton, flip pairs and sigmas."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from tasks.pose.coco import FLIP_PAIRS, KEYPOINTS, LOWER, SIGMAS, SKELETON
 
 SIGMA = 0.05
-"""Sigma of a keypoint for which neither the user nor COCO gives one."""
+"""Sigma of a keypoint if neither the user nor COCO has one."""
 
-# left and right as such, and l and r where they stand apart: left_eye, L_Eye, eye.r, LEye, EyeR
+# left and right, and single letters l and r: left_eye, L_Eye, eye.r, LEye, EyeR
 _SIDE = re.compile(
     r"(?i:left|right)|(?<![A-Za-z])[lrLR](?![A-Za-z])"
     r"|(?<![A-Za-z])[LR](?=[A-Z][a-z])|(?<=[a-z])[LR](?![A-Za-z])"
@@ -20,13 +20,13 @@ _OTHER = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
 
 def side_of(name: str) -> str | None:
-    """``"left"`` or ``"right"`` where a keypoint's name tells its side, else None."""
+    """The side in a keypoint's name, ``"left"`` or ``"right"``, or None."""
     found = _SIDE.search(name)
     return None if found is None else "left" if found[0][0] in "lL" else "right"
 
 
 def mirrored(name: str) -> str:
-    """A keypoint's name with its side changed: ``right_eye`` for ``left_eye``."""
+    """A keypoint's name with the other side: ``right_eye`` for ``left_eye``."""
 
     def other(found: re.Match) -> str:
         word, here = _OTHER[found[0].lower()], found[0]
@@ -41,11 +41,11 @@ class Skeleton:
 
     Attributes:
         names: in the order of the annotation files.
-        links: pairs of indices (from 0) that a line connects.
-        flip_indices: (K,), for each keypoint the one in whose place it comes in a mirrored image.
+        links: pairs of indices (from 0) that are connected by a line.
+        flip_indices: (K,), for each keypoint the one that takes its place in a mirrored image.
         sigmas: (K,), the OKS constant of each: standard deviation of human labels, relative to the
             root of the object's area (https://cocodataset.org/#keypoints-eval).
-        name: of what has them.
+        name: of the object.
     """
 
     names: tuple[str, ...]
@@ -59,10 +59,10 @@ class Skeleton:
         return f"{number} keypoint{'s' * (number > 1)} ({_listed(self.names)})"
 
     def describe_flips(self) -> str:
-        """Which keypoints change places in a mirrored image, in a few words."""
+        """Which keypoints are swapped in a mirrored image, in a few words."""
         pairs = [f"{self.names[i]} and {self.names[j]}" for i, j in self.flip_pairs]
         if not pairs:
-            return "No names tell left and right: a mirrored image swaps none of them"
+            return "No names contain left and right: a mirrored image swaps none of them"
         return f"A mirrored image swaps {_listed(pairs)}"
 
     def describe_sigmas(self) -> str:
@@ -73,7 +73,7 @@ class Skeleton:
 
     @property
     def flip_pairs(self) -> list[tuple[int, int]]:
-        """Pairs of indices that change places in a mirrored image."""
+        """Pairs of indices that are swapped in a mirrored image."""
         return [(i, j) for i, j in enumerate(self.flip_indices) if i < j]
 
     def category(self) -> dict:
@@ -87,9 +87,9 @@ class Skeleton:
         )
 
     def metainfo(self) -> dict:
-        """MMPose's description, its ``dataset_info``, without what it has a default for.
+        """MMPose's ``dataset_info``, without fields that have a default.
 
-        It is short since MMEngine writes it out, slowly, with each checkpoint.
+        It is short, because MMEngine formats it for each checkpoint, which is slow.
         """
         names = self.names
         halves = {plain_name(n): ("upper", "lower")[i in LOWER] for i, n in enumerate(KEYPOINTS)}
@@ -122,19 +122,19 @@ PERSON = Skeleton(
 
 
 def unnamed_skeleton(count: int) -> Skeleton:
-    """Keypoints of which only the number is known."""
+    """Keypoints without names."""
     names = tuple(f"keypoint {i}" for i in range(count))
     return Skeleton(names, (), tuple(range(count)), default_sigmas(names))
 
 
 def default_sigmas(names: Iterable[str]) -> tuple[float, ...]:
-    """COCO's sigma for a keypoint of one of COCO's names, :data:`SIGMA` for others."""
+    """COCO's sigma for keypoints with a name of COCO's, :data:`SIGMA` for others."""
     known = dict(zip(map(plain_name, KEYPOINTS), SIGMAS))
     return tuple(known.get(plain_name(name), SIGMA) for name in names)
 
 
 def plain_name(name: str) -> str:
-    """A name without what spellings differ in: ``Left Eye`` and ``left_eye`` are one."""
+    """A name without case, spaces and punctuation: the same for ``Left Eye`` and ``left_eye``."""
     return re.sub(r"[\W_]", "", name).lower()
 
 

@@ -1,4 +1,4 @@
-"""Pictures of poses: people drawn upon an image, and sheets of several images."""
+"""Draw poses on images, and contact sheets of several images."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ MIDDLE = (90, 220, 90)
 """BGR colour of the face and of lines between the two sides (green)."""
 
 _FAR = 2**20
-"""Pixels; OpenCV takes numbers of 32 bits."""
+"""Pixels; OpenCV has 32-bit coordinates."""
 
 
 def colour_of(*names: str) -> tuple[int, int, int]:
-    """BGR colour of the keypoint, or of the line between the keypoints, of these names."""
+    """BGR colour of the keypoint, or of the line between keypoints, with these names."""
     sides = set(map(side_of, names))
     return LEFT if sides == {"left"} else RIGHT if sides == {"right"} else MIDDLE
 
@@ -35,18 +35,18 @@ def draw_person(
     thickness: int = 1,
     skeleton: Skeleton = PERSON,
 ) -> np.ndarray:
-    """Draw a pose upon an enlarged copy of an image.
+    """Draw a pose on an enlarged copy of an image.
 
     Args:
         image: (H, W, 3) uint8 BGR.
         keypoints: (K, 3) x, y in pixels of ``image`` and visibility (0, 1, 2) or score. The
-            circle of a keypoint with exactly 1 is hollow, others are filled. What is not finite,
-            or far away, is left out.
+            circle of a keypoint with exactly 1 is hollow, others are filled. Keypoints that are
+            not finite or far away are not drawn.
         box: Optional (x, y, width, height) in pixels of ``image``.
         scale: Factor by which the image is enlarged first, so that lines stay thin.
-        least: Keypoints are left out unless their third value exceeds this.
+        least: Only keypoints whose third value exceeds this are drawn.
         thickness: Width of the limbs' lines in pixels of the result; circles grow with it.
-        skeleton: What the K keypoints are.
+        skeleton: Describes the K keypoints.
 
     Returns:
         (round(H * scale), round(W * scale), 3) uint8 BGR; ``image`` isn't changed.
@@ -111,8 +111,8 @@ def contact_sheet(
         tiles: (H, W, 3) uint8 BGR images; sizes may differ.
         columns: Images in a row.
         captions: Optional line of ASCII text below each image.
-        size: (width, height) in pixels that each image is fitted into, keeping its proportions;
-            by default the largest width and height among them.
+        size: (width, height) in pixels; each image is resized to fit, keeping its aspect ratio. By
+            default the largest width and height.
         gap: Pixels between images.
 
     Returns:

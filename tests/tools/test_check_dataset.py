@@ -11,7 +11,7 @@ def unwrapped(table, between=" "):
 def test_good_and_bad_sets(tool, people, tmp_path):
     good = tool("check_dataset", people, "--out", "report")
     assert good.returncode == 0, good.stderr
-    assert good.stdout.rstrip().endswith("kinds of faults: 0, of mere warnings: 1")
+    assert good.stdout.rstrip().endswith("kinds of faults: 0, of warnings: 1")
     assert "report/report.json" in good.stdout
     findings = json.loads((tmp_path / "report/report.json").read_text())["findings"]
     assert {f["kind"] for f in findings} == {"keypoint_outside_box"}  # hidden ones, as in COCO
@@ -24,7 +24,7 @@ def test_good_and_bad_sets(tool, people, tmp_path):
     image = content["images"][0]["file_name"]
     (tmp_path / "bad/val2017" / image).write_bytes(b"")
     bad = tool("check_dataset", tmp_path / "bad", "--out", "bad-report")
-    assert bad.returncode == 1 and "kinds of faults: 2, of mere warnings: 1" in bad.stderr
+    assert bad.returncode == 1 and "kinds of faults: 2, of warnings: 1" in bad.stderr
     told = unwrapped(bad.stdout)
     for text in (f"annotation {content['annotations'][0]['id']},", f"val2017/{image}: "):
         assert text in told
@@ -49,4 +49,4 @@ def test_what_is_missing_and_where_it_goes(tool, tmp_path):
 
     (tmp_path / "coco/mine.txt").touch()
     refused = tool("check_dataset", tmp_path / "coco", "--out", tmp_path / "coco")
-    assert refused.returncode == 1 and "coco is not empty: name another folder" in refused.stderr
+    assert refused.returncode == 1 and "coco is not empty: " in refused.stderr

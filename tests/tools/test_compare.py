@@ -54,7 +54,7 @@ def test_killed_and_started_again(tmp_path):
 
     went_on = compare(tmp_path, *args)
     assert went_on.returncode == 0, went_on.stderr
-    assert "1 of 2 runs are done already\n[2/2] bsam, seed=0: " in went_on.stdout
+    assert "1 of 2 runs are already finished\n[2/2] bsam, seed=0: " in went_on.stdout
     assert done.stat().st_mtime_ns == before
     assert "resumed epoch: 1" in (stopped / "log.txt").read_text()
     results = json.loads((tmp_path / "out/results.json").read_text())

@@ -56,5 +56,6 @@ def test_a_folder_of_the_user_s_is_left_alone(tool, files, tmp_path):
     (tmp_path / "mine/notes.txt").touch()
     refused = tool("eval_pose", *files, "--out", "mine")
     assert refused.returncode == 1
-    assert refused.stderr == "error: --out mine is not empty: name another folder\n"
+    assert refused.stderr.startswith("error: --out mine is not empty: ")
+    assert refused.stderr.count("\n") == 1
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]

@@ -1,1 +1,1 @@
-"""Samples as training sees them: augmented, with their targets."""
+"""Draw augmented training samples with their targets."""

@@ -1,4 +1,4 @@
-"""From a config to a sheet of samples."""
+"""The command behind ``tools/browse_dataset.py``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tasks.pose.browse.samples import BLANK, Sample, load_samples
 from tasks.pose.visualization import contact_sheet, draw_person
 
 HEIGHT, COLUMNS = 256, 4
-"""Pixels of a drawn input, and samples in a row."""
+"""Height of a drawn input in pixels, and samples per row."""
 
 
 def browse(args: Namespace) -> Path:
-    """Do what ``tools/browse_dataset.py`` was told; returns the file of the sheet.
+    """Draw samples of a config's data set and return the file of the sheet.
 
     Raises:
-        InputError: something given is not usable.
+        InputError: an argument cannot be used.
     """
     if args.number < 1:
         raise InputError(f"--number {args.number}: give a number from 1")
@@ -32,7 +32,7 @@ def browse(args: Namespace) -> Path:
         raise InputError(f"--out {args.out} exists: remove it, or give another name")
     samples = load_samples(args.config, args.split, args.number, args.cfg_options)
     if any(sample.targets is None and sample.image is not BLANK for sample in samples):
-        print("Keypoints only: the pipeline makes no targets that can be drawn")
+        print("Only keypoints are drawn: the pipeline makes no heatmaps or SimCC targets")
     tiles, names = [draw_sample(sample) for sample in samples], [s.name for s in samples]
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), contact_sheet(tiles, COLUMNS, names))
@@ -40,7 +40,7 @@ def browse(args: Namespace) -> Path:
 
 
 def draw_sample(sample: Sample) -> np.ndarray:
-    """(256, W, 3) uint8 BGR: the input with its keypoints, and right of it with its targets."""
+    """(256, W, 3) uint8 BGR: the input with its keypoints, and to the right with its targets."""
     scale = HEIGHT / sample.image.shape[0]
     left = draw_person(sample.image, sample.keypoints, scale=scale, skeleton=sample.skeleton)
     if sample.targets is None:

@@ -1,4 +1,4 @@
-"""From a config to samples of its data set, as its pipeline makes them."""
+"""Load samples of a config's data set through its pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tasks.pose.metainfo import metainfo_skeleton
 from tasks.pose.skeleton import Skeleton
 
 BLANK = np.full((128, 96, 3), 64, np.uint8)
-"""The picture of a sample that cannot be made."""
+"""The image of a sample that cannot be loaded."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Sample:
 
     Attributes:
         image: (H, W, 3) uint8 BGR.
-        keypoints: (K, 3) x, y in pixels of ``image``, and 2 where there is a label or 0.
-        skeleton: what they are.
-        targets: None if there are none, or none that can be drawn.
-        name: its annotation, and what augmentation did.
+        keypoints: (K, 3) x, y in pixels of ``image``, and 2 if labelled, else 0.
+        skeleton: describes the keypoints.
+        targets: None if there are none, or if they cannot be drawn.
+        name: its annotation id and augmentation.
     """
 
     image: np.ndarray
@@ -42,17 +42,19 @@ class Sample:
 
 
 def load_samples(path: str, split: str, number: int, options: dict | None) -> list[Sample]:
-    """The samples, evenly from the whole data set; the same again at the next call.
+    """Samples, evenly spaced over the whole data set; every call returns the same.
+
+    If some cannot be loaded, this is printed, and they are blank.
 
     Args:
         path: config file.
         split: ``"train"`` or ``"val"``.
-        number: how many, or all if there are fewer.
-        options: what to change in the config.
+        number: number of samples, or all if there are fewer.
+        options: changes of the config.
 
     Raises:
-        InputError: a config that cannot be used, or a pipeline that makes no inputs of a person,
-            or none at all. Where it fails for some, that is printed, and they are blank.
+        InputError: the config cannot be used, its pipeline does not make inputs of single persons,
+            or no sample can be loaded.
     """
     cfg = load_config(path, options)
     dataset = _dataset(cfg, path, split)
@@ -69,15 +71,15 @@ def _dataset(cfg: Config, path: str, split: str):
     if "backbone" in cfg.get("model", {}):
         cfg.model.backbone.init_cfg = None  # so that the preflight fetches no weights
     preflight(cfg)
-    # Packing turns everything into tensors and leaves out where the keypoints went.
+    # Packing would convert everything to tensors and drop the transformed keypoints.
     config.pipeline = [step for step in config.pipeline if step["type"] != "PackPoseInputs"]
     init_default_scope(cfg.get("default_scope", "mmpose"))
     try:
         return DATASETS.build(config)
     except (AssertionError, KeyError, OSError, ValueError) as error:
         raise InputError(
-            f"the {split} data of {path} cannot be loaded ({error}): "
-            f"{_check(config.get('data_root'))} tells what is wrong"
+            f"the {split} data of {path} cannot be loaded ({error}): find the fault by "
+            f"{_check(config.get('data_root'))}"
         ) from error
 
 
@@ -86,32 +88,32 @@ def _samples(dataset, number: int, path: str) -> Iterator[Sample]:
     count = len(skeleton.names)
     steps = dataset.pipeline.transforms
     encoder = next((step.encoder for step in steps if hasattr(step, "encoder")), None)
-    told, made = "", 0
+    message, loaded = "", 0
     for index in np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int):
         try:
             results = dataset[int(index)]
-        except Exception as error:  # what the steps of a pipeline raise for damaged images
-            told = (
-                f"sample {index} of {path} cannot be made ({error}): "
-                f"{_check(dataset.data_root)} tells what is wrong"
+        except Exception as error:  # pipelines raise almost anything for damaged images
+            message = (
+                f"sample {index} of {path} cannot be loaded ({error}): find the fault by "
+                f"{_check(dataset.data_root)}"
             )
-            print(told)
+            print(message)
             nothing = np.zeros((count, 3))
-            yield Sample(BLANK, nothing, skeleton, None, f"sample {index} cannot be made")
+            yield Sample(BLANK, nothing, skeleton, None, f"sample {index} cannot be loaded")
             continue
-        made += 1
+        loaded += 1
         points = np.asarray(results.get("transformed_keypoints", ()))
         if points.shape[:2] != (1, count):
             raise InputError(
-                f"{path} gives keypoints of shape {points.shape}: what is drawn are single "
-                f"persons with the {count} keypoints of the metainfo, cut out by TopdownAffine"
+                f"{path} gives keypoints of shape {points.shape}: give a config of single persons "
+                f"with the {count} keypoints of the metainfo, cropped by TopdownAffine"
             )
         labelled = np.asarray(results["keypoints_visible"]).reshape(count, -1)[:, 0] > 0
         keypoints = np.column_stack([points[0, :, :2], labelled * 2])
         targets = targets_of(results, encoder, count)
         yield Sample(results["img"], keypoints, skeleton, targets, _name(results))
-    if not made:
-        raise InputError(told)
+    if not loaded:
+        raise InputError(message)
 
 
 def _check(root: str | None) -> str:

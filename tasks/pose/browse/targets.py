@@ -1,4 +1,4 @@
-"""What a network is trained to answer, as a picture laid over its input."""
+"""The targets of a network, drawn over its input."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from tasks.pose.skeleton import Skeleton
 from tasks.pose.visualization import colour_of
 
-_DIM = 0.35  # of the picture below
+_DIM = 0.35  # brightness of the input below
 
 
 @dataclass(frozen=True)
 class Heatmaps:
-    """Attributes: ``maps`` (K, h, w) and ``cell``, pixels of the input (x, y) between cells."""
+    """Attributes: ``maps`` (K, h, w) and ``cell``, the (x, y) size of a cell in input pixels."""
 
     maps: np.ndarray
     cell: np.ndarray
 
     def draw(self, image: np.ndarray, scale: float, skeleton: Skeleton) -> np.ndarray:
-        """Lay the maps over an enlarged copy of the input (H, W, 3), each at its side's colour."""
-        # The middle of cell (i, j) comes upon that of the pixel (i, j) * cell, enlarged.
+        """Draw the maps over an enlarged copy of the input (H, W, 3), coloured by side."""
+        # The centre of cell (i, j) is drawn at the centre of the enlarged pixel (i, j) * cell.
         steps = self.cell * scale
         offset = (scale - 1) / 2
         move = np.float32([[steps[0], 0, offset], [0, steps[1], offset]])
@@ -40,7 +40,7 @@ class Distributions:
 
     Attributes:
         across, down: (K, W * bins) and (K, H * bins), a distribution for each keypoint.
-        bins: for each pixel of the input.
+        bins: per pixel of the input.
     """
 
     across: np.ndarray
@@ -80,11 +80,11 @@ def _over(picture: np.ndarray, light: np.ndarray) -> np.ndarray:
 
 
 def targets_of(results: dict, encoder, count: int) -> Heatmaps | Distributions | None:
-    """What the encoder has written to a sample's fields; None if it is of another kind.
+    """The targets in a sample's fields; None if they are of another kind.
 
     Args:
-        results: a sample's fields before they are packed.
-        encoder: MMPose's codec, or None where the pipeline makes no targets.
+        results: a sample's fields before packing.
+        encoder: MMPose's codec, or None if the pipeline makes no targets.
         count: number of keypoints K.
     """
     maps, across = results.get("heatmaps"), results.get("keypoint_x_labels")

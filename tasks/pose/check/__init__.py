@@ -1,1 +1,1 @@
-"""Checks of a keypoint set in the COCO format before anybody trains on it."""
+"""Checks of a data set with COCO keypoints."""

@@ -1,4 +1,4 @@
-"""From a folder to a report."""
+"""The command behind ``tools/check_dataset.py``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tasks.pose.check.split import check_split
 
 
 def check(args: Namespace) -> Report:
-    """Do what ``tools/check_dataset.py`` was told: print the report and write it to ``args.out``.
+    """Check the data set, print the report and write it to ``args.out``.
 
     Raises:
-        InputError: ``args.root`` is no folder, or ``args.out`` holds something.
+        InputError: ``args.root`` is not a folder, or ``args.out`` is not empty.
     """
     if args.out is not None:
         choose_out_dir(args.out, args.out)
@@ -29,14 +29,14 @@ def check(args: Namespace) -> Report:
 
 
 def check_dataset_folder(root: Path, decode: bool = True) -> Report:
-    """Look at all of a set.
+    """Check all splits of a data set.
 
     Args:
         root: folder with ``annotations/person_keypoints_SPLIT.json`` and ``SPLIT/`` with images.
         decode: whether to decode the images, which takes most of the time.
 
     Raises:
-        InputError: ``root`` is no folder.
+        InputError: ``root`` is not a folder.
     """
     findings, counts, files = Findings(), {}, {}
     for split in find_splits(root):

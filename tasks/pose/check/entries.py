@@ -1,4 +1,4 @@
-"""The entries of an annotation file: fields, types, ids and what they refer to."""
+"""Checks of the entries of an annotation file: fields, types, ids and references."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.pose.skeleton import PERSON, Skeleton, unnamed_skeleton
 
 
 class Person(NamedTuple):
-    """An annotation and its image, as in the file, and what its keypoints are."""
+    """An annotation and its image, as in the file, and a description of its keypoints."""
 
     annotation: dict
     image: dict
@@ -22,8 +22,8 @@ class Person(NamedTuple):
 
 
 def valid_images(split: Split, images: list, findings: Findings) -> dict[int, dict]:
-    """The images with all their fields, by id; tells what is wrong with the others."""
-    sound, files = {}, set()
+    """The images that have all fields, by id; adds findings for the others."""
+    valid, files = {}, set()
     if not images:
         findings.add("no_images", split.name, Example("'images' is empty"))
     for place, image in enumerate(images):
@@ -32,27 +32,27 @@ def valid_images(split: Split, images: list, findings: Findings) -> dict[int, di
             findings.add("broken_entry", split.name, Example(f"images[{place}]: {wrong}"))
             continue
         name, number = image["file_name"], image["id"]
-        if number in sound:
-            message = f"so has {sound[number]['file_name']}"
+        if number in valid:
+            message = f"so has {valid[number]['file_name']}"
             example = Example(message, split.image(image), number)
             findings.add("duplicate_image_id", split.name, example)
             continue
         if name in files:
-            example = Example("listed before under another id", split.image(image), number)
+            example = Example("already listed with another id", split.image(image), number)
             findings.add("duplicate_file", split.name, example)
         files.add(name)
-        sound[number] = image
-    return sound
+        valid[number] = image
+    return valid
 
 
 def valid_persons(
     split: Split, content: dict, images: dict[int, dict], findings: Findings
 ) -> dict[Skeleton, list[Person]]:
-    """The annotations that can be looked at by their numbers, by their K keypoints.
+    """The annotations with valid fields, by their K keypoints; adds findings for the others.
 
-    All of them have a box of 4 and keypoints of 3 K numbers; those may still be NaN.
+    All of them have a box of 4 numbers and 3 K numbers of keypoints, which may still be NaN.
     """
-    sound, seen = defaultdict(list), set()
+    valid, seen = defaultdict(list), set()
     skeletons = _skeletons(split, content["categories"], findings)
     fields = ("id", "image_id", "category_id", "bbox", "keypoints")
     for place, annotation in enumerate(content["annotations"]):
@@ -64,30 +64,30 @@ def valid_persons(
             continue
         number, image = annotation["id"], images.get(annotation["image_id"])
 
-        def tell(kind: str, message: str, image=image, annotation=annotation) -> None:
+        def add(kind: str, message: str, image=image, annotation=annotation) -> None:
             file = split.image(image) if image else None
             skeleton = skeletons.get(annotation["category_id"], PERSON)
             example = Example(message, file, annotation["image_id"], annotation, skeleton)
             findings.add(kind, split.name, example)
 
         if number in seen:
-            tell("duplicate_annotation_id", "another one before has this id")
+            add("duplicate_annotation_id", "an earlier one has this id")
         seen.add(number)
         category, count = annotation["category_id"], len(annotation["keypoints"])
         skeleton = skeletons.get(category)
         if image is None:
-            tell("unknown_image", f"image_id {annotation['image_id']}")
+            add("unknown_image", f"image_id {annotation['image_id']}")
         if skeleton is None:
-            tell("unknown_category", f"category_id {category}")
+            add("unknown_category", f"category_id {category}")
         elif count != 3 * len(skeleton.names):
-            tell("keypoint_number", f"{count} numbers, not 3 * {len(skeleton.names)}")
+            add("keypoint_number", f"{count} numbers, not 3 * {len(skeleton.names)}")
         elif image is not None:
-            sound[skeleton].append(Person(annotation, image, skeleton))
-    return sound
+            valid[skeleton].append(Person(annotation, image, skeleton))
+    return valid
 
 
 def _skeletons(split: Split, categories: list, findings: Findings) -> dict[int, Skeleton]:
-    """The keypoints of each category; COCO's person where the category does not tell."""
+    """The keypoints of each category; COCO's person if the category does not list them."""
     skeletons = {}
     for place, category in enumerate(categories):
         wrong = schema_error(category, "id")

@@ -1,4 +1,4 @@
-"""What was found, counted by kind and split."""
+"""Findings, counted by kind and split."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Example:
     """One place where something was found.
 
     Attributes:
-        message: what is there, such as ``3 of left_knee``.
-        file: image file, annotation file or folder, as seen from the set's folder.
+        message: what was found, such as ``3 of left_knee``.
+        file: image file, annotation file or folder, relative to the data set's folder.
         image: image id.
         entry: the annotation, as in the file.
-        skeleton: what its keypoints are.
+        skeleton: describes its keypoints.
     """
 
     message: str
@@ -34,7 +34,7 @@ class Example:
         return None if self.entry is None else self.entry.get("id")
 
     def as_dict(self) -> dict:
-        """For the report: the annotation by its id alone."""
+        """For the report, with the annotation's id only."""
         found = dict(annotation=self.annotation, image=self.image, file=self.file)
         return found | dict(message=self.message)
 
@@ -50,8 +50,8 @@ class Finding:
     """All findings of one kind in one split.
 
     Attributes:
-        of: how many images or persons were looked at.
-        examples: the first of them.
+        of: number of images or persons that were checked.
+        examples: the first findings.
     """
 
     kind: str
@@ -62,7 +62,7 @@ class Finding:
 
     @property
     def is_fault(self) -> bool:
-        """Whether it is more than a warning."""
+        """Whether it is a fault, not only a warning."""
         return self.count > KINDS[self.kind].allowed * max(self.of, self.count)
 
 
@@ -73,7 +73,7 @@ class Findings:
         self._found: dict[tuple[str, str], Finding] = {}
 
     def add(self, kind: str, split: str, example: Example, of: int = 1) -> None:
-        """Count one finding; ``of`` as in :class:`Finding`, for kinds that allow some."""
+        """Add one finding; ``of`` as in :class:`Finding`, for kinds that allow some."""
         finding = self._found.setdefault((kind, split), Finding(kind, split, of))
         finding.count += 1
         if len(finding.examples) < EXAMPLES:

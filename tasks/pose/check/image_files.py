@@ -1,4 +1,4 @@
-"""The image files of a split: that they are there, whole, and of the size that is told."""
+"""Checks of the image files of a split: they exist, are complete and have the stated size."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from bsam_suite.progress import progress_bar
 from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.layout import Split
-
-_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)  # of EXIF
 
 
 class Decoded(NamedTuple):
@@ -30,12 +28,12 @@ class Decoded(NamedTuple):
 
 
 def existing_images(split: Split, images: Iterable[dict], findings: Findings) -> list[dict]:
-    """Those of the images whose file exists; tells which are missing."""
+    """The images whose file exists; adds findings for the others."""
     if not split.images.is_dir():
-        return []  # told already, once
+        return []  # already reported once
 
     @cache
-    def names(folder: str) -> set[str]:  # a look at each folder, not at each file
+    def names(folder: str) -> set[str]:  # reads each folder once, not each file
         try:
             return {entry.name for entry in os.scandir(folder) if entry.is_file()}
         except (OSError, ValueError):  # ValueError: a name with a zero byte
@@ -53,7 +51,7 @@ def existing_images(split: Split, images: Iterable[dict], findings: Findings) ->
 
 
 def check_images(split: Split, images: list[dict], findings: Findings) -> dict[bytes, dict]:
-    """Decode the images in several threads; returns them by the digest of their bytes."""
+    """Decode the images in several threads and return them by the digest of their bytes."""
     by_digest = {}
     paths = [split.images / image["file_name"] for image in images]
     print(f"Decoding {len(images)} images of {split.name}", flush=True)
@@ -73,10 +71,11 @@ def check_images(split: Split, images: list[dict], findings: Findings) -> dict[b
 
 
 def check_train_val_overlap(digests: dict[Split, dict[bytes, dict]], findings: Findings) -> None:
-    """Tell which images are in train and in val of the same set (both ``2017``, say).
+    """Find images that are in both train and val of the same set (such as ``2017``).
 
     Args:
-        digests: by split, what :func:`check_images` returned.
+        digests: from :func:`check_images`, by split.
+        findings: where they are added.
     """
     by_name = {split.name: split for split in digests}
     for split, own in digests.items():
@@ -90,24 +89,24 @@ def check_train_val_overlap(digests: dict[Split, dict[bytes, dict]], findings: F
 
 
 def _decode_all(paths: list[Path]) -> Iterator[Decoded]:
-    # Threads: Pillow decodes outside of Python's lock. As many as Python finds apt for the machine.
+    # Threads, because Pillow releases Python's lock while it decodes; Python chooses the number.
     threads = ThreadPoolExecutor()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd EXIF fields
+            warnings.simplefilter("ignore")  # about unusual EXIF fields
             yield from threads.map(_decode, paths)
     finally:
         threads.shutdown(cancel_futures=True)
 
 
 def _decode(path: Path) -> Decoded:
-    # Pillow tells of a file that is cut short; OpenCV fills the rest with grey and says nothing.
+    # Pillow raises an error for a truncated file; OpenCV fills the rest with grey.
     try:
         content = path.read_bytes()
         with Image.open(io.BytesIO(content)) as picture:
             picture.load()
             width, height = picture.size
-            if picture.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
+            if picture.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8):  # on its side
                 width, height = height, width  # training turns it upright
     except Exception as error:  # broken files make Pillow raise almost anything
         return Decoded(None, None, f"{type(error).__name__}: {error}")

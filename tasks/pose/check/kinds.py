@@ -1,4 +1,4 @@
-"""What can be wrong with a keypoint set, and what is to be done about it."""
+"""The kinds of findings in a keypoint data set, and their remedies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Kind:
     Attributes:
         meaning: what is wrong.
         remedy: what the user does about it.
-        allowed: share of what was looked at up to which findings are a mere warning. COCO itself
-            has a few of some kinds; more of them are the mark of a mistake that was made to all.
-        stops: whether training is refused, which would crash, or go wrong without a word. With
-            other kinds it goes well or leaves the entry out.
+        allowed: up to this share of the checked entries, findings are only a warning. COCO itself
+            has a few of some kinds; many of them show a mistake in all entries.
+        stops: whether training is stopped, because it would crash or give wrong results without an
+            error. With other kinds it works, or ignores the entry.
     """
 
     meaning: str
@@ -30,7 +30,7 @@ KINDS = {
     # files
     "missing_annotations": Kind(
         "no annotation file",
-        "put COCO's, or one that you write in its format, there",
+        "put COCO's file there, or your own in its format",
         stops=True,
     ),
     "unreadable_annotations": Kind(
@@ -38,25 +38,25 @@ KINDS = {
         "get or write the file again",
         stops=True,
     ),
-    "missing_folder": Kind("no folder of images", "put COCO's, or your own, there", stops=True),
+    "missing_folder": Kind("no folder of images", "put COCO's there, or your own", stops=True),
     "missing_image": Kind(
-        "listed, but there is no such file",
-        "unpack the images again, or take them out of the annotation file",
+        "the file of a listed image does not exist",
+        "unpack the images again, or remove them from the annotation file",
         stops=True,
     ),
-    "unreadable_image": Kind("cannot be decoded, or is cut short", "get the file again"),
+    "unreadable_image": Kind("cannot be decoded, or is truncated", "get the file again"),
     "image_size": Kind(
-        "the picture's size is not that of the annotation file",
-        "write width and height of the upright picture (EXIF turned), or get the right file",
+        "the image's size is not that in the annotation file",
+        "write width and height of the upright image (after EXIF rotation), or get the right file",
     ),
     "image_in_train_and_val": Kind(
-        "the same bytes are in train and val: validation tells too good a metric",
-        "take the image out of one of them",
+        "the same file is in train and val: the validation metric is too good",
+        "remove the image from one of them",
         FEW,
     ),
     # splits and categories
     "no_images": Kind(
-        "the split lists no images", "write its images to the annotation file", stops=True
+        "the split lists no images", "add its images to the annotation file", stops=True
     ),
     "keypoint_names": Kind(
         "a category without keypoint names", "list them under 'keypoints' of the category"
@@ -68,9 +68,8 @@ KINDS = {
     ),
     # entries
     "broken_entry": Kind(
-        "an entry lacks a field, or has one of another type",
-        "write the field as COCO has it; where keypoints are lacking, use the person_keypoints_* "
-        "files",
+        "a field of an entry is missing or has the wrong type",
+        "write the field as in COCO; if keypoints are missing, use the person_keypoints_* files",
         stops=True,
     ),
     "duplicate_image_id": Kind(
@@ -111,48 +110,48 @@ KINDS = {
     ),
     "num_keypoints": Kind(
         "num_keypoints is not the number of keypoints with visibility above 0",
-        "count them again: persons with 0 are left out of training",
+        "count them again: training ignores persons with 0",
     ),
     "area": Kind(
         "the person's area is missing (nan) or not above 0: evaluation needs it",
-        "write square pixels, or evaluate with use_area=False in val_evaluator and test_evaluator, "
-        "which takes 0.53 of the box",
+        "write square pixels, or set use_area=False in val_evaluator and test_evaluator, which "
+        "uses 0.53 of the box's area",
         stops=True,
     ),
     "box_without_area": Kind(
-        "width or height of the box is not positive: training passes over the person",
+        "width or height of the box is not positive: training ignores the person",
         "write boxes as x, y, width, height",
     ),
     "box_outside": Kind(
-        "the whole box is outside of the image: training passes over the person",
+        "the whole box is outside the image: training ignores the person",
         "write boxes as x, y, width, height in pixels of the image",
     ),
     "box_over_edge": Kind(
-        "the box reaches over the image's edge: training cuts it there",
-        "where it is more than a few: boxes are x, y, width, height, not corners",
+        "the box extends beyond the image: training clips it",
+        "if there are more than a few: boxes are x, y, width, height, not corners",
         FEW,
     ),
     "keypoint_outside_image": Kind(
-        "a labelled keypoint is outside of the image",
-        "where it is more than a few: keypoints are x, y in pixels of the image",
+        "a labelled keypoint is outside the image",
+        "if there are more than a few: keypoints are x, y in pixels of the image",
         FEW,
     ),
     "keypoint_outside_box": Kind(
-        "a labelled keypoint is outside of the box, as in COCO for one person in four",
-        "none for these; where it is most persons: boxes are x, y, width, height; keypoints x, y",
+        "a labelled keypoint is outside the box, as in COCO for one person in four",
+        "none for a few; if it is most persons: boxes are x, y, width, height; keypoints x, y",
         0.5,
     ),
     "keypoints_off_box": Kind(
-        "most of the labelled keypoints are far outside of the box",
-        "where it is more than a few: look for x and y or boxes and persons mixed up",
+        "most of the labelled keypoints are far outside the box",
+        "if there are more than a few: x and y, or the boxes of persons, may be swapped",
         FEW,
     ),
-    # what may follow from all of these
+    # consequences
     "no_persons": Kind(
-        "nobody in the split to train on or to evaluate",
+        "the split has no person for training or evaluation",
         "use the person_keypoints_* files; a person has labelled keypoints, num_keypoints above 0, "
         "a box in the image and no iscrowd",
         stops=True,
     ),
 }
-"""Every kind by name, in the order in which they are told."""
+"""Every kind by name, in the order of the report."""

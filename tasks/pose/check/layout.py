@@ -1,4 +1,4 @@
-"""The files of a set: which splits it has, and what is missing and where to get it."""
+"""The files of a data set: its splits, and where to download missing ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bsam_suite.errors import InputError
 from tasks.pose.check.findings import Example, Findings
-from tasks.pose.coco_files import PARTS, read_coco
+from tasks.pose.coco_files import LISTS, read_coco
 
 PREFIX = "person_keypoints_"
 _COCO = "http://images.cocodataset.org"
@@ -16,12 +16,12 @@ _SIZES = {"annotations_trainval2017": "0.24 GB", "train2017": "18 GB", "val2017"
 
 @dataclass(frozen=True)
 class Split:
-    """A file of annotations and the folder of its images.
+    """An annotation file and the folder of its images.
 
     Attributes:
-        root: the set's folder.
+        root: the data set's folder.
         annotations: the annotation file.
-        images: the folder of images.
+        images: the image folder.
     """
 
     root: Path
@@ -30,25 +30,25 @@ class Split:
 
     @classmethod
     def named(cls, root: Path, name: str) -> Split:
-        """COCO's split of a name such as ``train2017``."""
+        """COCO's split with a name such as ``train2017``."""
         return cls(root, root / "annotations" / f"{PREFIX}{name}.json", root / name)
 
     @property
     def name(self) -> str:
-        """Its name, from that of the annotation file."""
+        """Its name, taken from the annotation file."""
         return self.annotations.stem.removeprefix(PREFIX)
 
     def place(self, path: Path) -> str:
-        """A file as seen from the set's folder."""
+        """A path relative to the data set's folder."""
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
     def image(self, image: dict) -> str:
-        """The file of an image as seen from the set's folder."""
+        """The file of an image, relative to the data set's folder."""
         return self.place(self.images / image["file_name"])
 
 
 def find_splits(root: Path) -> list[Split]:
-    """The splits that have an annotation file, and train and val.
+    """All splits with an annotation file, and always train and val.
 
     Raises:
         InputError: ``root`` is not a folder.
@@ -63,10 +63,10 @@ def find_splits(root: Path) -> list[Split]:
 
 
 def require_root(root: Path) -> None:
-    """Make sure that a set's folder is there.
+    """Check that a data set's folder exists.
 
     Raises:
-        InputError: it is not.
+        InputError: it does not.
     """
     if not root.is_dir():
         raise InputError(
@@ -79,27 +79,27 @@ def require_root(root: Path) -> None:
 def read(split: Split, findings: Findings) -> dict | None:
     """The content of the annotation file, with lists of images, annotations and categories.
 
-    Tells what is missing of the file and of the folder of images.
+    Adds findings if the file or the image folder is missing.
     """
 
-    def tell(kind: str, what: str, place: Path) -> None:
+    def add(kind: str, what: str, place: Path) -> None:
         findings.add(kind, split.name, Example(what, split.place(place)))
 
     if not split.images.is_dir():
-        what = f"there is none: {_download(split.images.name, split.images.parent)}"
+        what = f"missing: {_download(split.images.name, split.images.parent)}"
         findings.add("missing_folder", split.name, Example(what, f"{split.place(split.images)}/"))
     if not split.annotations.is_file():
-        what = f"there is none: {_download('annotations_trainval2017', split.root)}"
-        return tell("missing_annotations", what, split.annotations)
+        what = f"missing: {_download('annotations_trainval2017', split.root)}"
+        return add("missing_annotations", what, split.annotations)
     try:
-        return read_coco(split.annotations, *PARTS)
+        return read_coco(split.annotations, *LISTS)
     except InputError as error:
         what = str(error).replace(str(split.annotations), "it")
-        return tell("unreadable_annotations", what, split.annotations)
+        return add("unreadable_annotations", what, split.annotations)
 
 
 def _download(name: str, root: Path) -> str:
     if name not in _SIZES:
-        return f"the images belong into {root / name}"
+        return f"put the images into {root / name}"
     folder = "annotations" if name.startswith("annotations") else "zips"
     return f"unpack {_COCO}/{folder}/{name}.zip ({_SIZES[name]}) in {root}"

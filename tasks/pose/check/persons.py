@@ -1,4 +1,4 @@
-"""Boxes and keypoints of all persons of a split, looked at together."""
+"""Checks of the boxes and keypoints of all persons of a split."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from bsam_suite.errors import listed
 from tasks.pose.check.entries import Person
 from tasks.pose.check.findings import Example, Findings
 from tasks.pose.check.layout import Split
 
 SLACK = 1.0
-"""Pixels that boxes and keypoints may be outside: COCO rounds some of them up."""
+"""Tolerance in pixels for boxes and keypoints outside: COCO rounds some of them up."""
 COUNTS = ("persons", "crowds", "unlabelled", "visible", "hidden", "no label")
 FAR = 0.5
-"""What is further from the box than this share of its width or height is far from it."""
+"""A keypoint is far from the box beyond this share of its width or height."""
 
 
 def check_persons(split: Split, persons: list[Person], findings: Findings) -> dict[str, int]:
-    """Tell what is wrong with the numbers of annotations that all have the same K keypoints.
+    """Check the numbers of annotations that all have the same K keypoints.
 
-    Boxes and places are looked at for persons with labelled keypoints that are no crowd.
+    Positions are checked for persons that have labelled keypoints and are not crowds.
 
     Returns:
         ``COUNTS``: persons that MMPose trains on, crowds, persons without labelled keypoints; and
-        those keypoints with visibility 2, 1 and 0 of persons that have labels and are no crowd.
+        the keypoints with visibility 2, 1 and 0 of persons that have labels and are not crowds.
     """
     boxes = _stacked(persons, "bbox")
     points = _stacked(persons, "keypoints").reshape(len(persons), -1, 3)
@@ -36,25 +37,25 @@ def check_persons(split: Split, persons: list[Person], findings: Findings) -> di
 
     names = persons[0].skeleton.names
 
-    def tell(kind: str, found: np.ndarray, message: Callable[[int], str], of: int = 1) -> None:
+    def add(kind: str, found: np.ndarray, message: Callable[[int], str], of: int = 1) -> None:
         for i in np.flatnonzero(found):
             annotation, image, skeleton = persons[i]
             example = Example(message(i), split.image(image), image["id"], annotation, skeleton)
             findings.add(kind, split.name, example, of)
 
     finite = np.isfinite(boxes).all(1) & np.isfinite(points).all((1, 2))
-    tell("not_finite", ~finite, lambda i: _first_bad(boxes[i], points[i], names))
+    add("not_finite", ~finite, lambda i: _first_bad(boxes[i], points[i], names))
     wrong = ~np.isin(seen, (0, 1, 2)) & finite[:, None]
-    tell("visibility", wrong.any(1), lambda i: _values(seen[i], wrong[i], names))
-    told = [p.annotation.get("num_keypoints", n) for p, n in zip(persons, labelled.tolist())]
-    differs = np.array([t != n for t, n in zip(told, labelled.tolist())])
-    tell("num_keypoints", differs & finite, lambda i: f"{told[i]}, but {labelled[i]} are labelled")
+    add("visibility", wrong.any(1), lambda i: _values(seen[i], wrong[i], names))
+    stated = [p.annotation.get("num_keypoints", n) for p, n in zip(persons, labelled.tolist())]
+    differs = np.array([t != n for t, n in zip(stated, labelled.tolist())])
+    add("num_keypoints", differs & finite, lambda i: f"{stated[i]}, but {labelled[i]} are labelled")
 
     used = (labelled > 0) & ~crowd
     number = int(used.sum())
     areas = np.array([p.annotation.get("area", np.nan) for p in persons], float)
-    # Crowds and persons without labels are not scored: 0 does no harm there.
-    tell("area", np.isnan(areas) | used & (areas <= 0), lambda i: f"area {areas[i]:g}")
+    # Crowds and persons without labels are not evaluated, so their area may be 0.
+    add("area", np.isnan(areas) | used & (areas <= 0), lambda i: f"area {areas[i]:g}")
     used &= finite
     corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
     around = np.concatenate([np.zeros_like(sizes), sizes], 1)
@@ -62,40 +63,31 @@ def check_persons(split: Split, persons: list[Person], findings: Findings) -> di
     apart = ((corners[:, 2:] <= 0) | (corners[:, :2] >= sizes)).any(1)
     over = _outside(corners.reshape(-1, 2, 2), around).any(1)
 
-    # As MMPose's BaseCocoStyleDataset._is_valid_instance has it.
+    # As in MMPose's BaseCocoStyleDataset._is_valid_instance.
     inside = np.clip(corners.reshape(-1, 2, 2), 0, sizes[:, None] - 1)
-    trained = finite & ~crowd & np.array([t != 0 for t in told])
+    trained = finite & ~crowd & np.array([n != 0 for n in stated])
     trained &= (inside[:, 1] > inside[:, 0]).all(1) & (points[:, :, :2] > 0).any((1, 2))
 
     def box(i: int) -> str:
         return f"box {_plain(boxes[i])} in {_plain(sizes[i], 'x')}"
 
-    def listed(which: np.ndarray, i: int) -> str:
-        return _places(which[i], points[i], names)
+    def places(which: np.ndarray, i: int) -> str:
+        found = np.flatnonzero(which[i])
+        return listed(f"{names[k]} at {_plain(points[i, k, :2])}" for k in found)
 
-    tell("box_without_area", used & ~area, box)
-    tell("box_outside", used & area & apart, box)
-    tell("box_over_edge", used & area & ~apart & over, box, number)
+    add("box_without_area", used & ~area, box)
+    add("box_outside", used & area & apart, box)
+    add("box_over_edge", used & area & ~apart & over, box, number)
     drawn = (seen > 0) & used[:, None]
     beyond = _outside(points[:, :, :2], around) & drawn
-    tell(
-        "keypoint_outside_image",
-        beyond.any(1),
-        lambda i: listed(beyond, i),
-        number,
-    )
-    # What lies outside of the image and what has no box is told above.
+    add("keypoint_outside_image", beyond.any(1), lambda i: places(beyond, i), number)
+    # Keypoints outside the image and persons without a box are reported above.
     drawn &= ~beyond & (area & ~apart)[:, None]
     off = _outside(points[:, :, :2], corners) & drawn
     margin = FAR * np.tile(boxes[:, 2:], 2) * (-1, -1, 1, 1)
     far = (_outside(points[:, :, :2], corners + margin) & drawn).sum(1) * 2 > labelled
-    tell(
-        "keypoint_outside_box",
-        off.any(1) & ~far,
-        lambda i: listed(off, i),
-        number,
-    )
-    tell("keypoints_off_box", far, lambda i: f"{box(i)}: {listed(off, i)}", number)
+    add("keypoint_outside_box", off.any(1) & ~far, lambda i: places(off, i), number)
+    add("keypoints_off_box", far, lambda i: f"{box(i)}: {places(off, i)}", number)
 
     unlabelled = int((~crowd & (labelled == 0)).sum())
     visibility = (int((seen[used] == value).sum()) for value in (2, 1, 0))
@@ -111,19 +103,13 @@ def _stacked(persons: list[Person], field: str) -> np.ndarray:
 
 
 def _outside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Which points (N, K, 2) lie out of the boxes (N, 4) of x0, y0, x1, y1."""
+    """Which points (N, K, 2) are outside the boxes (N, 4) of x0, y0, x1, y1."""
     low, high = corners[:, None, :2] - SLACK, corners[:, None, 2:] + SLACK
     return ((points < low) | (points > high)).any(2)
 
 
 def _plain(values: np.ndarray, between: str = ", ") -> str:
     return between.join(f"{value:g}" for value in values)
-
-
-def _places(found: np.ndarray, points: np.ndarray, names: Sequence[str]) -> str:
-    places = np.flatnonzero(found)
-    shown = [f"{names[k]} at {_plain(points[k, :2])}" for k in places[:3]]
-    return ", ".join(shown) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
 
 
 def _values(seen: np.ndarray, wrong: np.ndarray, names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The findings as a table, as json, as Markdown and as a picture."""
+"""The report of the findings: printed, and written as JSON, Markdown and an image."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from tasks.pose.check.sheet import suspects_sheet
 
 REPORT, MARKDOWN, PICTURE = "report.json", "report.md", "suspects.png"
 SHOWN = 3
-"""Examples in the tables; the json file has more."""
+"""Examples in the tables; the JSON file has more."""
 
 
 @dataclass
 class Report:
-    """What a set holds and what was found.
+    """The counts and findings of a data set.
 
     Attributes:
-        root: the set's folder.
+        root: the data set's folder.
         decoded: whether the images were decoded.
-        counts: what was counted, by split.
+        counts: of images, annotations, persons and keypoints, by split.
         findings: faults first.
     """
 
@@ -38,16 +38,16 @@ class Report:
 
     @property
     def faults(self) -> list[Finding]:
-        """The findings that are more than warnings."""
+        """The findings that are faults, not only warnings."""
         return [finding for finding in self.findings if finding.is_fault]
 
     @property
     def verdict(self) -> str:
-        """What came out, in a line."""
+        """The result in one line."""
         faults = {finding.kind for finding in self.faults}
         warnings = {finding.kind for finding in self.findings} - faults
-        told = f"{self.root}: kinds of faults: {len(faults)}, of mere warnings: {len(warnings)}"
-        return told if self.decoded else f"{told}; images were not decoded (--no-images)"
+        verdict = f"{self.root}: kinds of faults: {len(faults)}, of warnings: {len(warnings)}"
+        return verdict if self.decoded else f"{verdict}; images were not decoded (--no-images)"
 
     def print(self, console: Console | None = None) -> None:
         """Print the counts and the findings."""
@@ -61,7 +61,7 @@ class Report:
             console.print(table, "")
 
     def write(self, folder: Path) -> list[Path]:
-        """Write ``report.json``, ``report.md`` and, where it shows something, ``suspects.png``."""
+        """Write ``report.json``, ``report.md`` and, if it shows a person, ``suspects.png``."""
         folder.mkdir(parents=True, exist_ok=True)
         content = dict(root=str(self.root), images_decoded=self.decoded)
         content |= dict(splits=self.counts, findings=[_as_dict(f) for f in self.findings])
@@ -74,7 +74,7 @@ class Report:
         sheet, picture = suspects_sheet(self.root, self.findings), folder / PICTURE
         if sheet is not None:
             cv2.imwrite(str(picture), sheet)
-            lines += [f"![Persons that findings are about]({PICTURE})", ""]
+            lines += [f"![Persons with findings]({PICTURE})", ""]
         (folder / MARKDOWN).write_text("\n".join(lines))
         return [folder / REPORT, folder / MARKDOWN] + [picture] * (sheet is not None)
 
@@ -82,16 +82,13 @@ class Report:
         """Header and rows of the counts and of the findings, where there are any."""
         names = list(next(iter(self.counts.values()), {}))
         counted = [[n, *(f"{c[n]:,}" for c in self.counts.values())] for n in names]
-        found = [[_level(f), f"{f.count:,}", _told(f)] for f in self.findings]
+        levels = ["FAULT" if f.is_fault else "warning" for f in self.findings]
+        found = [[v, f"{f.count:,}", _text(f)] for v, f in zip(levels, self.findings)]
         tables = (["", *self.counts], counted), (["", "count", "finding"], found)
         return [(header, rows) for header, rows in tables if rows]
 
 
-def _level(finding: Finding) -> str:
-    return "FAULT" if finding.is_fault else "warning"
-
-
-def _told(finding: Finding) -> str:
+def _text(finding: Finding) -> str:
     kind, shown = KINDS[finding.kind], finding.examples[:SHOWN]
     lines = [f"{finding.kind}, {finding.split}: {kind.meaning}"]
     lines += [f"- {example}" for example in shown]

@@ -1,4 +1,4 @@
-"""A picture of suspicious persons, so that one sees what a finding is about."""
+"""An image of the persons with findings."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ TILES, SIDE = 40, 240
 
 
 def suspects_sheet(root: Path, findings: list[Finding]) -> np.ndarray | None:
-    """Draw the persons that findings are about, some of each kind.
+    """Draw some persons with findings of each kind.
 
     Args:
-        root: the set's folder.
-        findings: with examples; those that name no person are passed over.
+        root: the data set's folder.
+        findings: with examples; those without a person are skipped.
 
     Returns:
-        (H, W, 3) uint8 BGR sheet of at most ``TILES`` crops, box and keypoints drawn; what is
-        outside of the image is grey. None if there is nothing to draw.
+        (H, W, 3) uint8 BGR sheet of at most ``TILES`` crops with box and keypoints; areas outside
+        the image are grey. None if there is nothing to draw.
     """
     rounds = zip_longest(*([(f.kind, example) for example in f.examples] for f in findings))
     tiles, captions = [], []

@@ -1,4 +1,4 @@
-"""A split looked at without a look into its images; training and the check of a set do the same."""
+"""Checks of a split without decoding its images, before training and in the report."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tasks.pose.skeleton import plain_name
 
 @dataclass(frozen=True)
 class Contents:
-    """What a split holds.
+    """The contents of a split.
 
     Attributes:
         counts: images, annotations and :data:`COUNTS`.
-        images: those that are there.
+        images: those whose file exists.
         categories: of the annotation file.
     """
 
@@ -28,10 +28,10 @@ class Contents:
 
 
 def check_split(split: Split, findings: Findings) -> Contents | None:
-    """Tell what is wrong with the annotation file and which images are missing.
+    """Check the annotation file, and that the image files exist.
 
     Returns:
-        None where the annotation file cannot be read.
+        None if the annotation file cannot be read.
     """
     content = read(split, findings)
     if content is None:
@@ -39,19 +39,19 @@ def check_split(split: Split, findings: Findings) -> Contents | None:
     images = valid_images(split, content["images"], findings)
     counts = dict(images=len(content["images"]), annotations=len(content["annotations"]))
     counts |= dict.fromkeys(COUNTS, 0)
-    sound = valid_persons(split, content, images, findings)
-    if len({tuple(map(plain_name, skeleton.names)) for skeleton in sound}) > 1:
+    valid = valid_persons(split, content, images, findings)
+    if len({tuple(map(plain_name, skeleton.names)) for skeleton in valid}) > 1:
         message = ", ".join(
             f"{len(persons)} of {skeleton.name!r} with {len(skeleton.names)} keypoints"
-            for skeleton, persons in sound.items()
+            for skeleton, persons in valid.items()
         )
         place = split.place(split.annotations)
         findings.add("mixed_keypoints", split.name, Example(message, place))
-    for persons in sound.values():
+    for persons in valid.values():
         for name, number in check_persons(split, persons, findings).items():
             counts[name] += number
     if not counts["persons"]:
-        message = f"{len(content['annotations'])} annotations, none of which can be used"
+        message = f"{len(content['annotations'])} annotations, none of which is usable"
         findings.add("no_persons", split.name, Example(message, split.place(split.annotations)))
     return Contents(
         counts, existing_images(split, images.values(), findings), content["categories"]

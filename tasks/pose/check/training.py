@@ -1,4 +1,4 @@
-"""The sets that a config names, checked before it trains."""
+"""Checks of the data sets in a config before training."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tasks.pose.check.split import check_split
 from tasks.pose.coco_files import read_images
 
 SHOWN = 3
-"""Places of each kind that are told."""
+"""Examples of each kind in a message."""
 
 
 def check_splits(cfg: Config) -> dict[Path, list]:
-    """Check the annotation files of training, validation and test, and that the images are there.
+    """Check the annotation files of training, validation and test, and that the images exist.
 
-    Faults that training goes on with are printed in one line.
+    Faults that do not stop the training are printed in one line.
 
     Returns:
         The categories of each annotation file.
 
     Raises:
-        InputError: it would crash, or go wrong without a word; all of the reasons in one line.
+        InputError: training would crash or give wrong results; all reasons in one line.
     """
     splits = {split_of(dataset): False for dataset in _datasets(cfg.get("train_dataloader"))}
     for loader, dataset in evaluated(cfg):
@@ -44,38 +44,38 @@ def check_splits(cfg: Config) -> dict[Path, list]:
         for finding in findings.all():
             stops = KINDS[finding.kind].stops and (finding.kind != "area" or needs_area)
             if stops:
-                stopping.append(f"{split.annotations}: {_told(finding)}")
+                stopping.append(f"{split.annotations}: {_text(finding)}")
             elif finding.is_fault and finding.kind != "area":
                 meaning = KINDS[finding.kind].meaning
                 others.append(
                     f"{finding.count} x {finding.kind} in {split.annotations} ({meaning})"
                 )
     roots = dict.fromkeys(s.root for s in splits if s == Split.named(s.root, s.name))
-    report = "".join(f"; {tool('check_dataset')} {near(root)} tells all" for root in roots)
+    report = "".join(f"; for details: {tool('check_dataset')} {near(root)}" for root in roots)
     if stopping:
         raise InputError("; ".join(stopping) + report)
     _check_evaluators(cfg)
     if others:
-        print(f"WARNING: training goes on with {', '.join(others)}{report}", flush=True)
+        print(f"WARNING: the data has {', '.join(others)}{report}", flush=True)
     return categories
 
 
 def evaluated(cfg: Config) -> Iterator[tuple[str, ConfigDict]]:
-    """The loaders of validation and test by name, each with its data sets."""
+    """The data sets of validation and test, each with the name of its loader."""
     for loader in ("val_dataloader", "test_dataloader"):
         for dataset in _datasets(cfg.get(loader)):
             yield loader, dataset
 
 
 def split_of(dataset: ConfigDict) -> Split:
-    """The files of a data set as MMEngine's ``BaseDataset`` joins them."""
+    """The files of a data set, joined as in MMEngine's ``BaseDataset``."""
     root = Path(dataset.get("data_root") or "")
     images = (dataset.get("data_prefix") or {}).get("img") or ""
     return Split(root, root / dataset.ann_file, root / images)
 
 
 def _datasets(config: ConfigDict | None) -> Iterator[ConfigDict]:
-    """The data sets with an annotation file, in loaders and MMEngine's and MMPose's wrappers."""
+    """The data sets with an annotation file, also inside MMEngine's and MMPose's wrappers."""
     if not config:
         return
     if config.get("ann_file"):
@@ -95,7 +95,7 @@ def _needs_area(evaluators: list[ConfigDict]) -> bool:
 
 
 def _check_evaluators(cfg: Config) -> None:
-    """Make sure that what is predicted is looked for in annotations of the same images."""
+    """Check that predictions are compared with annotations of the same images."""
     for loader, dataset in evaluated(cfg):
         own = split_of(dataset).annotations
         for evaluator in _evaluators(cfg, loader):
@@ -103,16 +103,16 @@ def _check_evaluators(cfg: Config) -> None:
             if not file or Path(file).resolve() == own.resolve():
                 continue
             known = {image["id"] for image in read_images(file)}
-            lacking = [image["id"] for image in read_images(own) if image["id"] not in known]
-            if lacking:
+            missing = [image["id"] for image in read_images(own) if image["id"] not in known]
+            if missing:
                 name = loader.replace("dataloader", "evaluator")
                 raise InputError(
-                    f"{name}.ann_file={file} lacks {len(lacking)} images of {loader}.dataset."
-                    f"ann_file={own}, such as {lacking[0]}: give both the same file"
+                    f"{name}.ann_file={file} does not have {len(missing)} images of {loader}."
+                    f"dataset.ann_file={own}, such as {missing[0]}: give both the same file"
                 )
 
 
-def _told(finding: Finding) -> str:
+def _text(finding: Finding) -> str:
     kind = KINDS[finding.kind]
     places = "; ".join(map(str, finding.examples[:SHOWN]))
     more = "; ..." if finding.count > SHOWN else ""

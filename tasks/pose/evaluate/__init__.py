@@ -1,1 +1,1 @@
-"""Evaluation of keypoint results in a json file, without the model that made them."""
+"""Evaluation of keypoint results in a JSON file, without a model."""

@@ -21,10 +21,10 @@ NAMES = (
 
 
 def check_backend(name: str) -> None:
-    """Make sure that a backend is there.
+    """Check that a backend is installed.
 
     Raises:
-        InputError: an unknown one, or one whose package is missing.
+        InputError: it is unknown, or its package is missing.
     """
     if name not in BACKENDS:
         raise InputError(f"--backend {name}: give one of {', '.join(BACKENDS)}")
@@ -38,29 +38,30 @@ def average_precision(
 ) -> dict[str, float]:
     """COCO's AP and AR of keypoints.
 
-    https://cocodataset.org/#keypoints-eval: mean over the OKS thresholds 0.50, 0.55, ..., 0.95, of
-    at most 20 results an image. Of -1, there was nothing to find.
+    https://cocodataset.org/#keypoints-eval: mean over the OKS thresholds 0.50, 0.55, ..., 0.95, for
+    at most 20 results per image. -1 means that there are no persons of this kind.
 
     Args:
-        truth: content of a file of annotations.
-        found: results; those whose keypoints all score 0 are left out.
+        truth: content of an annotation file.
+        found: results; those whose keypoints all score 0 are ignored.
         backend: one of ``BACKENDS``. They give the same numbers.
         sigmas: the OKS constant of each keypoint.
 
     Returns:
         The numbers by :data:`NAMES`.
     """
-    # pycocotools takes a result for another kind by the fields that it has beside these.
+    # With other fields pycocotools would take a result for another kind.
     fields = ("image_id", "category_id", "keypoints", "score", "bbox")
     found = [
         {name: result[name] for name in fields if result.get(name, []) != []}
         for result in found
         if any(s > 0 for s in result["keypoints"][2::3])
     ]
-    # What a set may leave out, filled in alike for both. An id of 0 would mean "no match".
+    # Optional fields get the same values for both backends. An id of 0 would mean "no match".
+    labelled = [sum(v > 0 for v in a["keypoints"][2::3]) for a in truth["annotations"]]
     annotations = [
-        dict(a, id=i, iscrowd=a.get("iscrowd", 0), num_keypoints=_labelled(a))
-        for i, a in enumerate(truth["annotations"], 1)
+        dict(a, id=i, iscrowd=a.get("iscrowd", 0), num_keypoints=n)
+        for i, (a, n) in enumerate(zip(truth["annotations"], labelled), 1)
     ]
     truth = dict(truth, annotations=annotations)
     with redirect_stdout(None):
@@ -69,10 +70,6 @@ def average_precision(
         evaluation.accumulate()
         evaluation.summarize()
     return dict(zip(NAMES, map(float, evaluation.stats)))
-
-
-def _labelled(annotation: dict) -> int:
-    return sum(v > 0 for v in annotation["keypoints"][2::3])
 
 
 def _pycocotools(truth: dict, found: list[dict], sigmas: Sequence[float]):

@@ -1,4 +1,4 @@
-"""What ``tools/eval_pose.py`` does."""
+"""The command behind ``tools/eval_pose.py``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, listed
 from tasks.pose.category import category_skeleton, check_same, keypoint_category
-from tasks.pose.category_ids import keypoint_categories, listed, of_categories
+from tasks.pose.category_ids import keypoint_categories, of_categories
 from tasks.pose.coco_files import read_annotations, read_results
 from tasks.pose.evaluate.ap import average_precision, check_backend
 from tasks.pose.evaluate.keypoints import score_keypoints
@@ -19,10 +19,10 @@ from tasks.pose.skeleton import PERSON, Skeleton
 
 
 def evaluate(args: Namespace) -> None:
-    """Compare results with annotations; print tables and write json and picture.
+    """Compare results with annotations; print tables and write a JSON file and a plot.
 
     Raises:
-        InputError: something given is not usable; nothing has been written.
+        InputError: an argument cannot be used; nothing has been written.
     """
     check_backend(args.backend)
     if args.oks_nms is not None:
@@ -35,22 +35,22 @@ def evaluate(args: Namespace) -> None:
     every = read_results(args.results, images, "keypoints", count)
     unlisted = {a["category_id"] for a in truth["annotations"]}
     unlisted -= {category["id"] for category in truth["categories"]}
-    if unlisted:  # COCO's evaluation leaves them out without a word
+    if unlisted:  # COCO's evaluation would ignore them without an error
         raise InputError(
-            f"{args.annotations} has annotations of category_id {listed(unlisted)}, which is not "
-            "among its categories: list it there"
+            f"{args.annotations} has annotations of category_id {listed(sorted(unlisted), 10)}, "
+            "which is not among its categories: list it there"
         )
     categories = keypoint_categories(truth, args.annotations)
     found = of_categories(every, categories, args.results)
     if skeleton != PERSON:
         print(f"{skeleton}: {skeleton.describe_sigmas()} (others: --sigmas)")
     if len(found) < len(every):
-        print(f"{len(every) - len(found)} results are of other categories and are left out")
+        print(f"{len(every) - len(found)} results of other categories are ignored")
     if args.oks_nms is not None:
         every, found = found, oks_nms(found, args.oks_nms, skeleton.sigmas)
         print(f"OKS-NMS keeps {len(found)} of {len(every)} results")
     if silent := sum(not any(s > 0 for s in r["keypoints"][2::3]) for r in found):
-        print(f"{silent} results have no keypoint with a score above 0: they do not count for AP")
+        print(f"{silent} results have no keypoint with a score above 0: AP ignores them")
     metrics = average_precision(truth, found, args.backend, skeleton.sigmas)
     scores = score_keypoints(truth, found, skeleton)
     print_report(metrics, scores)
@@ -62,7 +62,7 @@ def evaluate(args: Namespace) -> None:
 
 
 def _keypoints(args: Namespace, categories: list[dict]) -> Skeleton:
-    """Those that the annotation file names, with what the options say of them."""
+    """The keypoints in the annotation file, changed by the options."""
     file = str(args.annotations)
     category = keypoint_category(categories, file)
     data = category_skeleton(category, file) if category else PERSON

@@ -1,4 +1,4 @@
-"""How well single keypoints are found: their similarity (OKS) and share of correct ones (PCK)."""
+"""Metrics of single keypoints: similarity (OKS) and percentage of correct keypoints (PCK)."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ class Row:
     """A group of labelled keypoints.
 
     Attributes:
-        name: what they have in common.
-        count: how many there are.
+        name: of the group.
+        count: number of keypoints.
         oks: mean of ``exp(-d^2 / (2 s^2 k^2))`` with the distance d in pixels, s^2 the person's
             area and k twice the sigma of the keypoint.
-        pck: for each of ``PCK_SHARES`` the share of keypoints within that of the box's longer side.
+        pck: for each of ``PCK_SHARES``, the share of keypoints with a distance below this share of
+            the box's longer side.
     """
 
     name: str
@@ -42,12 +43,12 @@ class Scores:
     """All labelled keypoints of all persons, as arrays (M,).
 
     Attributes:
-        skeleton: what the keypoints are.
+        skeleton: describes the keypoints.
         kind: index into its ``names``.
         visibility: 1 (labelled, hidden) or 2 (visible).
         area: of the person, in square pixels.
         length: longer side of the person's box in pixels.
-        distance: in pixels to the person's result; infinite where there is none.
+        distance: in pixels to the person's result; infinite without a result.
         persons, missed: number of persons with labelled keypoints, and of those without a result.
     """
 
@@ -92,20 +93,20 @@ def _some(rows: list[Row]) -> list[Row]:
 
 def keypoint_oks(distance: np.ndarray, area: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """``exp(-d^2 / (2 s^2 k^2))``, the OKS of a single keypoint, by broadcasting."""
-    # As COCO does against an area of 0.
+    # COCO adds this, too, in case the area is 0.
     return np.exp(-(distance**2) / (2 * (area + np.spacing(1)) * (2 * sigma) ** 2))
 
 
 def score_keypoints(truth: dict, found: list[dict], skeleton: Skeleton = PERSON) -> Scores:
-    """Pair persons with results and measure the distance of each labelled keypoint.
+    """Match persons with results and measure the distance of each labelled keypoint.
 
-    In each image, results go to persons one to one so that the sum of the OKS is largest, whatever
-    their scores. Crowds and persons without labels are left out.
+    In each image the one-to-one matching has the largest sum of OKS, whatever the scores. Crowds
+    and persons without labels are ignored.
 
     Args:
-        truth: content of a file of annotations.
+        truth: content of an annotation file.
         found: results.
-        skeleton: what the keypoints are.
+        skeleton: describes the keypoints.
     """
     persons, results = defaultdict(list), defaultdict(list)
     for a in truth["annotations"]:
@@ -130,7 +131,7 @@ def score_keypoints(truth: dict, found: list[dict], skeleton: Skeleton = PERSON)
 def _distances(
     points: np.ndarray, area: np.ndarray, found: list[dict], sigmas: Sequence[float]
 ) -> np.ndarray:
-    """(P, K) pixels from each person's keypoints to the result that it is paired with."""
+    """(P, K) distances in pixels from each person's keypoints to the matched result."""
     best = np.full(points.shape[:2], np.inf)
     if not found:
         return best

@@ -1,4 +1,4 @@
-"""Results that lie upon a better one are dropped (non-maximum suppression by OKS)."""
+"""Non-maximum suppression by OKS: drop results that are too similar to a better one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.pose.coco import SIGMAS
 
 
 def check_threshold(threshold: float) -> None:
-    """Make sure that an OKS is given.
+    """Check that ``threshold`` is an OKS.
 
     Raises:
         InputError: it is not between 0 and 1.
@@ -25,10 +25,10 @@ def check_threshold(threshold: float) -> None:
 
 
 def oks_nms(found: list[dict], threshold: float, sigmas: Sequence[float] = SIGMAS) -> list[dict]:
-    """Keep, of results in the same image, none whose OKS to a better one exceeds ``threshold``.
+    """Drop results whose OKS to a better one in the same image exceeds ``threshold``.
 
-    As MMPose's ``CocoMetric`` with ``nms_mode='oks_nms'``; the area in the OKS is the mean of the
-    two results' boxes, or of the boxes around their keypoints.
+    As in MMPose's ``CocoMetric`` with ``nms_mode='oks_nms'``. The area in the OKS is the mean area
+    of the two results' boxes, or of the boxes around their keypoints.
     """
     import_mmpose()
     from mmpose.evaluation.functional import oks_nms as keep

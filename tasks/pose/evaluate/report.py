@@ -1,4 +1,4 @@
-"""An evaluation as tables, as json and as a picture."""
+"""The report of an evaluation: tables, JSON and a plot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tasks.pose.evaluate.keypoints import PCK_LENGTH, PCK_SHARES, Row, Scores
 
 
 def print_report(metrics: dict[str, float], scores: Scores) -> None:
-    """Print AP and AR, and a line for each keypoint, size and visibility."""
+    """Print AP and AR, and a row for each keypoint, size and visibility."""
     print(table(metrics))
     view = Table()
     for name in ("", "labelled", "OKS", *(f"PCK {share}" for share in PCK_SHARES)):
@@ -30,10 +30,10 @@ def print_report(metrics: dict[str, float], scores: Scores) -> None:
 
 
 def write_json(metrics: dict[str, float], scores: Scores, about: dict, folder: Path) -> Path:
-    """Write everything to ``evaluation.json``; never over an earlier one.
+    """Write everything to ``evaluation.json``; an earlier file is never overwritten.
 
     Raises:
-        FileExistsError: there is one by now.
+        FileExistsError: the file exists.
     """
     content = dict(
         about,
@@ -53,14 +53,12 @@ def write_json(metrics: dict[str, float], scores: Scores, about: dict, folder: P
 
 
 def draw(metrics: dict[str, float], scores: Scores, folder: Path) -> Path:
-    """Draw OKS and PCK of each keypoint, and of sizes and visibility, to ``evaluation.png``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """Plot OKS and PCK by keypoint, size and visibility to ``evaluation.png``."""
     from matplotlib.figure import Figure
 
     groups = [*scores.by_size(), *scores.by_visibility()]
     keypoints = scores.by_keypoint()
     figure = Figure(figsize=(7, 8), layout="constrained")
-    FigureCanvasAgg(figure)
     heights = [len(keypoints), max(len(groups), 1)]
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=heights)
     _bars(above, keypoints)

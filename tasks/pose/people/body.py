@@ -119,11 +119,6 @@ class Skeleton:
         return Skeleton(self.build, joints, self.frames)
 
 
-def neutral() -> dict[str, float]:
-    """Return the angles of a straight stand."""
-    return dict.fromkeys(LIMITS, 0.0)
-
-
 def clip_angles(angles: dict[str, float]) -> dict[str, float]:
     """Return ``angles`` moved into ``LIMITS``; joints not named are zero.
 

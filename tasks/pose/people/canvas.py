@@ -12,7 +12,6 @@ from .shapes import Surface
 Paint = Callable[[Surface], np.ndarray]
 """Gives the (3, N) BGR colours (0 to 255) of a surface's points."""
 
-BACKGROUND = 0
 OBJECT = -1
 
 
@@ -34,7 +33,7 @@ class Canvas:
     Attributes:
         picture: (H, W, 3) float32 BGR colours.
         depth: (H, W) float32 distance to what is seen in metres; infinite for the background.
-        owner: (H, W) int16: a person's number (1, 2, ...), ``BACKGROUND`` or ``OBJECT``.
+        owner: (H, W) int16: a person's number (1, 2, ...), ``OBJECT``, or 0.
     """
 
     def __init__(self, camera: Camera, picture, light=(0.3, 0.8, -0.5), ambient=0.55) -> None:

@@ -50,9 +50,9 @@ def write_people(
 
     The folder is laid out as COCO's: ``annotations/person_keypoints_train2017.json``,
     ``annotations/person_keypoints_val2017.json``, ``train2017/*.jpg`` and ``val2017/*.jpg``.
-    Equal arguments give equal bytes, whatever the number of workers. The set appears in one
-    step when it is complete: a broken run leaves nothing at ``root``, and of two processes that
-    write the same set at once the second one to finish drops its copy.
+    Equal arguments give equal bytes, whatever the number of workers. The folder is created in one
+    step when the set is complete: an interrupted run leaves nothing at ``root``. If two processes
+    write the same set at once, the second one to finish drops its copy.
 
     Args:
         root: Folder to write; ``people_root`` with the same counts and seed if None.
@@ -60,7 +60,7 @@ def write_people(
         val: Number of validation images, at least 0.
         seed: Seed of all chance, at least 0.
         workers: Number of processes; by default that of the usable processor cores.
-        progress: Whether to tell what is written and how far it is.
+        progress: Whether to print what is written and show a progress bar.
 
     Returns:
         The folder of the set.
@@ -72,7 +72,7 @@ def write_people(
     """
     _check(train, val, seed)
     if workers is None:
-        workers = _usable_cores()
+        workers = len(os.sched_getaffinity(0))
     if not _is_int(workers) or workers < 1:
         raise ValueError(f"workers is {workers!r}; give a whole number from 1.")
     root = people_root(train, val, seed) if root is None else Path(root).expanduser()
@@ -107,14 +107,8 @@ def _check(train: int, val: int, seed: int) -> None:
         raise ValueError(f"{max(train, val)} images are too many; give fewer than 10 million.")
 
 
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return max(len(os.sched_getaffinity(0)), 1)
-    return os.cpu_count() or 1
-
-
 def _holds_set(root: Path, manifest: dict) -> bool:
-    """Tell whether the complete set is at ``root``; False if nothing is there.
+    """Whether the complete set is at ``root``; False if nothing is there.
 
     Raises:
         FileExistsError: If something else is there.

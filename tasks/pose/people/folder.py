@@ -1,4 +1,4 @@
-"""Folders that appear complete or not at all."""
+"""Write a folder atomically: it is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def _prefix(root: Path) -> str:
 
 
 def temporary_sibling(root: Path) -> Path:
-    """Make a new folder next to ``root``; its name tells which process it belongs to.
+    """Create a folder next to ``root`` with the process id in its name.
 
     Raises:
-        OSError: If it can't be made.
+        OSError: If it can't be created.
     """
     folder = root.parent / f"{_prefix(root)}{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir()
@@ -55,8 +55,6 @@ def remove_stale(root: Path) -> None:
 
 
 def _runs(process: int) -> bool:
-    if os.name == "nt":  # there os.kill would end the process instead of asking for it
-        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Making many pictures, in this process or in several."""
+"""Generate many images, in this process or in several."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PER_IMAGE = 10  # annotation ids kept for each image
 
 
 class Job(NamedTuple):
-    """One picture: ``seed`` for its chance, its id and the path of its JPEG file."""
+    """One image: the seed of its random numbers, its id and the path of its JPEG file."""
 
     seed: tuple[int, ...]
     image_id: int
@@ -36,7 +36,7 @@ Result = tuple[dict, list[dict]]
 
 
 def make_picture(job: Job) -> Result:
-    """Write a picture's file and return what is to be said of it.
+    """Write an image file and return its entry and annotations.
 
     Raises:
         OSError: If the file can't be written.
@@ -109,7 +109,7 @@ def _from_workers(jobs: list[Job], workers: int) -> Iterator[tuple[int, Result]]
 
 
 def _talk(process: subprocess.Popen, share: list, lines: queue.SimpleQueue) -> None:
-    """Give a worker its share and pass on its answers."""
+    """Send a worker its share of the jobs and collect its results."""
     left = len(share)
     try:
         with process.stdin as pipe:
@@ -118,6 +118,6 @@ def _talk(process: subprocess.Popen, share: list, lines: queue.SimpleQueue) -> N
             lines.put(json.loads(line))
             left -= 1
     except (OSError, ValueError):
-        pass  # the worker ended early, as told below
+        pass  # the worker ended early, which is reported below
     if left:
         lines.put({"error": f"A worker ended early with status {process.wait()}."})

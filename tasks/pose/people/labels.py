@@ -35,13 +35,8 @@ _TURNED_AWAY = -0.2  # cosine between a face point's normal and the way to the c
 _GUESSABLE = 0.2  # share of the seen box's size by which a hidden joint may lie outside of it
 
 
-def keypoints_3d(skeleton: Skeleton) -> np.ndarray:
-    """Return the (17, 3) world positions in metres of the COCO keypoints."""
-    return np.stack([_position(skeleton, name)[0] for name in KEYPOINTS])
-
-
-def _position(skeleton: Skeleton, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return a keypoint's position and, on the head, its outward normal."""
+def keypoint_position(skeleton: Skeleton, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return a keypoint's (3,) world position in metres and, on the head, its outward normal."""
     centre, axes, size = skeleton.joints["head"], skeleton.frames["head"], head_axes(skeleton)
     sign = 1.0 if name.startswith("left_") else -1.0
     if name == "nose":
@@ -67,7 +62,7 @@ def label_joints(canvas: Canvas, skeleton: Skeleton, number: int) -> np.ndarray:
     size = skeleton.build.height / 1.72 * max(skeleton.build.girth, 1.0)
     labels = np.zeros((len(KEYPOINTS), 3))
     for i, name in enumerate(KEYPOINTS):
-        point, normal = _position(skeleton, name)
+        point, normal = keypoint_position(skeleton, name)
         (x, y), depth = camera.project(point)
         if depth <= 0 or not (0 <= x <= camera.width - 1 and 0 <= y <= camera.height - 1):
             continue

@@ -1,4 +1,4 @@
-"""Which persons of a picture are looked at: given boxes, or the whole picture."""
+"""The boxes of the persons in an image: from a file, or the whole image."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tasks.pose.coco_schema import schema_error
 
 
 class Box(NamedTuple):
-    """A person: left, top, right and bottom in pixels, and how sure it is, from 0 to 1.
+    """A person: left, top, right and bottom in pixels, and the score from 0 to 1.
 
-    ``category`` is the ``category_id`` of its result; None where no file tells.
+    ``category`` is the ``category_id`` of its result; None if no file has it.
     """
 
     corners: tuple[float, float, float, float]
@@ -27,29 +27,29 @@ class Box(NamedTuple):
 
 
 Boxes = Callable[[int, np.ndarray], list[Box]]
-"""Gives the persons of a picture, by its id and the image."""
+"""Returns the persons in an image, given its id and the image."""
 
 
 def whole_image(image_id: int, image: np.ndarray) -> list[Box]:
-    """One person as large as the picture."""
+    """One person as large as the image."""
     height, width = image.shape[:2]
     return [Box((0, 0, width, height), 1.0)]
 
 
 def boxes_from_file(path: Path, ids: Iterable[int], categories: set[int] | None = None) -> Boxes:
-    """The boxes of a file: COCO annotations, or results of a detector in COCO's format.
+    """The boxes in a file: COCO annotations, or results of a detector in COCO's format.
 
-    As when a network is evaluated: crowds are left out, and boxes of annotations (not those of
-    results) are cut at the borders of the image.
+    As in an evaluation, crowds are ignored, and boxes of annotations (not those of results) are
+    clipped to the image.
 
     Args:
         path: the file.
-        ids: of the pictures that are looked at.
-        categories: ids of the categories of persons, where another file tells them; else those of
-            annotations, and COCO's 1 for results.
+        ids: of the images.
+        categories: ids of the categories of persons, if another file gives them; otherwise those of
+            the annotations, and COCO's 1 for results.
 
     Raises:
-        InputError: it cannot be read, or has no box for these pictures.
+        InputError: it cannot be read, or has no box for these images.
     """
     ids, boxes = set(ids), defaultdict(list)
     if isinstance(read_json(path), list):
@@ -59,8 +59,8 @@ def boxes_from_file(path: Path, ids: Iterable[int], categories: set[int] | None 
         content = read_annotations(path, "bbox")
         found = [a for a in content["annotations"] if not a.get("iscrowd", 0)]
         images = content["images"]
-        looked_at = [i["id"] in ids and schema_error(i, "width", "height") or None for i in images]
-        raise_first(path, "images", looked_at)
+        used = [i["id"] in ids and schema_error(i, "width", "height") or None for i in images]
+        raise_first(path, "images", used)
         sizes = {i["id"]: (i["width"], i["height"]) for i in images if i["id"] in ids}
         categories = categories or keypoint_categories(content, path)
     for entry in of_categories(found, categories, path):
@@ -69,8 +69,8 @@ def boxes_from_file(path: Path, ids: Iterable[int], categories: set[int] | None 
     boxes = {i: [b for b in group if _has_area(b)] for i, group in boxes.items()}
     if not any(boxes.values()):
         raise InputError(
-            f"--boxes {path} has no box of a person in these {len(ids)} pictures: give the file "
-            "that belongs to them, or leave it out to take each picture for one person"
+            f"--boxes {path} has no box of a person in these {len(ids)} images: give the file for "
+            "these images, or leave it out to treat each image as one person"
         )
     return lambda image_id, image: boxes.get(image_id, [])
 

@@ -1,4 +1,4 @@
-"""What prediction takes of the config in a checkpoint: nothing that could do harm."""
+"""Read the config in a checkpoint for prediction, without anything that could do harm."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from bsam_suite.engine.checkpoint_config import (
     REMEDY,
     check_types,
     config_of_checkpoint,
-    registered,
+    find_registered,
 )
 from bsam_suite.errors import InputError
-from tasks.pose.metainfo import sort_keypoint_info
+from tasks.pose.metainfo import mmpose_dataset_configs, sort_keypoint_info
 
 PACKAGES = (
     "mmpose.models.pose_estimators.topdown",
@@ -31,40 +31,40 @@ PACKAGES = (
     "bsam_suite.quantization",
     "tasks.quantization",
 )
-"""Where the parts of a model are defined. Built from plain values, none of them reads or writes
-files, but for what :func:`_model` replaces."""
+"""Packages that define a model's modules. Built from plain values, none of them reads or writes
+files, except what :func:`_model` removes."""
 DATA_PACKAGES = ("mmpose.datasets", "tasks.pose")
 STEPS = {
-    "LoadImage": ("to_float32",),  # nothing is loaded, prediction hands over the image
+    "LoadImage": ("to_float32",),  # loads nothing, because prediction passes the image
     "GetBBoxCenterScale": ("padding",),
     "TopdownAffine": ("input_size", "use_udp"),
     "PackPoseInputs": (),
 }
-"""The steps of a pipeline, with their arguments."""
+"""The allowed steps of a pipeline, with their arguments."""
 SETTINGS = {
     "score_mode": ("bbox", "bbox_keypoint", "bbox_rle", "keypoint"),
     "keypoint_score_thr": (int, float),
     "nms_mode": ("oks_nms", "soft_oks_nms", "none"),
     "nms_thr": (int, float),
 }
-"""What is used of the evaluator: one of these values, or of these types."""
+"""The settings of the evaluator: one of these values, or of these types."""
 METAINFO = ("dataset_name", "keypoint_info", "skeleton_info", "joint_weights", "sigmas")
-"""What MMPose's description of keypoints has, at the least."""
+"""Required fields of MMPose's description of keypoints."""
 LARGEST_SIDE, LARGEST_BATCH = 4096, 256
 
 
 def pose_config_of_checkpoint(checkpoint: dict, path: str) -> Config:
-    """What is needed to predict, from the config of a top-down model that a checkpoint recorded.
+    """The fields that prediction needs, from the config of a top-down model in a checkpoint.
 
-    Types are found among the parts of MMPose and this project alone, files among those that MMPose
-    ships; all that prediction does not need is left out.
+    Types must be modules of MMPose or this project, files must be those that MMPose ships. All
+    other fields are removed.
 
     Args:
-        checkpoint: what :func:`bsam_suite.engine.checkpoint.read_checkpoint` gives.
-        path: where it came from.
+        checkpoint: from :func:`bsam_suite.engine.checkpoint.read_checkpoint`.
+        path: of the checkpoint.
 
     Raises:
-        InputError: there is none, it is of another kind of model, or it names anything else.
+        InputError: there is no config, it is for another kind of model, or it has anything else.
     """
     from mmpose.models import TopdownPoseEstimator
     from mmpose.registry import KEYPOINT_CODECS, MODELS
@@ -73,7 +73,7 @@ def pose_config_of_checkpoint(checkpoint: dict, path: str) -> Config:
     where = f"the config in checkpoint {path}"
     model = _dict(content, "model", where)
     named = model.get("model") if model.get("type") == "Quantized" else model
-    kind = registered(named.get("type"), MODELS) if isinstance(named, dict) else None
+    kind = find_registered(named.get("type"), MODELS) if isinstance(named, dict) else None
     if isinstance(kind, type) and not issubclass(kind, TopdownPoseEstimator):
         raise InputError(
             f"{where} is of class {kind.__name__}: give a top-down pose model, such as "
@@ -123,8 +123,8 @@ def _without(value, names: tuple[str, ...]):
 
 
 def _model(value, where: str):
-    """The model without initial weights, which are those of the file, and without scopes: all that
-    is taken is found from MMPose's own. ``metainfo`` is that of files that MMPose ships."""
+    """The model without initial weights, which come from the checkpoint, and without scopes, since
+    all types are found from MMPose's. ``metainfo`` must be from files that MMPose ships."""
     if isinstance(value, dict):
         kept = {k: v for k, v in value.items() if k not in ("init_cfg", "_scope_")}
         return {
@@ -137,13 +137,13 @@ def _model(value, where: str):
 
 
 def _dataset(dataset: dict, where: str) -> dict:
-    """The data set's keypoints and steps, without its files."""
+    """The data set's keypoints and pipeline, without its files."""
     from mmpose.registry import DATASETS
 
     metainfo = dataset.get("metainfo")
     if not metainfo:
         check_types(dict(type=dataset.get("type")), [DATASETS], DATA_PACKAGES, where, "dataset")
-        metainfo = registered(dataset["type"], DATASETS).METAINFO
+        metainfo = find_registered(dataset["type"], DATASETS).METAINFO
     return dict(
         type="BaseCocoStyleDataset",
         data_mode=dataset.get("data_mode", "topdown"),
@@ -153,24 +153,22 @@ def _dataset(dataset: dict, where: str) -> dict:
 
 
 def _metainfo(metainfo, where: str) -> dict:
-    """Keypoints as values, or in one of the files that MMPose ships, which are configs."""
-    import mmpose
-
+    """Keypoints as values, or from one of the config files that MMPose ships."""
     if not isinstance(metainfo, dict):
         raise InputError(f"{where} sets metainfo to {str(metainfo)[:60]!r}: {REMEDY}")
     if "from_file" not in metainfo:
-        lacking = [name for name in METAINFO if name not in metainfo]
-        if lacking:
-            raise InputError(f"{where} sets metainfo without {', '.join(lacking)}: {REMEDY}")
+        missing = [name for name in METAINFO if name not in metainfo]
+        if missing:
+            raise InputError(f"{where} sets metainfo without {', '.join(missing)}: {REMEDY}")
         info = sort_keypoint_info(metainfo["keypoint_info"], f"metainfo of {where}")
         return dict(metainfo, keypoint_info=info)
     named = Path(str(metainfo["from_file"]))
-    shipped = Path(mmpose.__file__).parent / ".mim/configs/_base_/datasets"
+    shipped = mmpose_dataset_configs()
     theirs = {path.name for path in shipped.glob("*.py")}
     if named.parts[-3:-1] != ("_base_", "datasets") or named.name not in theirs:
         raise InputError(
-            f"{where} takes its metainfo from {str(named)[:60]!r}, which is run as a program and "
-            f"is none of MMPose's files: {REMEDY}"
+            f"{where} takes its metainfo from {str(named)[:60]!r}, which would be run as a program "
+            f"and is not one of MMPose's files: {REMEDY}"
         )
     return dict(from_file=str(shipped / named.name))
 
@@ -181,7 +179,7 @@ def _pipeline(steps, where: str) -> list[dict]:
         kind = step.get("type") if isinstance(step, dict) else step
         if not isinstance(kind, str) or kind not in STEPS:
             raise InputError(
-                f"{where} has a step {str(kind)[:60]!r} in its test pipeline, which is none of "
+                f"{where} has a step {str(kind)[:60]!r} in its test pipeline, which is not one of "
                 f"{', '.join(STEPS)}: {REMEDY}"
             )
         kept.append({k: v for k, v in step.items() if k in ("type", *STEPS[kind])})
@@ -193,5 +191,5 @@ def _pipeline(steps, where: str) -> list[dict]:
 
 def _whole(value, largest: int, where: str, name: str) -> int:
     if type(value) is not int or not 1 <= value <= largest:
-        raise InputError(f"{where} sets {name} to {str(value)[:60]!r}: at most {largest} is taken")
+        raise InputError(f"{where} sets {name} to {str(value)[:60]!r}: give 1 to {largest}")
     return value

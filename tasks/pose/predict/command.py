@@ -1,4 +1,4 @@
-"""What ``tools/predict.py`` does."""
+"""The command behind ``tools/predict.py``."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tasks.pose.predict.sources import InputImage, open_inputs
 
 
 def predict(args: Namespace) -> None:
-    """Find keypoints; write results, pictures and contact sheets.
+    """Predict keypoints; write results, drawn images and contact sheets.
 
     Raises:
-        InputError: something given is not usable; nothing has been written.
+        InputError: an argument cannot be used; nothing has been written.
     """
     source = open_inputs(args.inputs)
     source, ids = assign_image_ids(source, args.annotations, args.boxes)
@@ -33,37 +33,37 @@ def predict(args: Namespace) -> None:
     folder = choose_out_dir(args.out, Path("work_dirs/predict") / name)
     categories = _categories(args)
     boxes = _boxes(args, ids, categories)
-    network = PoseInferencer(args.checkpoint, args.config)
+    inferencer = PoseInferencer(args.checkpoint, args.config)
     from tasks.pose.predict.results import Results
 
     folder.mkdir(parents=True, exist_ok=True)
-    results = Results(network.evaluator, network.metainfo, folder)
+    results = Results(inferencer.evaluator, inferencer.metainfo, folder)
     images: list[dict] = []
     with progress_bar() as bar:
         found = bar.track(source, total=len(source), description="finding keypoints")
         persons = _persons(found, ids, boxes, min(categories), images)
-        while batch := network.predict(islice(persons, network.batch_size)):
+        while batch := inferencer.predict(islice(persons, inferencer.batch_size)):
             results.add(batch)
         by_image = defaultdict(list)
         for result in results.write():
             by_image[result["image_id"]].append(result)
-        drawing = Drawing(source, folder, network.skeleton)
+        drawing = Drawing(source, folder, inferencer.skeleton)
         for picture, image in zip(bar.track(source, len(images), description="drawing"), images):
             drawing.add(picture, by_image[image["id"]], boxes is not whole_image)
         drawing.close()
-    kind = network.skeleton.category()
+    kind = inferencer.skeleton.category()
     listed = [dict(kind, id=number) for number in sorted(categories)]
     listed = dict(images=images, annotations=[], categories=listed)
     (folder / "images.json").write_text(json.dumps(listed, indent=1) + "\n")
     count = sum(map(len, by_image.values()))
-    print(f"{count} persons in {len(images)} pictures")
-    print(f"Results: {results.path}, of the images in {folder / 'images.json'}")
-    print(f"Pictures: {drawing.path}")
+    print(f"{count} persons in {len(images)} images")
+    print(f"Results: {results.path}, image ids: {folder / 'images.json'}")
+    print(f"Drawn images: {drawing.path}")
     print(f"Contact sheet: {', '.join(map(str, drawing.sheets))}")
 
 
 def _categories(args: Namespace) -> set[int]:
-    """Ids of the categories of persons: as the annotations tell, or COCO's 1."""
+    """Ids of the categories of persons: from the annotations, or COCO's 1."""
     file = args.annotations or args.boxes
     content = read_json(file) if file else None
     return keypoint_categories(content, file) if isinstance(content, dict) else {1}
@@ -75,7 +75,7 @@ def _boxes(args: Namespace, ids: list[int], categories: set[int]) -> Boxes:
     if len(categories) > 1:
         raise InputError(
             f"--annotations {args.annotations} has several categories with keypoints, {categories}:"
-            " give --boxes FILE, which tells them apart"
+            " give --boxes FILE, whose boxes have a category"
         )
     if args.detector:
         from tasks.pose.predict.detector import Detector
@@ -87,9 +87,9 @@ def _boxes(args: Namespace, ids: list[int], categories: set[int]) -> Boxes:
 def _persons(
     source: Iterator[InputImage], ids: list[int], boxes: Boxes, category: int, images: list[dict]
 ) -> Iterator[Person]:
-    """All persons of all pictures; ``images`` gets an entry for each picture on the way.
+    """All persons in all images; adds an entry to ``images`` for each image.
 
-    They are of ``category`` where their box does not tell.
+    Persons get ``category`` if their box has none.
     """
     number = 0
     for index, (name, image) in enumerate(source):

@@ -1,4 +1,4 @@
-"""Persons found by one of torchvision's detectors, from weights that are on disk."""
+"""Detect persons with one of torchvision's detectors, with weights from the disk."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from bsam_suite.errors import InputError
 from tasks.pose.predict.boxes import Box
 
 LEAST = 0.5
-"""Persons that the detector is less sure of are left out."""
+"""Persons with a lower score are ignored."""
 PERSON = 1
 """The label of persons in all of torchvision's detectors."""
 
 
 class Detector:
-    """Finds the persons of a picture. Nothing is downloaded.
+    """Detects the persons in an image. Nothing is downloaded.
 
     Args:
         name: of a model in ``torchvision.models.detection``, such as
             ``fasterrcnn_mobilenet_v3_large_320_fpn``.
 
     Raises:
-        InputError: no such detector, or its weights are not on disk.
+        InputError: the detector does not exist, or its weights are not on disk.
     """
 
     def __init__(self, name: str) -> None:
         file = weights_file(name)
-        load_checkpoint(file)  # refuses what torchvision's own loader would run
+        load_checkpoint(file)  # refuses code, which torchvision's own loader would run
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         model = get_model(name, weights=get_model_weights(name).DEFAULT)
         self._model = model.eval().to(self._device)
 
     @torch.no_grad()
     def __call__(self, image_id: int, image: np.ndarray) -> list[Box]:
-        """The persons of an image, (H, W, 3) uint8 BGR."""
+        """The persons in an image, (H, W, 3) uint8 BGR."""
         rgb = np.ascontiguousarray(image[..., ::-1].transpose(2, 0, 1))
         tensor = torch.from_numpy(rgb).to(self._device).float() / 255
         found = self._model([tensor])[0]
@@ -49,14 +49,14 @@ class Detector:
 
 
 def weights_file(name: str) -> Path:
-    """Where torchvision keeps the weights of a detector.
+    """The file where torchvision stores the weights of a detector.
 
     Raises:
-        InputError: no such detector, or the file is not there.
+        InputError: the detector or the file does not exist.
     """
     names = list_models(module=detection)
     if name not in names:
-        raise InputError(f"--detector {name}: torchvision has no such, give one of {names}")
+        raise InputError(f"--detector {name} is not one of torchvision's: give one of {names}")
     url = get_model_weights(name).DEFAULT.url
     file = Path(torch.hub.get_dir(), "checkpoints", Path(urlparse(url).path).name)
     if not file.is_file():

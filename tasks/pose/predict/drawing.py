@@ -1,4 +1,4 @@
-"""Results drawn upon their pictures."""
+"""Draw results on their images."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ COLUMNS, ROWS = 6, 8
 
 
 class Drawing:
-    """Writes pictures or a video with skeletons, and contact sheets of them.
+    """Writes images or a video with skeletons, and contact sheets of them.
 
     Args:
-        source: what is drawn upon; all of it, in order.
-        folder: where ``pictures/NAME``, or the video, and ``contact_sheet.jpg`` go; after 48
-            pictures there is a ``contact_sheet-2.jpg``, and so on. The sheet of a video has 48
-            frames from all of it.
+        source: the images, which are drawn in order.
+        folder: for ``pictures/NAME`` or the video, and ``contact_sheet.jpg``. After 48 images there
+            is a ``contact_sheet-2.jpg``, and so on. The sheet of a video has 48 frames, evenly
+            spaced.
         skeleton: the keypoints of the results.
     """
 
@@ -41,7 +41,7 @@ class Drawing:
         self._every = -(-len(source) // (COLUMNS * ROWS)) if is_video else 1
 
     def add(self, picture: InputImage, results: Sequence[dict], boxes: bool) -> None:
-        """Draw the next picture.
+        """Draw the next image.
 
         Args:
             picture: image and name.
@@ -65,7 +65,7 @@ class Drawing:
             self._write_sheet()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the last sheet and close the video."""
         if self._writer is not None:
             self._writer.release()
         if self._tiles:
@@ -96,7 +96,7 @@ def draw_results(
     scale: float = 1.0,
     skeleton: Skeleton = PERSON,
 ) -> np.ndarray:
-    """Draw persons in COCO's results format upon a copy of an image, scaled first."""
+    """Draw persons in COCO's results format on a resized copy of an image."""
     size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     drawn = image.copy() if scale == 1 else cv2.resize(image, size, interpolation=way)

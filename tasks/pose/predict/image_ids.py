@@ -1,4 +1,4 @@
-"""Which pictures are looked at, and their ids."""
+"""The ids of the input images."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tasks.pose.predict.sources import Images, Video
 def assign_image_ids(
     source: Images | Video, annotations: Path | None, boxes: Path | None
 ) -> tuple[Images | Video, list[int]]:
-    """Which pictures are looked at and their ids: as a COCO file names them, or all by 1, 2, 3, ...
+    """The images to predict and their ids: from a COCO file, or else 1, 2, 3, ...
 
     Args:
-        source: the pictures.
-        annotations: a COCO file with ``images``; pictures that it does not name are left out.
-        boxes: used for that where it is such a file, and ``annotations`` is None. Results that are
-            not of 1, 2, 3, ... may be of the numbers that the files are named by, as COCO's are.
+        source: the images.
+        annotations: a COCO file with ``images``; images that are not in it are skipped.
+        boxes: used instead if ``annotations`` is None and it is such a file. If it has results for
+            other ids than 1, 2, 3, ..., these may be the numbers in the file names, as in COCO.
 
     Raises:
-        InputError: the file cannot be read, or names none of the pictures or one of them twice.
+        InputError: the file cannot be read, has none of the images, or has one of them twice.
     """
     if annotations is None and boxes is not None and isinstance(read_json(boxes), dict):
         annotations = boxes
@@ -34,17 +34,17 @@ def assign_image_ids(
         return source, _ids_of_results(source, in_order, boxes)
     if isinstance(source, Video):
         raise InputError(
-            f"{annotations} names images, and {source.path} is a video: give its boxes as COCO "
+            f"{annotations} names images, but {source.path} is a video: give its boxes as COCO "
             "results, with the number of the frame (from 1) as image_id"
         )
     ids = _ids_of_images(source, annotations)
     if not ids:
         raise InputError(
-            f"{annotations} names none of the {len(source)} images, such as {source.names[0]}: "
-            "give the annotations of these images"
+            f"{annotations} has none of the {len(source)} images, such as {source.names[0]}: give "
+            "the annotations of these images"
         )
     if len(ids) < len(source):
-        print(f"{len(source) - len(ids)} images are left out: {annotations} does not name them")
+        print(f"{len(source) - len(ids)} images are skipped: they are not in {annotations}")
     return Images(list(ids)), list(ids.values())
 
 
@@ -57,16 +57,16 @@ def _ids_of_results(source: Images, in_order: list[int], boxes: Path) -> list[in
     if len(set(numbers)) == len(stems) and given & set(numbers):
         return numbers
     raise InputError(
-        f"--boxes {boxes} is of image {next(iter(given - set(in_order)))}, which is neither among "
-        f"1 to {len(in_order)}, in order, nor the number of a file such as {source.names[0]}: give "
-        "the COCO file with the ids of these images by --annotations FILE"
+        f"--boxes {boxes} has image_id {next(iter(given - set(in_order)))}, which is neither in 1 "
+        f"to {len(in_order)} nor the number of a file such as {source.names[0]}: give the COCO "
+        "file with the ids of these images by --annotations FILE"
     )
 
 
 def _ids_of_images(source: Images, annotations: Path) -> dict[Path, int]:
-    """The id of each picture that the file names, by the last parts of its path.
+    """The id of each image in the file, found by the last parts of its path.
 
-    A picture in another folder than the file says is found by its name, where no two have it.
+    An image in another folder than in the file is found by its name, if the name is unique.
     """
     named = defaultdict(list)
     for image in read_images(annotations):
@@ -88,7 +88,7 @@ def _ids_of_images(source: Images, annotations: Path) -> dict[Path, int]:
     twice = [i for i, n in Counter(ids.values()).items() if n > 1]
     if twice:
         raise InputError(
-            f"{annotations} has one image {twice[0]} for several of these pictures: predict one "
+            f"{annotations} has one image {twice[0]} for several of these files: predict one "
             "folder at a time"
         )
     return ids

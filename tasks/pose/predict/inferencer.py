@@ -1,4 +1,4 @@
-"""A trained top-down network, with the steps before and after it that its config sets."""
+"""Inference with a trained top-down network, including the pipeline of its config."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from bsam_suite.compat import import_mmpose
 from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
-from bsam_suite.engine.checkpoint_config import building
+from bsam_suite.engine.checkpoint_config import building_safely
 from bsam_suite.engine.config import load_config
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.session import Session
@@ -27,17 +27,17 @@ from tasks.pose.metainfo import metainfo_skeleton
 from tasks.pose.predict.boxes import Box
 from tasks.pose.predict.checkpoint_config import pose_config_of_checkpoint
 
-PARTS = ("model", "test_dataloader", "test_evaluator")
+REQUIRED = ("model", "test_dataloader", "test_evaluator")
 
 
 class Person(NamedTuple):
-    """A person to look at.
+    """A person in an image.
 
     Attributes:
-        id: a number of its own.
-        image_id: of its picture.
-        image: (H, W, 3) uint8 BGR, shared by the persons of a picture.
-        box: where in it.
+        id: unique number.
+        image_id: of the image.
+        image: (H, W, 3) uint8 BGR, shared by the persons in it.
+        box: of the person.
     """
 
     id: int
@@ -47,20 +47,20 @@ class Person(NamedTuple):
 
 
 class PoseInferencer:
-    """Finds the keypoints of persons as an evaluation of the same config does.
+    """Predicts the keypoints of persons, with the results of an evaluation of the same config.
 
     Args:
-        checkpoint: file with the weights, or an exported ``.onnx``, which ONNX Runtime computes.
-        config: config file; None: what the checkpoint recorded.
+        checkpoint: file with the weights, or an exported ``.onnx``, which ONNX Runtime runs.
+        config: config file; None for the config in the checkpoint.
 
     Attributes:
-        batch_size: how many persons at a time, by the config.
+        batch_size: number of persons at a time, from the config.
         evaluator: the config's ``test_evaluator``.
         metainfo: MMPose's description of the keypoints.
         skeleton: the keypoints.
 
     Raises:
-        InputError: config or weights cannot be read, do not fit, or are of another kind.
+        InputError: config or weights cannot be read, do not match, or are of another kind.
     """
 
     def __init__(self, checkpoint: str, config: str | None = None) -> None:
@@ -70,18 +70,18 @@ class PoseInferencer:
         where = config or f"the config in checkpoint {checkpoint}"
         cfg = load_config(config) if config else pose_config_of_checkpoint(weights, checkpoint)
         _check(cfg, where)
-        if session and cfg.model.type == "Quantized":  # the file has its own roundings
+        if session and cfg.model.type == "Quantized":  # the file itself is quantized
             cfg.model = cfg.model.model
         state = None if session else _tensors(weights, checkpoint)
         numbers = 2 * Path(checkpoint).stat().st_size if session else _count(state)  # int4
-        guard = nullcontext if config else partial(building, where, numbers)
+        guard = nullcontext if config else partial(building_safely, where, numbers)
         init_default_scope("mmpose")
         with guard():
             self._model, dataset = _build(cfg, where)
             self.skeleton = metainfo_skeleton(dataset.metainfo)
             check_head(cfg.model, self.skeleton, where)
         count = len(self.skeleton.names)
-        # Of MMPose's data sets some have no sigmas, by which doubles are dropped.
+        # NMS needs sigmas, which some of MMPose's data sets do not have.
         self.metainfo = dict(dataset.metainfo, sigmas=np.array(self.skeleton.sigmas))
         self._pipeline = dataset.pipeline
         self.batch_size = cfg.test_dataloader.get("batch_size", 1)
@@ -101,10 +101,7 @@ class PoseInferencer:
             )
 
     def predict(self, persons: Iterable[Person]) -> list[dict]:
-        """Keypoints of a batch of persons, as MMPose's data samples with plain fields.
-
-        Images are needed no longer than it takes to cut a person out.
-        """
+        """Keypoints of a batch of persons, as MMPose's data samples converted to dicts."""
         crops = [self._pipeline(self._info(person)) for person in persons]
         return [sample.to_dict() for sample in self._run(pseudo_collate(crops))] if crops else []
 
@@ -114,15 +111,15 @@ class PoseInferencer:
 
     @torch.no_grad()
     def _compute_by(self, session: Session, file: str, person: Person) -> None:
-        """Put ``session`` in the place of backbone, neck and head, whose output it must have."""
+        """Replace backbone, neck and head by ``session``, whose output shapes must be the same."""
         model = self._model
         batch = pseudo_collate([self._pipeline(self._info(person))])
         inputs = model.data_preprocessor(batch, False)["inputs"]
         wanted, found = _shapes(model(inputs, None, mode="tensor")), _shapes(session(inputs))
         if found != wanted:
             raise InputError(
-                f"{file} is of another network: it gives {found} for {tuple(inputs.shape)}, and "
-                f"that of the config gives {wanted}: give the config that it was exported with"
+                f"{file} is another network: it gives {found} for {tuple(inputs.shape)}, that of "
+                f"the config gives {wanted}: give the config that it was exported with"
             )
         model.extract_feat = lambda inputs: inputs
         model.head.forward = session
@@ -141,7 +138,7 @@ class PoseInferencer:
 
 
 def _build(cfg: Config, where: str) -> tuple:
-    """The model, and its data set without data."""
+    """The model, and its data set without loading data."""
     from mmpose.models.pose_estimators.base import BasePoseEstimator
     from mmpose.registry import DATASETS, MODELS
 
@@ -159,15 +156,15 @@ def _build(cfg: Config, where: str) -> tuple:
 def _tensors(checkpoint: dict, path: str) -> dict[str, Tensor]:
     state = checkpoint.get("state_dict", checkpoint)
     if not isinstance(state, dict):
-        raise InputError(f"checkpoint {path} holds a {type(state).__name__} for state_dict")
+        raise InputError(f"checkpoint {path} has a {type(state).__name__} for state_dict")
     for name, value in state.items():
         if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_meta:
-            raise InputError(f"checkpoint {path} holds no plain tensor for {str(name)[:60]!r}")
+            raise InputError(f"checkpoint {path} has no plain tensor for {str(name)[:60]!r}")
     return state
 
 
 def _count(state: dict[str, Tensor]) -> int:
-    """How many numbers are in memory, which may be fewer than the shapes say."""
+    """Number of values in memory, which may be fewer than the shapes say."""
     storages = {v.untyped_storage().data_ptr(): v for v in state.values()}
     return sum(v.untyped_storage().nbytes() // v.element_size() for v in storages.values())
 
@@ -179,11 +176,11 @@ def _shapes(outputs) -> list[tuple[int, ...]]:
 
 
 def _check(cfg: Config, where: str) -> None:
-    lacking = [name for name in PARTS if not cfg.get(name)]
-    if lacking:
-        raise InputError(f"{where} sets no {', '.join(lacking)}: give the config of a pose model")
+    missing = [name for name in REQUIRED if not cfg.get(name)]
+    if missing:
+        raise InputError(f"{where} sets no {', '.join(missing)}: give the config of a pose model")
     if not isinstance(cfg.test_dataloader.get("dataset"), dict):
         raise InputError(f"{where} sets no test_dataloader.dataset: give that of a pose model")
     mode = cfg.test_dataloader.dataset.get("data_mode", "topdown")
     if mode != "topdown":
-        raise InputError(f"{where} is of a {mode} model: give a top-down one, which takes boxes")
+        raise InputError(f"{where} is for a {mode} model: give a top-down model, which uses boxes")

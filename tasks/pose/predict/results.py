@@ -1,4 +1,4 @@
-"""Keypoints as a results file in COCO's format."""
+"""Write keypoints to a results file in COCO's format."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from pathlib import Path
 from mmpose.evaluation.metrics import CocoMetric
 
 from bsam_suite.compat.coco import COCO
-
-SETTINGS = ("score_mode", "keypoint_score_thr", "nms_mode", "nms_thr")
+from tasks.pose.predict.checkpoint_config import SETTINGS
 
 
 class Results:
-    """Collects keypoints; scores, sorts out and writes them as an evaluation does.
+    """Collects keypoints, then scores, filters and writes them as in an evaluation.
 
     Args:
         evaluator: config of the evaluator, whose :data:`SETTINGS` are used.
         metainfo: MMPose's description of the keypoints.
-        folder: where ``results.keypoints.json`` goes.
+        folder: for ``results.keypoints.json``.
     """
 
     def __init__(self, evaluator: dict, metainfo: dict, folder: Path) -> None:
@@ -27,16 +26,16 @@ class Results:
         self._metric = CocoMetric(
             format_only=True, outfile_prefix=str(folder / "results"), **settings
         )
-        self._metric.coco = COCO()  # or it would look for annotations
+        self._metric.coco = COCO()  # otherwise it would read annotations
         self._metric.dataset_meta = metainfo
         self.path = folder / "results.keypoints.json"
 
     def add(self, samples: Iterable[dict]) -> None:
-        """Take what the network gave for a batch."""
+        """Add the predictions for a batch."""
         self._metric.process([], list(samples))
 
     def write(self) -> list[dict]:
-        """Write the file and return what is in it."""
+        """Write the file and return its content."""
         count = len(self._metric.results)
         if count:
             self._metric.evaluate(count)

@@ -1,4 +1,4 @@
-"""Where the pictures come from: image files, a folder of them, or the frames of a video."""
+"""Input images: files, folders, or the frames of a video."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class InputImage(NamedTuple):
 
 
 class Images:
-    """Image files; can be gone through any number of times.
+    """Image files; can be iterated any number of times.
 
     Args:
         paths: the files.
 
     Attributes:
-        names: of the files in order, no two alike: their own names, or, where two share a name,
-            their paths from the folder that all are in.
+        names: unique names of the files in order: their own names, or, if these are not unique,
+            their paths relative to the common folder.
 
     Raises:
-        InputError: one that is no image, or a huge one.
+        InputError: a file is not an image, or is too large.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -46,7 +46,7 @@ class Images:
             if not path.is_file():
                 raise InputError(f"{path} does not exist")
             _check_size(path)
-            _read(path, cv2.IMREAD_REDUCED_GRAYSCALE_8)  # a JPEG is read quickly
+            _read(path, cv2.IMREAD_REDUCED_GRAYSCALE_8)  # this is fast for JPEG
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -57,13 +57,13 @@ class Images:
 
 
 class Video:
-    """The frames of a video; can be gone through any number of times.
+    """The frames of a video; can be iterated any number of times.
 
     Args:
         path: the file.
 
     Attributes:
-        rate: frames a second; 25 where the file does not tell.
+        rate: frames per second; 25 if the file does not have it.
 
     Raises:
         InputError: OpenCV cannot read it.
@@ -75,7 +75,7 @@ class Video:
         self.rate = video.get(cv2.CAP_PROP_FPS) or 25.0
         self._frames = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
         if not video.read()[0]:
-            raise InputError(f"{path} is no video that OpenCV reads: convert it to MP4 with H.264")
+            raise InputError(f"OpenCV cannot read the video {path}: convert it to MP4 with H.264")
 
     def __len__(self) -> int:
         """The number of frames by the file's header, which may be wrong."""
@@ -92,14 +92,14 @@ class Video:
 
 
 def open_inputs(given: Sequence[Path]) -> Images | Video:
-    """What the command line names: images, folders of images, or one video.
+    """The inputs from the command line: images, folders of images, or one video.
 
     Raises:
-        InputError: nothing there, or not readable.
+        InputError: a file does not exist or cannot be read.
     """
     if any(path.suffix.lower() in VIDEOS for path in given):
         if len(given) > 1:
-            raise InputError(f"{len(given)} files with a video among them: give the video alone")
+            raise InputError(f"{len(given)} inputs with a video: give only the video")
         if not given[0].is_file():
             raise InputError(f"{given[0]} does not exist")
         return Video(given[0])
@@ -119,14 +119,14 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 
 def _check_size(path: Path) -> None:
-    """Refuse what Pillow takes for a decompression bomb, by the file's header alone."""
+    """Reject decompression bombs, which Pillow finds from the file's header."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             Image.open(path).close()
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path} is too large ({error}): scale it down, or cut it") from error
-    except Exception:  # broken files make Pillow raise almost anything; OpenCV tells of them
+        raise InputError(f"{path} is too large ({error}): resize or crop it") from error
+    except Exception:  # damaged files make Pillow raise almost anything; OpenCV reports them
         pass
 
 
@@ -137,7 +137,7 @@ def _read(path: Path, flags: int) -> np.ndarray:
         image, reason = None, f" ({str(error).strip().splitlines()[0]})"
     if image is None:
         raise InputError(
-            f"{path} is no image that OpenCV reads{reason}: convert it to JPEG or PNG, or leave it "
+            f"OpenCV cannot read the image {path}{reason}: convert it to JPEG or PNG, or leave it "
             "out"
         )
     return image
@@ -147,5 +147,5 @@ def _images_in(folder: Path) -> list[Path]:
     files = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
     found = sorted(p for p in files if p.suffix.lower() in IMAGES)
     if not found:
-        raise InputError(f"{folder} holds no images: give a folder with {', '.join(IMAGES)} files")
+        raise InputError(f"{folder} has no images: give a folder with {', '.join(IMAGES)} files")
     return found

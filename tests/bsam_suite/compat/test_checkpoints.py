@@ -70,18 +70,18 @@ class Trap:
 @pytest.mark.parametrize(
     "function, args, message",
     [
-        (os.mkdir, (), r"b\.pth holds \w+\.mkdir, which is never allowed.*Do not use"),
+        (os.mkdir, (), r"b\.pth .*\w+\.mkdir, which is never allowed.*Do not use"),
         (
             open,
             ("w",),
-            r"b\.pth holds _?io\.open, which is not allowed.*BSAM_SUITE_ALLOW=_?io\.open",
+            r"b\.pth .*_?io\.open, which is not allowed.*BSAM_SUITE_ALLOW=_?io\.open",
         ),
-        (bytes, (10**12,), r"b\.pth holds bytes, which is not allowed"),
-        (eval, (), r"b\.pth holds builtins\.eval, which is not allowed"),
+        (bytes, (10**12,), r"b\.pth .*bytes, which is not allowed"),
+        (eval, (), r"b\.pth .*builtins\.eval, which is not allowed"),
         (
             getattr,
             ("__class__",),
-            r"b\.pth holds '__class__' of builtins\.str, which is not allowed",
+            r"b\.pth .*'__class__' of builtins\.str, which is not allowed",
         ),
     ],
 )
@@ -101,7 +101,7 @@ def test_methods_in_a_checkpoint_are_mmengines_own(tmp_path):
     torch.save(content, tmp_path / "a.pth")
     assert read_checkpoint(str(tmp_path / "a.pth"))["mean"]() == 3
     torch.save(dict(update=HistoryBuffer.update), tmp_path / "b.pth")
-    with pytest.raises(InputError, match=r"b\.pth holds 'update' of mmengine.*HistoryBuffer"):
+    with pytest.raises(InputError, match=r"b\.pth .*'update' of mmengine.*HistoryBuffer"):
         read_checkpoint(str(tmp_path / "b.pth"))
 
 
@@ -150,5 +150,5 @@ def test_missing_file_and_other_model(tmp_path):
     model = torch.nn.Linear(3, 2)
     load_weights(model, dict(state_dict=model.state_dict()), "x.pth")
     other = dict(state_dict=torch.nn.Linear(4, 2, bias=False).state_dict())
-    with pytest.raises(InputError, match=r"another model: weight is \(2, 4\).*bias is missing"):
+    with pytest.raises(InputError, match=r"weight is \(2, 4\).*bias is missing"):
         load_weights(model, other, "x.pth")

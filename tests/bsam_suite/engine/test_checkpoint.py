@@ -54,11 +54,11 @@ def test_what_mmengine_loads_is_loaded(tmp_path, number, bare):
     ("change", "said"),
     [
         (dict(extra=torch.ones(1)), "another model: extra is not in the model. Give"),
-        ({"head.bias": None}, "another model: head.bias is missing there. Give"),
-        ({"head.bias": torch.ones(4)}, r"head.bias is \(4\) there, \(1\) in the model"),
+        ({"head.bias": None}, "head.bias is missing"),
+        ({"head.bias": torch.ones(4)}, r"head.bias is \(4\) .*\(1\) in the model"),
         ({"head.bias": None, "a": 1, "b": 2, "c": 3}, "and 1 more. Give the config"),
         ({"head.bias": dict(a=1)}, "is of another model: .*head.bias"),
-        ({3: torch.ones(1)}, "holds no weights by name"),
+        ({3: torch.ones(1)}, "no weights"),
     ],
 )
 def test_other_weights_are_refused_and_change_nothing(change, said):
@@ -69,5 +69,5 @@ def test_other_weights_are_refused_and_change_nothing(change, said):
     with pytest.raises(InputError, match=f"checkpoint c.pth .*{said}"):
         load_weights(model, dict(state_dict=state), "c.pth")
     assert all(torch.equal(before[name], v) for name, v in model.state_dict().items())
-    with pytest.raises(InputError, match="c.pth holds no weights"):
+    with pytest.raises(InputError, match="c.pth .*no weights"):
         load_weights(model, dict(state_dict=3), "c.pth")

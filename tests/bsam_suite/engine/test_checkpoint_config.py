@@ -34,13 +34,13 @@ def test_values_are_those_of_mmengine():
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("import os\nos.mkdir('ran')", "holds more than values .*import os"),
-        ("model = __import__('os').mkdir('ran')", "holds more than values .*__import__"),
-        ("model = dict(a=[open('ran', 'w')])", r"holds more than values .*open\('ran', 'w'\)"),
-        ("model = dict(", "holds more than values"),
+        ("import os\nos.mkdir('ran')", "more than values .*import os"),
+        ("model = __import__('os').mkdir('ran')", "more than values .*__import__"),
+        ("model = dict(a=[open('ran', 'w')])", r"more than values .*open\('ran', 'w'\)"),
+        ("model = dict(", "more than values"),
         ("custom_imports = dict(imports=['evil'])", "imports evil, which could run"),
         ("custom_imports = dict(imports='evil')", "imports evil, which could run"),
-        (None, "holds no config: give it by --config FILE"),
+        (None, "no config: .*--config FILE"),
     ],
 )
 def test_what_is_refused(text, said, tmp_path, monkeypatch):
@@ -53,7 +53,7 @@ def test_what_is_refused(text, said, tmp_path, monkeypatch):
 
 
 def test_weights_alone():
-    with pytest.raises(InputError, match="holds no config"):
+    with pytest.raises(InputError, match="no config"):
         config_of_checkpoint({"layer.weight": 0}, "a.pth")
 
 

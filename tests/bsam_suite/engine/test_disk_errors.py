@@ -24,7 +24,7 @@ def full():
 def test_the_old_file_stays_and_the_folder_is_named(full, tmp_path):
     file = tmp_path / "epoch_1.pth"
     write_bytes(file, b"old")
-    said = f"cannot write to {tmp_path}: .*name another folder"
+    said = f"cannot write to {tmp_path}: "
     with pytest.raises(InputError, match=said), report_disk_errors(tmp_path):
         write_bytes(file, bytes(2000))
     assert file.read_bytes() == b"old" and os.listdir(tmp_path) == ["epoch_1.pth"]

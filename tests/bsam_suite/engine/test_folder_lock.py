@@ -117,7 +117,7 @@ def test_nothing_is_left_of_a_folder_that_was_not_used(tmp_path):
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/bsam"])
 def test_a_place_where_nothing_can_be_written(tmp_path, place):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=f"cannot write to .*{place}: .*name another folder"):
+    with pytest.raises(InputError, match=f"cannot write to .*{place}: "):
         lock_folder(tmp_path / place)
 
 

@@ -14,7 +14,7 @@ def test_results_never_join_other_files(tmp_path):
         assert choose_out_dir(None, default) == tmp_path / name  # empty
         (tmp_path / name / "file").touch()
     assert choose_out_dir(str(tmp_path / "new"), default) == tmp_path / "new"
-    with pytest.raises(InputError, match="--out .*evaluation is not empty: name another folder"):
+    with pytest.raises(InputError, match="--out .*evaluation is not empty: .*another folder"):
         choose_out_dir(default, default)
     with pytest.raises(InputError, match="--out .*file is a file"):
         choose_out_dir(default / "file", default)

@@ -104,7 +104,7 @@ def damage(file):
         (
             lambda run: torch.save([], run / "epoch_4.pth"),
             "epoch_3.pth",
-            "epoch_4.pth holds a list",
+            "epoch_4.pth .*a list",
         ),
     ],
 )

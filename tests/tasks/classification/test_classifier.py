@@ -114,17 +114,17 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
     file = str(tmp_path / "weights.pth")
     torch.save(torchvision.models.resnet18().state_dict(), file)
     fitting = classifier(dict(type="CIFARResNet18"), transfer_from=file)
-    with pytest.raises(InputError, match=r"conv1.weight is \(64, 3, 7, 7\) there.*model.net"):
+    with pytest.raises(InputError, match=r"conv1.weight is \(64, 3, 7, 7\).*model.net"):
         fitting.init_weights()
     deeper = classifier(dict(type="TorchvisionModel", name="resnet34"), transfer_from=file)
-    with pytest.raises(InputError, match=r"layer1.2.conv1.weight is missing there.*more"):
+    with pytest.raises(InputError, match=r"layer1.2.conv1.weight is missing.*more"):
         deeper.init_weights()
     with pytest.raises(InputError, match="nowhere.pth does not exist"):
         classifier(transfer_from="nowhere.pth").init_weights()
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(b"\x20\0\0\0\0\0\0\0{}")
-    with pytest.raises(InputError, match="cut.safetensors is no whole safetensors file"):
+    with pytest.raises(InputError, match="cut.safetensors is .*safetensors file"):
         classifier(transfer_from=str(cut)).init_weights()
     torch.save(dict(epoch=3), file)
-    with pytest.raises(InputError, match="holds no state dict"):
+    with pytest.raises(InputError, match="no state dict"):
         fitting.init_weights()

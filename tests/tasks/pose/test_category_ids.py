@@ -96,14 +96,14 @@ def score(people, tmp_path, capsys):
 def test_perfect_results_have_an_ap_of_1(score, number):
     found, said = score(number, number)
     assert found["metrics"]["AP"] == pytest.approx(1) and found["persons_without_result"] == 0
-    assert "left out" not in said
+    assert "ignored" not in said
 
 
 def test_results_of_other_things_are_left_out(score):
     found, said = score(0, 0, 18)
     count = found["persons"]
     assert found["metrics"]["AP"] == pytest.approx(1) and count > 12
-    assert f"{count} results are of other categories and are left out" in said
+    assert f"{count} results of other categories are ignored" in said
 
 
 def test_results_of_another_category_are_refused(score, tmp_path):

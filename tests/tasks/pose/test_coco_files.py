@@ -30,13 +30,13 @@ def without(entry, field):
     [
         (
             without(PERSON, "keypoints"),
-            r"annotations\[0\] of .*: it lacks 'keypoints': .*person_keypoints_",
+            r"annotations\[0\] of .*: it has no 'keypoints': .*person_keypoints_",
         ),
         (
             dict(PERSON, keypoints=[1] * 15),
             r"annotations\[0\] of .* 15 numbers in 'keypoints': give 51",
         ),
-        (without(PERSON, "bbox"), r"annotations\[0\] of .* lacks 'bbox'"),
+        (without(PERSON, "bbox"), r"annotations\[0\] of .* has no 'bbox'"),
         (dict(PERSON, area=None), "area is None: give a number"),
         (dict(PERSON, image_id=3), "image_id 3 is not among the 1 images, such as 1"),
         (dict(PERSON, image_id="1"), "image_id is '1': give a whole number"),
@@ -58,13 +58,13 @@ def test_annotations(write, annotation, said):
     "content, said",
     [
         ("[", "is not JSON"),
-        ({"a": 1}, "holds a dict: give a list of results"),
-        ([RESULT, without(RESULT, "score")], r"results\[1\] of .*: it lacks 'score'"),
+        ({"a": 1}, "a dict: .*list of results"),
+        ([RESULT, without(RESULT, "score")], r"results\[1\] of .*: it has no 'score'"),
         ([dict(RESULT, score="high")], r"results\[0\] of .*: score is 'high': give a number"),
         ([dict(RESULT, keypoints=[float("nan")] * 51)], "nan in 'keypoints'"),
         ([dict(RESULT, image_id=9)], "image_id 9 is not among the 2 images"),
         ([RESULT, dict(RESULT, image_id="1"), 3], r"results\[1\] of .*1 more.*: image_id is '1'"),
-        ([without(RESULT, "keypoints")], "it lacks 'keypoints'"),
+        ([without(RESULT, "keypoints")], "it has no 'keypoints'"),
     ],
 )
 def test_results(write, content, said):
@@ -93,7 +93,7 @@ def test_images_alone(write):
         read_annotations(path)
     for content, said in (
         ([], "no images"),
-        ([dict(id=1)], r"images\[0\] of .* it lacks 'file_name'"),
+        ([dict(id=1)], r"images\[0\] of .* it has no 'file_name'"),
         ([dict(id="1", file_name="1.jpg")], "id is '1'"),
     ):
         with pytest.raises(InputError, match=said):

@@ -79,7 +79,7 @@ def test_detections_of_nobody(load, tmp_path):
     data = load(AnyCategoryCocoDataset, 3)
     for found, said in (
         ([], "has 0 detections, none with a width"),
-        ([dict(image_id=1, category_id=1)], r"boxes.json: it lacks 'score'"),
+        ([dict(image_id=1, category_id=1)], r"boxes.json: it has no 'score'"),
     ):
         (tmp_path / "boxes.json").write_text(json.dumps(found))
         with pytest.raises(InputError, match=said):

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from tasks.pose.coco import FLIP_PAIRS, INDEX, KEYPOINTS, SKELETON
-from tasks.pose.people.body import LIMITS, Build, neutral, pose, random_build
+from tasks.pose.coco import FLIP_PAIRS, KEYPOINTS, SKELETON
+from tasks.pose.people.body import LIMITS, Build, pose, random_build
 from tasks.pose.people.camera import Camera
-from tasks.pose.people.labels import keypoints_3d
+from tasks.pose.people.labels import keypoint_position
 from tasks.pose.people.poses import lowest, random_angles, random_skeleton
 from tasks.pose.people.rotation import about_x, about_y
 from tasks.pose.people.shapes import Box, Capsule
@@ -150,6 +150,6 @@ def test_people_stand_on_the_floor():
 
 def test_a_straight_body_is_as_tall_as_its_build_says():
     build = Build()
-    points = keypoints_3d(pose(build, neutral()))
-    head = points[INDEX["nose"]][1] - lowest(pose(build, neutral()))
+    body = pose(build, {})
+    head = keypoint_position(body, "nose")[0][1] - lowest(body)
     assert 0.88 * build.height < head < 0.97 * build.height

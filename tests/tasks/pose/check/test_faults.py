@@ -111,7 +111,7 @@ def other_order(s):
 @plants("broken_entry")
 def no_box(s):
     del s.content["train2017"]["annotations"][1]["bbox"]
-    return dict(annotation=1010, message="annotations[1]: it lacks 'bbox': give 4 numbers")
+    return dict(annotation=1010, message="annotations[1]: it has no 'bbox': give 4 numbers")
 
 
 @plants("broken_entry")
@@ -137,7 +137,7 @@ def number_beyond_floats(s):
 @plants("broken_entry")
 def image_without_size(s):
     s.content["train2017"]["images"].append(dict(id=7, file_name="7.jpg", height=120))
-    return dict(message="images[3]: it lacks 'width': give a number of pixels")
+    return dict(message="images[3]: it has no 'width': give a number of pixels")
 
 
 @plants("duplicate_image_id")
@@ -373,7 +373,7 @@ def test_training_is_refused_for_the_same_faults(small_set, kind, plant, config,
         told, found = str(error.value), check_dataset_folder(small_set.root, decode=False).findings
         for finding in (f for f in found if KINDS[f.kind].stops):
             assert str(finding.examples[0]) in told and KINDS[finding.kind].remedy in told
-        assert file in told and f"check_dataset.py {near(small_set.root)} " in told
+        assert file in told and f"check_dataset.py {near(small_set.root)}" in told
         assert "\n" not in told
     else:
         check_splits(cfg)

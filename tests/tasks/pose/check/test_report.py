@@ -35,7 +35,7 @@ def test_files_say_what_was_found(small_set, tmp_path):
     assert "| images | 3 | 3 |" in text
     assert "- annotation 1010, train2017/101.jpg: 3 of left_eye<br>" in text
     assert r"none\|here.jpg" in text and "![" in text
-    assert "kinds of faults: 2, of mere warnings: 1" in text
+    assert "kinds of faults: 2, of warnings: 1" in text
     # Two persons in a row.
     sheet = cv2.imread(str(tmp_path / "report/suspects.png"))
     assert sheet.shape == (SIDE + 16 + 8, 2 * SIDE + 12, 3)

@@ -110,7 +110,7 @@ def test_data_sets_within_others(small_set, config):
 def test_what_is_evaluated_is_annotated(small_set, config):
     other, own = small_set.file("train2017"), small_set.file("val2017")
     check_splits(config(ann_file=str(own)))
-    with pytest.raises(InputError, match=f"val_evaluator.ann_file={other} lacks 3 images of .*200"):
+    with pytest.raises(InputError, match=f"val_evaluator.ann_file={other} .*3 images of .*200"):
         check_splits(config(ann_file=str(other)))
     with pytest.raises(InputError, match="none.json does not exist"):
         check_splits(config(ann_file="none.json"))

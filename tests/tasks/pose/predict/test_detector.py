@@ -59,11 +59,11 @@ def test_sure_persons_alone(hub, monkeypatch):
 def test_missing_weights_say_where_they_belong(hub):
     with pytest.raises(InputError, match=f"not on disk: put https://.*{FILE} into {hub / FILE}"):
         Detector(NAME)
-    with pytest.raises(InputError, match="--detector yolo: torchvision has no such, .*retinanet"):
+    with pytest.raises(InputError, match="--detector yolo .*retinanet"):
         weights_file("yolo")
 
 
 def test_weights_that_would_run_something_are_refused(hub):
     torch.save({"weight": print}, hub / FILE)
-    with pytest.raises(InputError, match="holds builtins.print, which is not allowed"):
+    with pytest.raises(InputError, match="builtins.print, which is not allowed"):
         Detector(NAME)

@@ -342,19 +342,19 @@ def test_text_that_is_more_than_values_is_refused(attack, source):
     "meta", [5, [], dict(cfg=7), dict(cfg=["x"]), dict(config="import evil"), {}]
 )
 def test_a_place_of_the_config_that_holds_none(attack, meta):
-    assert "holds no config" in attack(None, meta)
+    assert "no config" in attack(None, meta)
 
 
 @pytest.mark.parametrize(
     "change, said",
     [
-        (lambda state: 7, "holds a int for state_dict"),
-        (lambda state: [*state.values()], "holds a list for state_dict"),
+        (lambda state: 7, "a int for state_dict"),
+        (lambda state: [*state.values()], "a list for state_dict"),
         (lambda state: {}, "larger model than the 0 weights"),
         (lambda state: {**state, "head.final_layer.bias": "evil"}, "tensor for 'head.final_layer"),
-        (lambda state: {**state, 7: torch.ones(1)}, "holds no weights by name"),
-        (lambda state: {k: v.to_sparse() for k, v in state.items()}, "holds no plain tensor for"),
-        (lambda state: {k: v.to("meta") for k, v in state.items()}, "holds no plain tensor for"),
+        (lambda state: {**state, 7: torch.ones(1)}, "no weights"),
+        (lambda state: {k: v.to_sparse() for k, v in state.items()}, "no plain tensor for"),
+        (lambda state: {k: v.to("meta") for k, v in state.items()}, "no plain tensor for"),
         (
             lambda state: {k: torch.zeros(()).expand(v.shape) for k, v in state.items()},
             "larger model than the [0-9]{1,3} weights",

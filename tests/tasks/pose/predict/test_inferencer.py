@@ -47,7 +47,7 @@ def changed(random_hrnet, tmp_path):
             "other",
             "has no test_evaluator: give the config of a pose model by --config",
         ),
-        ("data_mode='topdown'", "data_mode='bottomup'", "is of a bottomup model: give a top-down"),
+        ("data_mode='topdown'", "data_mode='bottomup'", "bottomup model: give a top-down"),
         (
             "type='AnyCategoryCocoDataset'",
             "type='CocoWholeBodyDataset'",
@@ -152,7 +152,7 @@ def onnx_file(path, text, inputs=(("x", 1, [None, 3, None, None]),), outputs=((1
 @pytest.mark.parametrize(
     "changes, said",
     [
-        (dict(outputs=[(1, 5, 32, 24)]), r"other.onnx is of another network: .*\(1, 5, 32, 24\)"),
+        (dict(outputs=[(1, 5, 32, 24)]), r"other.onnx is another network: .*\(1, 5, 32, 24\)"),
         (dict(outputs=[(1, 17, 16, 12)]), r"another network: .*\(1, 17, 16, 12\)"),
         (dict(outputs=[(1, 17, 32, 24), (1, 9)]), r"another network: .*\(1, 9\)"),
         (dict(outputs=[(1, 10)]), r"another network: .*\(1, 10\).*\(1, 17, 32, 24\)"),
@@ -170,7 +170,7 @@ def onnx_file(path, text, inputs=(("x", 1, [None, 3, None, None]),), outputs=((1
             r"takes a .*b .* and not one tensor of floats",
         ),
         (dict(text="model = dict(type='ImageClassifier')"), "ImageClassifier"),
-        (dict(text="5"), "holds more than values"),
+        (dict(text="5"), "more than values"),
     ],
 )
 def test_onnx_files_of_other_networks(random_hrnet, tmp_path, changes, said, capfd):
@@ -218,7 +218,7 @@ def test_weights_alone_need_a_config(random_hrnet, tmp_path):
     content = torch.load(random_hrnet, weights_only=True)
     path = str(tmp_path / "weights.pth")
     torch.save(content["state_dict"], path)
-    with pytest.raises(InputError, match="holds no config: give it by --config FILE"):
+    with pytest.raises(InputError, match="no config: .*--config FILE"):
         PoseInferencer(path)
     config = tmp_path / "config.py"
     config.write_text(content["meta"]["cfg"].replace("batch_size=64", "batch_size=3"))
@@ -245,5 +245,5 @@ def test_the_same_keypoints_from_onnx(random_hrnet, tmp_path):
             assert found["keypoint_scores"] == pytest.approx(wanted["keypoint_scores"], rel=1e-3)
 
     bare = trace(Outputs(network._model), torch.randn(2, 3, 128, 96), "b.onnx")
-    with pytest.raises(InputError, match="b.onnx holds no config: give it by --config FILE"):
+    with pytest.raises(InputError, match="b.onnx .*no config: .*--config FILE"):
         PoseInferencer(str(write(bare, tmp_path / "b.onnx")))

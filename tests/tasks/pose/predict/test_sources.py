@@ -52,13 +52,13 @@ def test_what_is_refused(tmp_path):
     (tmp_path / "broken.mp4").write_text("no video")
     good = write(tmp_path / "good.jpg", 9)
     for given, said in (
-        ([tmp_path / "empty"], "empty holds no images: give a folder with .jpg"),
+        ([tmp_path / "empty"], "empty .*no images: .*.jpg"),
         ([tmp_path / "none.jpg"], "none.jpg does not exist"),
-        ([good, tmp_path / "broken.jpg"], "broken.jpg is no image that OpenCV reads"),
+        ([good, tmp_path / "broken.jpg"], "OpenCV cannot read the image .*broken.jpg"),
         ([good, tmp_path / "huge.pgm"], "huge.pgm is too large .*3600000000 pixels"),
-        ([tmp_path / "broken.mp4"], "broken.mp4 is no video that OpenCV reads"),
+        ([tmp_path / "broken.mp4"], "OpenCV cannot read the video .*broken.mp4"),
         ([tmp_path / "none.mp4"], "none.mp4 does not exist"),
-        ([good, tmp_path / "broken.mp4"], "2 files with a video among them"),
+        ([good, tmp_path / "broken.mp4"], "2 inputs with a video"),
     ):
         with pytest.raises(InputError, match=said):
             open_inputs(given)
@@ -93,7 +93,7 @@ def test_huge_images_are_refused_before_they_are_decoded(tmp_path, width, height
     path = bomb(tmp_path / "bomb.png", width, height)
     if height > 1:
         monkeypatch.setattr(cv2, "imread", lambda *_: 1 / 0)
-    with pytest.raises(InputError, match="bomb.png is ") as refused:
+    with pytest.raises(InputError, match="bomb.png") as refused:
         open_inputs([path])
     assert "\n" not in str(refused.value)
     monkeypatch.undo()
