@@ -8,7 +8,9 @@ from bsam_suite.tool import run
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("checkpoint", help="checkpoint of a top-down pose model, or .onnx of it")
+    parser.add_argument(
+        "checkpoint", help="of a top-down pose model: .pth, packed .safetensors or .onnx"
+    )
     parser.add_argument(
         "inputs", type=Path, nargs="+", metavar="IMAGES|FOLDER|VIDEO", help="what to look at"
     )

@@ -10,7 +10,7 @@ from bsam_suite.tool import run
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", help="config file")
-    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("checkpoint", help="checkpoint file, .pth or packed .safetensors")
     parser.add_argument("--work-dir", help="folder for logs and metrics")
     parser.add_argument("--dump", metavar="FILE.pkl", help="write all predictions to this file")
     parser.add_argument("--show-dir", help="folder for the pictures of predictions")
@@ -26,6 +26,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+    import bsam_suite.quantization  # noqa: F401  packed checkpoints can be read
     from bsam_suite.engine.launch import test
 
     test(args)
