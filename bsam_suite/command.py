@@ -104,7 +104,7 @@ def command(
 CONFIG = option(
     "config", help="config file, or PACKAGE::FILE for one of an installed package, such as mmpose"
 )
-CHECKPOINT = option("checkpoint", help="checkpoint file")
+CHECKPOINT = option("checkpoint", help="checkpoint file, .pth or packed .safetensors")
 CFG_OPTIONS = option(
     "--cfg-options", nargs="+", action=KeyValues, metavar="KEY=VALUE", help="config overrides"
 )

@@ -69,6 +69,7 @@ def train(args: Namespace) -> None:
 )
 def test(args: Namespace) -> None:
     """Evaluate a checkpoint."""
+    import bsam_suite.quantization  # noqa: F401  packed checkpoints can be read
     from bsam_suite.engine import launch
 
     launch.test(args)

@@ -57,6 +57,9 @@ def load_weights(
     before = {name: value.clone() for name, value in model.state_dict().items()}
     try:
         _load_checkpoint_to_model(model, checkpoint, strict=True)
+    except InputError:
+        model.load_state_dict(before)
+        raise
     except RuntimeError as error:
         model.load_state_dict(before)
         lines = str(error).splitlines()

@@ -4,12 +4,14 @@ from bsam_suite.quantization.calibration import calibrate, needs_calibration
 from bsam_suite.quantization.convert import layer_bits, quantize
 from bsam_suite.quantization.fake_quantizers import *  # noqa: F403
 from bsam_suite.quantization.fake_quantizers import __all__ as _fake_quantizers
+from bsam_suite.quantization.last_layers import LAST_LAYERS
 from bsam_suite.quantization.onnx.export import export_onnx
 from bsam_suite.quantization.packed.checkpoint import load_packed, save_packed
-from bsam_suite.quantization.straight_through import StraightThrough
+from bsam_suite.quantization.straight_through import StraightThrough, round_clamp
 
 __all__ = [
     *_fake_quantizers,
+    "LAST_LAYERS",
     "StraightThrough",
     "calibrate",
     "export_onnx",
@@ -17,5 +19,6 @@ __all__ = [
     "load_packed",
     "needs_calibration",
     "quantize",
+    "round_clamp",
     "save_packed",
 ]

@@ -7,8 +7,8 @@ from pathlib import Path
 from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.trained import load_trained
+from bsam_suite.quantization.layers import quantized_layers
 from bsam_suite.quantization.packed.checkpoint import save_packed
-from bsam_suite.quantization.packed.rounded import quantized_layers
 
 
 def export(
@@ -51,7 +51,7 @@ def export(
     cfg, model = load_trained(config, checkpoint, options)
     quantized_layers(model)  # or there are none
     if out.endswith(".safetensors"):
-        size = save_packed(model, out)
+        size = save_packed(model, out, cfg.pretty_text)
         return (
             f"{out}: {size.file_bytes:,} bytes\n"
             f"{size.weights:,} quantized weights in {size.weight_bytes:,} bytes with their scales, "

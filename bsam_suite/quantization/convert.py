@@ -16,6 +16,7 @@ from bsam_suite.quantization import layers
 from bsam_suite.quantization.attention import MultiheadAttention
 from bsam_suite.quantization.fake_quantizers import DoReFaWeight, FakeQuantizer
 from bsam_suite.quantization.fold_batch_norm import fold_batch_norms
+from bsam_suite.quantization.last_layers import registered_last_layers
 from bsam_suite.quantization.quantizable import (
     channel_dims,
     check_supported,
@@ -55,8 +56,8 @@ def quantize(
             patterns such as ``"head.*"``.
         first_last_bit_width: bits of weights and inputs of the first and of the last layer, in the
             order in which the model registers them. None: as all others.
-        last: names of the last layers, as in ``skip``, of a model with more than one, such as one
-            for x and one for y.
+        last: names of the last layers, as in ``skip``. None given: those that
+            :data:`bsam_suite.quantization.LAST_LAYERS` names, or else the one registered last.
         fold_batch_norm: first fold batch norms into the quantized layers right before them: see
             :func:`bsam_suite.quantization.fold_batch_norm.fold_batch_norms`.
         perturb_rounded: let sharpness-aware rules perturb the rounded weights, Q(w) + e, instead of
@@ -93,7 +94,8 @@ def quantize(
         raise InputError(f"{type(model).__name__} has no layer left to quantize, skip={skip!r}")
     ends = set()
     if first_last_bit_width is not None:
-        ends = {name for name in found if _matches(name, last or list(found)[-1:])}
+        last = last or registered_last_layers(model) or list(found)[-1:]
+        ends = {name for name in found if _matches(name, last)}
         ends.add(list(found)[0])
 
     model = copy.deepcopy(model)

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bsam_suite.errors import InputError
-from bsam_suite.quantization.fake_quantizers import Codes
+from bsam_suite.quantization.fake_quantizers import Codes, FakeQuantizer
+from bsam_suite.quantization.rounded_weight import RoundedWeight
 
 
 class QuantizedLayer(nn.Module):
@@ -46,10 +47,19 @@ class QuantizedLayer(nn.Module):
         return self.weight_quantizer.codes(getattr(self, self.weight_name))
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
-        quantized = any(name.startswith(prefix + "weight_quantizer.") for name in state_dict)
-        if prefix + self.weight_name in state_dict and not quantized:
+        start = f"{prefix}weight_quantizer."
+        state = {k[len(start) :]: v for k, v in state_dict.items() if k.startswith(start)}
+        if isinstance(self.weight_quantizer, RoundedWeight):
+            self._quantize_weight_by(*self.weight_quantizer.fake_quantizer)
+        if "rounded" in state:
+            self._quantize_weight_by(RoundedWeight(self.weight_quantizer, state))
+        elif not state and prefix + self.weight_name in state_dict:
             self._float_weight_arrives(prefix[:-1])
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _quantize_weight_by(self, quantizer: nn.Module) -> None:
+        device = getattr(self, self.weight_name).device
+        self.weight_quantizer = quantizer.to(device).train(self.training)
 
     def _float_weight_arrives(self, name: str) -> None:
         """A checkpoint of a float model: right for the weights, if no batch norm is folded."""
@@ -60,7 +70,7 @@ class QuantizedLayer(nn.Module):
                 "Quantized model's checkpoint, not as load_from"
             )
         for quantizer in (self.weight_quantizer, self.input_quantizer):
-            if hasattr(quantizer, "reset"):
+            if isinstance(quantizer, FakeQuantizer):
                 quantizer.reset()
 
 
@@ -95,3 +105,18 @@ class Linear(QuantizedLayer, nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(self.input_quantizer(x), self.quantized_weight(), self.bias)
+
+
+def quantized_layers(model: nn.Module) -> dict[str, QuantizedLayer]:
+    """The layers of ``model`` with quantized weights, by name.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = {n: m for n, m in model.named_modules() if isinstance(m, QuantizedLayer)}
+    if not found:
+        raise InputError(
+            f"{type(model).__name__} has no quantized layer: give the config of a model with "
+            "type='Quantized', or convert it by bsam_suite.quantization.quantize"
+        )
+    return found

@@ -10,7 +10,7 @@ from bsam_suite.command import CFG_OPTIONS, CONFIG, OneOf, command, option
 
 
 @command(
-    option("checkpoint", help="checkpoint of a top-down pose model, or .onnx of it"),
+    option("checkpoint", help="of a top-down pose model: .pth, packed .safetensors or .onnx"),
     option("inputs", type=Path, nargs="+", metavar="IMAGES|FOLDER|VIDEO", help="what to look at"),
     option("--config", help="config file (the one recorded in the checkpoint)"),
     OneOf(

@@ -14,6 +14,7 @@ from tasks.pose import (  # noqa: E402, F401
     follow,
     heads,
     hooks,
+    last_layers,
     preflight,
     quick,
 )

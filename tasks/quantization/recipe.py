@@ -20,21 +20,6 @@ def lsq(bits: int) -> dict:
 #: Step sizes are learned without weight decay, and sharpness-aware rules leave them in place.
 STEP_SIZES = dict(custom_keys={"_quantizer": dict(decay_mult=0.0, rho=0.0, rho_min=0.0)})
 
-#: The last layers by type of head, one for x and one for y.
-LAST = dict(SimCCHead=["head.mlp_head_*"], RTMCCHead=["head.cls_*"])
-
-
-def last_layers(model: dict) -> list[str]:
-    """Argument ``last`` of :func:`bsam_suite.quantization.quantize` for a float model.
-
-    Args:
-        model: the float model's config.
-
-    Returns:
-        Patterns; none where the last layer is the last one that the model registers.
-    """
-    return LAST.get((model.get("head") or {}).get("type"), [])
-
 
 def low_bit_classifier(
     base: dict, config: str, embedded: str

@@ -40,6 +40,16 @@ def test_files_of_a_trained_network(tool, tmp_path, monkeypatch):
     assert re.search(r"4\.\d{3} bits each", packed.stdout)
     assert f"a.safetensors: {(tmp_path / 'a.safetensors').stat().st_size:,} bytes" in packed.stdout
 
+    done = tool("test", CONFIG, "a.safetensors")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert float(re.search(r"accuracy\D+([\d.]+)", done.stdout)[1]) == pytest.approx(
+        trained["accuracy"], abs=1e-4
+    )
+    for other, place in ((FLOAT, "net.conv1"), (CONFIG.replace("w4a4", "w8a8"), "4 bits")):
+        done = tool("test", other, "a.safetensors")
+        assert done.returncode == 1 and done.stderr.startswith("error: "), done.stderr[-2000:]
+        assert place in done.stderr and "config" in done.stderr
+
     done = export("--out", "int4.onnx", "--int4", "--batches", 1)
     assert done.returncode == 0, done.stderr[-2000:]
     same, count = map(int, re.search(r"(\d+) of (\d+) argmaxes", done.stdout).groups())

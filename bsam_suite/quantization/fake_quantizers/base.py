@@ -222,13 +222,22 @@ class FakeQuantizer(nn.Module):
                 "custom_hooks = [dict(type='CalibrationHook')]"
             )
 
-    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
-        bits = state_dict.get(prefix + "bits")
-        if bits is not None and int(bits) != self.bit_width:
+    def check_bit_width(self, saved: int) -> None:
+        """Make sure that a checkpoint has as many bits.
+
+        Raises:
+            InputError: it has others.
+        """
+        if saved != self.bit_width:
             raise InputError(
-                f"{prefix[:-1]} has {int(bits)} bits in the checkpoint and {self.bit_width} in the "
-                "config: give the bits that it was trained with, or start from the float checkpoint"
+                f"{self.name or type(self).__name__} has {saved} bits in the checkpoint and "
+                f"{self.bit_width} in the config: give the bits that it was trained with, or start "
+                "from the float checkpoint"
             )
+
+    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
+        if prefix + "bits" in state_dict:
+            self.check_bit_width(int(state_dict[prefix + "bits"]))
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         self._ready = False
 

@@ -13,6 +13,7 @@ from bsam_suite.errors import InputError
 from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.trace import trace
 from bsam_suite.onnx.write import write
+from bsam_suite.quantization.layers import quantized_layers
 from bsam_suite.quantization.onnx.floats import add_biases, float_convolutions
 from bsam_suite.quantization.onnx.fold import fold_batch_norms
 from bsam_suite.quantization.onnx.integers import activation_grid, weight_integers
@@ -20,7 +21,6 @@ from bsam_suite.quantization.onnx.layers import integer_biases
 from bsam_suite.quantization.onnx.narrow import narrow_weights
 from bsam_suite.quantization.onnx.nodes import Dequantize, QuantizeDequantize
 from bsam_suite.quantization.onnx.outputs import Seen, round_outputs, seen_outputs
-from bsam_suite.quantization.packed.rounded import quantized_layers
 
 FORMS = ("exact", "fast", "int4")
 

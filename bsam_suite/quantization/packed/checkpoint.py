@@ -12,13 +12,11 @@ from torch import Tensor, nn
 from bsam_suite.atomic_write import atomic_path
 from bsam_suite.engine.checkpoint import load_weights
 from bsam_suite.engine.work_dir import check_new_file
-from bsam_suite.errors import InputError
 from bsam_suite.onnx.extra import need
 from bsam_suite.quantization.fake_quantizers import Codes
+from bsam_suite.quantization.layers import quantized_layers
 from bsam_suite.quantization.packed.bits import pack
-from bsam_suite.quantization.packed.file import FORMAT, Entry, checksum, read_packed, take_weight
-from bsam_suite.quantization.packed.rounded import RoundedWeight, quantized_layers, weight_name
-from bsam_suite.quantization.quantizable import weight_of
+from bsam_suite.quantization.packed.file import FORMAT, Entry, checksum, load_from_packed
 
 
 @dataclass
@@ -41,7 +39,7 @@ class PackedSize:
 
 
 @torch.no_grad()
-def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
+def save_packed(model: nn.Module, file: str | Path, config: str | None = None) -> PackedSize:
     """Write the state of a quantized model with each weight at its bits.
 
     A safetensors file. A quantized weight ``W`` is three tensors: ``W.packed``, a row of bytes by
@@ -49,11 +47,12 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
     ``W.scale`` and, where codes do not stand for multiples of the scale, ``W.offset``, which
     broadcast over the weight; without it a single bit stands for -scale / 2 and scale / 2.
     Everything else of the state dict is there as it is. The metadata has one entry, named by
-    ``FORMAT``: JSON with a checksum, and bit width, range and shape by the layers' names.
+    ``FORMAT``: JSON with a checksum and what :data:`CONTENT` lists.
 
     Args:
         model: calibrated, on any device.
         file: a new file.
+        config: text of the model's config, kept in the file.
 
     Raises:
         InputError: nothing is quantized, a quantizer is not calibrated, or the file exists.
@@ -61,21 +60,24 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
     save_file = need("safetensors.torch").save_file
     file = check_new_file(file)
     layers = quantized_layers(model)
-    state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
-    described, size = {}, PackedSize(0, 0, 0.0, 0, 0)
+    state = model.state_dict()
+    versions = {k: v["version"] for k, v in state._metadata.items() if v.get("version", 1) != 1}
+    state = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
+    entries, size = {}, PackedSize(0, 0, 0.0, 0, 0)
     for name, layer in layers.items():
-        codes, weight = layer.weight_codes(), weight_name(name, layer)
+        codes, weight = layer.weight_codes(), f"{name}.{layer.weight_name}".lstrip(".")
         quantizer = f"{name}.weight_quantizer.".lstrip(".")
         state = {k: v for k, v in state.items() if k != weight and not k.startswith(quantizer)}
         tensors = _pack(codes, weight)
-        described[name] = Entry(
+        entries[weight] = Entry(
             codes.bit_width, codes.quant_min, codes.quant_max, codes.values.shape
         )._asdict()
         size.weights += codes.values.numel()
         size.weight_bytes += _bytes(tensors)
         size.ideal_bytes += codes.values.numel() * codes.bit_width / 8
         state.update(tensors)
-    content = dict(layers=described, crc32=checksum(described, state))
+    content = dict(config=config, versions=versions, weights=entries)
+    content["crc32"] = checksum(content, state)
     with atomic_path(file) as part:
         save_file(state, part, metadata={FORMAT: json.dumps(content)})
     size.other_bytes = _bytes(state) - size.weight_bytes
@@ -83,12 +85,11 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
     return size
 
 
-@torch.no_grad()
 def load_packed(model: nn.Module, file: str | Path) -> None:
     """Load what :func:`save_packed` wrote.
 
-    Weights and outputs are then those of the saved model, bit for bit. The quantizers of the
-    weights are gone: they hold rounded values only, which are not for further training.
+    Weights and outputs are then those of the saved model, bit for bit. The weights are rounded for
+    good: they are not for further training.
 
     Args:
         model: built from the config of the saved model. It stays as it is when an error is raised.
@@ -97,53 +98,7 @@ def load_packed(model: nn.Module, file: str | Path) -> None:
     Raises:
         InputError: no such file, one of another kind, a damaged one, or one of another model.
     """
-    described, state = read_packed(Path(file))
-    layers = quantized_layers(model)
-    if described.keys() != layers.keys():
-        different = sorted(described.keys() ^ layers.keys())
-        raise InputError(
-            f"{file} is of another model: {different[0]} is quantized in only one of the two. Give "
-            "the config that it was trained with"
-        )
-    rounded = {}
-    for name, layer in layers.items():
-        weight = weight_name(name, layer)
-        shape = getattr(layer, layer.weight_name).shape
-        entry = described[name]
-        bits = getattr(layer.weight_quantizer, "bit_width", None)
-        if bits != entry.bit_width:
-            raise InputError(
-                f"{name} has {entry.bit_width} bits in {file} and {bits} in the config: give the "
-                "bits that it was trained with"
-            )
-        if entry.shape != shape:
-            raise InputError(
-                f"{file} is of another model: {weight} is {tuple(entry.shape)} there, "
-                f"{tuple(shape)} in the model. Give the config that it was trained with"
-            )
-        codes = take_weight(state, weight, entry, str(file))
-        state[weight] = codes.dequantize()
-        quantizer = RoundedWeight(codes)
-        prefix = f"{name}.weight_quantizer.".lstrip(".")
-        state.update({prefix + k: v for k, v in quantizer.state_dict().items()})
-        rounded[name] = quantizer.to(weight_of(layer).device)
-    _load(model, state, rounded, str(file))
-
-
-def _load(model: nn.Module, state: dict, rounded: dict[str, nn.Module], file: str) -> None:
-    """Load all or nothing."""
-    layers = quantized_layers(model)
-    before = {name: layer.weight_quantizer for name, layer in layers.items()}
-    kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    try:
-        for name, layer in layers.items():
-            layer.weight_quantizer = rounded[name]
-        load_weights(model, state, str(file))
-    except Exception:
-        for name, layer in layers.items():
-            layer.weight_quantizer = before[name]
-        model.load_state_dict(kept)
-        raise
+    load_weights(model, load_from_packed(file), str(file))
 
 
 def _pack(codes: Codes, name: str) -> dict[str, Tensor]:

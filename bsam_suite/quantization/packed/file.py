@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.extra import need
 from bsam_suite.quantization.fake_quantizers import Codes
 from bsam_suite.quantization.packed.bits import unpack
+from bsam_suite.quantization.rounded_weight import RoundedWeight
 
 FORMAT = "bsam-suite packed 3"  # the only key of the metadata: of several the order is random
+#: In its JSON: the config's text, the versions of modules as in a state dict where they are not 1,
+#: and an :class:`Entry` for each quantized weight's name.
+CONTENT = ("config", "versions", "weights")
 AGAIN = "the file is damaged, export it again"
 
 
@@ -56,19 +62,40 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def read_packed(file: Path) -> tuple[dict[str, Entry], dict[str, Tensor]]:
-    """Entries by the layers' names, and all tensors by theirs.
+@CheckpointLoader.register_scheme(prefixes=r".*\.safetensors$")
+def load_from_packed(file: str | Path, map_location: object = None) -> dict:
+    """A packed checkpoint as one of MMEngine, which reads it wherever it reads checkpoints.
+
+    Args:
+        file: what :func:`bsam_suite.quantization.save_packed` wrote.
+        map_location: given by MMEngine. Tensors are on the CPU, from where models copy them.
+
+    Returns:
+        ``meta``, with the config's text as ``cfg``; and ``state_dict``, with weights rounded, which
+        a model of that config takes by :class:`RoundedWeight`.
 
     Raises:
-        InputError: no such file, one of another kind, or metadata that no export writes.
+        InputError: no such file, one of another kind, a damaged one, or one that no export writes.
     """
+    file = Path(file)
+    content, state = _read(file)
+    for name, entry in _entries(content, file).items():
+        codes = _take_weight(state, name, entry, str(file))
+        state[name] = codes.dequantize()
+        start = f"{name.rpartition('.')[0]}.weight_quantizer.".lstrip(".")
+        state.update({start + k: v for k, v in RoundedWeight.state_of(codes).items()})
+    return dict(meta=dict(cfg=content["config"]), state_dict=state)
+
+
+def _read(file: Path) -> tuple[dict, OrderedDict[str, Tensor]]:
+    """What the metadata say, and all tensors by their names."""
     safetensors = need("safetensors")
     if not file.is_file():
         raise InputError(f"packed checkpoint {file} does not exist")
     try:
         with safetensors.safe_open(file, "pt") as content:
             metadata = content.metadata() or {}
-            state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+            state = OrderedDict((n, content.get_tensor(n)) for n in content.keys())  # noqa: SIM118
     except (safetensors.SafetensorError, OSError) as error:
         raise InputError(f"{file} is no whole safetensors file: {error}") from error
     if FORMAT not in metadata:
@@ -80,28 +107,38 @@ def read_packed(file: Path) -> tuple[dict[str, Entry], dict[str, Tensor]]:
         content = json.loads(metadata[FORMAT])
     except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: its metadata is no JSON ({error}): {AGAIN}") from error
-    if not isinstance(content, dict) or content.keys() != {"layers", "crc32"}:
+    if not isinstance(content, dict) or content.keys() != {*CONTENT, "crc32"}:
         raise InputError(
-            f"{file}: its metadata is {_short(content)} and not a dict of layers, crc32: {AGAIN}"
+            f"{file}: its metadata is {_short(content)} and not a dict of {', '.join(CONTENT)}, "
+            f"crc32: {AGAIN}"
         )
-    layers = content["layers"]
-    if content["crc32"] != checksum(layers, state):
+    if content.pop("crc32") != checksum(content, state):
         raise InputError(f"{file} is damaged, its checksum differs: copy or export it again")
-    if not isinstance(layers, dict):
-        raise InputError(f"{file}: its metadata is {_short(layers)} and not a dict: {AGAIN}")
-    return {k: _entry(v, f"{file}: the metadata of {k[:60]}") for k, v in layers.items()}, state
+    versions = content["versions"]
+    if not isinstance(versions, dict) or not _whole(list(versions.values())):
+        raise InputError(f"{file}: its versions are {_short(versions)}, no numbers: {AGAIN}")
+    state._metadata = {name: dict(version=version) for name, version in versions.items()}
+    return content, state
 
 
-def checksum(layers: object, state: dict[str, Tensor]) -> int:
+def _entries(content: dict, file: Path) -> dict[str, Entry]:
+    """By the weights' names."""
+    weights = content["weights"]
+    if not isinstance(weights, dict):
+        raise InputError(f"{file}: its metadata is {_short(weights)} and not a dict: {AGAIN}")
+    return {k: _entry(v, f"{file}: the metadata of {k[:60]}") for k, v in weights.items()}
+
+
+def checksum(content: dict, state: dict[str, Tensor]) -> int:
     """CRC-32 of all that the file holds: the format has none of its own."""
-    total = zlib.crc32(json.dumps(layers, sort_keys=True).encode())
+    total = zlib.crc32(json.dumps(content, sort_keys=True).encode())
     for name in sorted(state):
         total = zlib.crc32(name.encode(), total)
         total = zlib.crc32(state[name].reshape(-1).view(torch.uint8).numpy(), total)
     return total
 
 
-def take_weight(state: dict[str, Tensor], name: str, entry: Entry, file: str) -> Codes:
+def _take_weight(state: dict[str, Tensor], name: str, entry: Entry, file: str) -> Codes:
     """Takes a weight's tensors out of ``state``.
 
     Raises:

@@ -12,7 +12,7 @@ _base_ = __import__("tasks.quantization.recipe", fromlist=["recipe"]).float_conf
 from pathlib import Path
 
 from bsam_suite.engine.config import cfg_option
-from tasks.quantization.recipe import STEP_SIZES, last_layers
+from tasks.quantization.recipe import STEP_SIZES
 from tasks.quantization.recipe import float_config as chosen
 
 float_config = chosen("configs/pose/hrnet_adam.py")
@@ -27,7 +27,6 @@ model = dict(
     _delete_=True,
     type="Quantized",
     model=_base_.model,  # noqa: F821
-    quantization=dict(last=last_layers(_base_.model)),  # noqa: F821
     checkpoint=made if built_in else None,
 )
 custom_hooks = [*_base_.custom_hooks, dict(type="CalibrationHook")]  # noqa: F821
@@ -52,7 +51,6 @@ del (
     Path,
     built_in,
     epochs,
-    last_layers,
     made,
     paramwise,
     plain,

@@ -16,6 +16,7 @@ from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
+import bsam_suite.quantization  # noqa: F401  packed checkpoints can be read
 from bsam_suite.compat import import_mmpose
 from bsam_suite.engine.checkpoint import load_weights, read_checkpoint
 from bsam_suite.engine.checkpoint_config import building_safely

@@ -11,7 +11,6 @@ from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
 from tasks.quantization.evaluate.request import Request
-from tasks.quantization.recipe import last_layers
 
 NEEDED = ("model", "train_dataloader", "test_dataloader", "test_evaluator")
 
@@ -56,7 +55,6 @@ def load_sources(request: Request) -> Sources:
     cfg.load_from = request.checkpoint  # so that the preflight asks for no other weights
     preflight(cfg)
     if cfg.model.get("type") != "Quantized":
-        conversion["last"] = last_layers(cfg.model)
         return Sources(cfg, request.checkpoint, given, None, None, None, conversion, [])
     model = cfg.model
     own = model.get("quantization", {})

@@ -8,7 +8,14 @@ import torchvision
 from torch import nn
 
 from bsam_suite.errors import InputError
-from bsam_suite.quantization import LSQ, MinMaxFakeQuantizer, calibrate, layer_bits, quantize
+from bsam_suite.quantization import (
+    LAST_LAYERS,
+    LSQ,
+    MinMaxFakeQuantizer,
+    calibrate,
+    layer_bits,
+    quantize,
+)
 from bsam_suite.quantization.layers import QuantizedLayer
 
 LSQ4 = dict(type="LSQ", bit_width=4)
@@ -50,13 +57,19 @@ def test_bits_of_each_layer():
     assert [row.weights for row in layer_bits(model)] == [216, 576, 48, 30]
 
 
-def test_a_model_with_two_last_layers():
+def test_a_model_with_two_last_layers(monkeypatch):
     layers = ["stem", "body", "x", "y", "aside"]
     model = nn.ModuleDict({name: nn.Linear(3, 3) for name in layers})
     found = bits(quantize(model, LSQ4, LSQ4, last=["x", "y"]))
     assert found == {n: (4, 4) if n in ("body", "aside") else (8, 8) for n in layers}
     found = bits(quantize(model, LSQ4, LSQ4, last=["x"], first_last_bit_width=None))
     assert set(found.values()) == {(4, 4)}
+    two_ends = type("TwoEnds", (nn.ModuleDict,), {})
+    monkeypatch.setitem(LAST_LAYERS, two_ends, ["[xy]"])
+    for inner in (two_ends(model), type("Child", (two_ends,), {})(model)):  # by its class alone
+        found = bits(quantize(nn.ModuleDict(dict(stem=nn.Linear(3, 3), net=inner)), LSQ4, LSQ4))
+        assert {n for n in found if found[n] == (8, 8)} == {"stem", "net.x", "net.y"}
+        assert bits(quantize(inner, LSQ4, LSQ4, last=["aside"]))["x"] == (4, 4)
     refuses("last: pattern 'z' matches no layer; a layer is called", model=model, last=["z"])
     refuses("last='x': give a list of patterns", model=model, last="x")
 

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import json
 import os
+import pickle
 
 import pytest
 import torch
@@ -112,9 +113,9 @@ def test_refusals(tmp_path):
     save_packed(saved, file)
     with pytest.raises(InputError, match="a.safetensors exists"):
         save_packed(saved, file)
-    with pytest.raises(InputError, match="conv has 4 bits in .* and 3 in the config"):
+    with pytest.raises(InputError, match="conv.weight_quantizer has 4 bits in .* and 3 in"):
         load_packed(converted(Net(), type="LSQ", bit_width=3), file)
-    with pytest.raises(InputError, match="head is quantized in only one"):
+    with pytest.raises(InputError, match="a.safetensors is of another model: head"):
         load_packed(quantize(Net(), LSQ4, LSQ4, ["head"], None), file)
     with pytest.raises(InputError, match="does not exist"):
         load_packed(saved, tmp_path / "none.safetensors")
@@ -132,7 +133,7 @@ def test_refusals(tmp_path):
     load_packed(converted(Net(), **LSQ4), file)
 
 
-def changed(file, metadata=None, **tensors):
+def changed(file, metadata=None, versions=None, **tensors):
     """A copy of ``file`` with other metadata, or other tensors; None leaves one out.
 
     Its checksum is right: who means harm can compute one.
@@ -141,20 +142,21 @@ def changed(file, metadata=None, **tensors):
         kept = content.metadata()[FORMAT]
         state = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
     state = {k: v for k, v in {**state, **tensors}.items() if v is not None}
-    layers = json.loads(kept)["layers"]
-    layers = layers if metadata is None else metadata(layers)
-    text = json.dumps(dict(layers=layers, crc32=checksum(layers, state)))
+    weights = json.loads(kept)["weights"]
+    weights = weights if metadata is None else metadata(weights)
+    text = dict(config=None, versions=versions or {}, weights=weights)
+    text = json.dumps({**text, "crc32": checksum(text, state)})
     other = file.parent / "other.safetensors"
-    save_file(state, other, {FORMAT: layers if isinstance(layers, str) else text})
+    save_file(state, other, {FORMAT: weights if isinstance(weights, str) else text})
     return other
 
 
 def entry(**values):
-    """Metadata with other values for ``conv``; "gone" leaves one out."""
+    """Metadata with other values for ``conv.weight``; "gone" leaves one out."""
 
     def change(described):
-        new = {k: v for k, v in {**described["conv"], **values}.items() if v != "gone"}
-        return {**described, "conv": new}
+        new = {k: v for k, v in {**described["conv.weight"], **values}.items() if v != "gone"}
+        return {**described, "conv.weight": new}
 
     return change
 
@@ -162,33 +164,42 @@ def entry(**values):
 DAMAGED = {
     "no JSON": (lambda d: "{", "its metadata is no JSON"),
     "deep JSON": (lambda d: "[" * 100_000, "its metadata is no JSON"),
-    "no checksum": (lambda d: json.dumps(dict(layers=d)), "not a dict of layers, crc32"),
+    "no checksum": (
+        lambda d: json.dumps(dict(weights=d)),
+        "not a dict of config, versions, weights",
+    ),
     "a list": (lambda d: [1], r"its metadata is \[1\] and not a dict"),
     "null": (lambda d: None, "its metadata is None and not a dict"),
-    "a number for a layer": (
-        lambda d: {**d, "conv": 3},
-        "of conv is 3 and not a dict of bit_width",
+    "a number for a weight": (
+        lambda d: {**d, "conv.weight": 3},
+        "of conv.weight is 3 and not a dict of bit_width",
     ),
-    "no bits": (entry(bit_width="gone"), "of conv is .* and not a dict of bit_width, quant_min"),
-    "another key": (entry(more=1), "of conv is .* and not a dict of bit_width, quant_min"),
-    "text": (entry(bit_width="4"), "of conv has bit_width='4'"),
-    "true": (entry(bit_width=True), "of conv has bit_width=True"),
-    "too many bits": (entry(bit_width=9), "of conv has bit_width=9"),
-    "no width": (entry(bit_width=0), "of conv has bit_width=0"),
-    "negative width": (entry(bit_width=-4), "of conv has bit_width=-4"),
-    "huge": (entry(bit_width=10**30), "of conv has bit_width=1000"),
-    "other bits": (entry(bit_width=5), "conv has 5 bits in .* and 4 in the config"),
-    "wide range": (entry(quant_max=8), "of conv has codes from -8 to 8, .* 4 bits"),
-    "far range": (entry(quant_min=-(2**30), quant_max=7 - 2**30), "of conv has codes from -1073"),
-    "one end": (entry(quant_max=None), "of conv has codes from -8 to None"),
-    "ends of floats": (entry(quant_min=-8.0, quant_max=7.0), "of conv has codes from -8.0"),
+    "no bits": (
+        entry(bit_width="gone"),
+        "of conv.weight is .* and not a dict of bit_width",
+    ),
+    "another key": (entry(more=1), "of conv.weight is .* and not a dict of bit_width"),
+    "text": (entry(bit_width="4"), "of conv.weight has bit_width='4'"),
+    "true": (entry(bit_width=True), "of conv.weight has bit_width=True"),
+    "too many bits": (entry(bit_width=9), "of conv.weight has bit_width=9"),
+    "no width": (entry(bit_width=0), "of conv.weight has bit_width=0"),
+    "negative width": (entry(bit_width=-4), "of conv.weight has bit_width=-4"),
+    "huge": (entry(bit_width=10**30), "of conv.weight has bit_width=1000"),
+    "other bits": (entry(bit_width=5), "conv.weight.packed is not 119 bytes"),
+    "wide range": (entry(quant_max=8), "of conv.weight has codes from -8 to 8, .* 4 bits"),
+    "far range": (
+        entry(quant_min=-(2**30), quant_max=7 - 2**30),
+        "conv.weight has codes from -1073",
+    ),
+    "one end": (entry(quant_max=None), "of conv.weight has codes from -8 to None"),
+    "ends of floats": (entry(quant_min=-8.0, quant_max=7.0), "conv.weight has codes from -8.0"),
     "narrow range": (entry(quant_max=-8), "conv.weight.packed has codes beyond -8"),
-    "shape": (entry(shape=[7, 3, 3, 4]), r"conv.weight is \(7, 3, 3, 4\) there, \(7, 3, 3, 3\)"),
+    "shape": (entry(shape=[7, 3, 3, 4]), "conv.weight.packed is not 126 bytes"),
     "turned shape": (entry(shape=[3, 7, 3, 3]), r"conv.weight is \(3, 7, 3, 3\) there"),
-    "negative": (entry(shape=[-7, -3, 3, 3]), r"of conv has shape=\[-7, -3, 3, 3\]"),
-    "no shape": (entry(shape=None), "of conv has shape=None"),
-    "huge shape": (entry(shape=[2**62] * 3), "of conv has shape="),
-    "fewer layers": (lambda d: {"conv": d["conv"]}, "is quantized in only one of the two"),
+    "negative": (entry(shape=[-7, -3, 3, 3]), r"of conv.weight has shape=\[-7, -3, 3, 3\]"),
+    "no shape": (entry(shape=None), "of conv.weight has shape=None"),
+    "huge shape": (entry(shape=[2**62] * 3), "of conv.weight has shape="),
+    "fewer layers": (lambda d: {"conv.weight": d["conv.weight"]}, "another model: up.weight"),
 }
 
 
@@ -214,6 +225,12 @@ def test_damaged_metadata(packed, case):
     change, message = DAMAGED[case]
     file, model = packed
     refused(changed(file, change), model, message)
+
+
+@pytest.mark.parametrize("versions", [[1], {"conv": "2"}, {"conv": 10**30}])
+def test_damaged_versions(packed, versions):
+    file, model = packed
+    refused(changed(file, versions=versions), model, "its versions are .*, no numbers")
 
 
 @pytest.mark.parametrize(
@@ -268,10 +285,46 @@ def test_every_byte_counts(tmp_path):
     load_packed(converted(Net(), **LSQ4), file)
 
 
-def test_float_weights_do_not_slip_in(tmp_path):
+def test_other_weights_take_the_place_of_rounded_ones(tmp_path):
+    x, file = images(2, 3, 6, 6), tmp_path / "a.safetensors"
+    saved = converted(Net(), x, **LSQ4)
+    save_packed(saved, file)
+    model = converted(Net(), **LSQ4)
+    load_packed(model, file)
+    twin = converted(Net(), **LSQ4)
+    twin.load_state_dict(model.state_dict())  # its own state, saved as any
+    assert torch.equal(twin(x), saved(x))
+    model.load_state_dict(saved.state_dict())
+    assert model.conv.weight_quantizer.bit_width == 4
+    assert torch.equal(model.conv.weight, saved.conv.weight) and torch.equal(model(x), saved(x))
+    model.train()(x).sum().backward()
+    load_packed(model, file)
+    model.load_state_dict(Net().state_dict(), strict=False)
+    with pytest.raises(InputError, match="conv.input_quantizer is not calibrated"):
+        model(x)
+
+
+def test_rounded_weights_are_not_trained(tmp_path):
     x, file = images(2, 3, 6, 6), tmp_path / "a.safetensors"
     save_packed(converted(Net(), x, **LSQ4), file)
     model = converted(Net(), **LSQ4)
     load_packed(model, file)
-    with pytest.raises(InputError, match="rounded weights: build it anew"):
-        model.load_state_dict(Net().state_dict(), strict=False)
+    with pytest.raises(InputError, match="packed checkpoint .* cannot be trained"):
+        model.train()(x)
+
+
+def test_a_copy_and_a_pickle_compute_the_same(tmp_path):
+    x = images(2, 3, 6, 6)
+    kinds = dict(LSQ="LSQ", LSQPlus="LSQPlus", MinMaxFakeQuantizer="EMAFakeQuantizer")
+    for weight, activation in kinds.items():
+        activation = dict(type=activation, bit_width=4)
+        model = converted(Net(), x, activation, type=weight, bit_width=4)
+        torch.save(model, tmp_path / f"{weight}.pt")
+        other = torch.load(tmp_path / f"{weight}.pt", weights_only=False)
+        assert torch.equal(other(x), model(x))
+        formula = model.conv.weight_quantizer.formula  # one kernel for all
+        assert other.conv.weight_quantizer.formula is formula
+        assert copy.deepcopy(model).head.weight_quantizer.formula is formula
+    save_packed(model, tmp_path / "a.safetensors")
+    load_packed(model, tmp_path / "a.safetensors")
+    assert torch.equal(pickle.loads(pickle.dumps(model))(x), model(x))

@@ -15,7 +15,7 @@ from bsam_suite.errors import InputError
 from bsam_suite.onnx.session import CONFIG
 from bsam_suite.onnx.trace import Outputs, trace
 from bsam_suite.onnx.write import write
-from bsam_suite.quantization import calibrate, quantize
+from bsam_suite.quantization import calibrate, quantize, save_packed
 from tasks.pose.predict.boxes import Box
 from tasks.pose.predict.checkpoint_config import pose_config_of_checkpoint
 from tasks.pose.predict.inferencer import Person, PoseInferencer
@@ -121,6 +121,18 @@ def test_a_quantized_checkpoint(random_hrnet, tmp_path):
     with torch.no_grad():
         found = Outputs(PoseInferencer(path)._model.cpu())(inputs)
         assert torch.equal(found, Outputs(model)(inputs))
+        packed = str(tmp_path / "quantized.safetensors")
+        save_packed(model, packed, cfg.pretty_text)
+        assert torch.equal(Outputs(Network(packed)._model.cpu())(inputs), found)
+    other = str(tmp_path / "float.py")
+    cfg.model = cfg.model.model
+    cfg.dump(other)
+    with pytest.raises(InputError, match="quantized.safetensors is of another model: backbone"):
+        Network(packed, other)
+    bare = str(tmp_path / "bare.safetensors")
+    save_packed(model, bare)
+    with pytest.raises(InputError, match="bare.safetensors holds no config: .*--config"):
+        Network(bare)
 
 
 def constant(shape):

@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+import tasks.pose.parts  # noqa: F401
 import torch
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
@@ -10,7 +11,6 @@ from torch import nn
 from bsam_suite.compat import import_mmpose
 from bsam_suite.onnx.session import Session
 from bsam_suite.quantization import calibrate, export_onnx, quantize
-from tasks.quantization.recipe import last_layers
 
 SIMCC = dict(type="SimCCLabel", input_size=(24, 32), sigma=3.0, simcc_split_ratio=2.0)
 SHARED = dict(
@@ -67,8 +67,7 @@ def test_outputs(tmp_path, name):
     """Both, as in float64; where a value is next to the middle of a step, but for that step."""
     x = torch.randn(64, 3, 32, 24)
     lsq = dict(type="LSQ", bit_width=4)
-    last = last_layers(dict(head=HEADS[name]))
-    net = quantize(Net(HEADS[name]), dict(lsq, per_channel=True), lsq, last=last).eval()
+    net = quantize(Net(HEADS[name]), dict(lsq, per_channel=True), lsq).eval()
     calibrate(net, [x])
     with torch.no_grad():
         wanted = copy.deepcopy(net).double()(x.double())
