@@ -99,6 +99,16 @@ def wheel(tmp_path_factory):
 
 
 @pytest.fixture
+def in_wheel(wheel, tmp_path):
+    """Run a command line where the wheel is installed, from an empty folder."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    env["PATH"] = f"{wheel.parent}:{os.defpath}"
+    return partial(
+        subprocess.run, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+
+
+@pytest.fixture
 def tool(home, tmp_path):
     """Run ``tools/NAME.py`` from an empty folder, as a user would."""
 

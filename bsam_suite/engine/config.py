@@ -215,5 +215,5 @@ def _near(path: str) -> str:
     beside = {str(path): path.name for path in folder.glob("*.py")}
     close = nearest(Path(path).name, beside.values())
     if close:
-        return f": did you mean {str(folder / close)!r}?"
+        return did_you_mean(str(path), [str(folder / close)])
     return f"; {folder} has {sorted(beside.values())}"

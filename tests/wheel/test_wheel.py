@@ -1,13 +1,11 @@
 """What `pip install bsam-suite` gives: the library alone, at work in a folder of one's own."""
 
-import os
 import re
-import subprocess
 import zipfile
-from functools import partial
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 import bsam_suite
 
@@ -52,17 +50,6 @@ default_hooks = dict(logger=dict(type="LoggerHook", interval=1))
 
 
 @pytest.fixture
-def run(wheel, tmp_path):
-    """Run a command in the wheel's environment, as its shell would, in an empty folder."""
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    env["PATH"] = f"{wheel.parent}:{os.defpath}"
-
-    return partial(
-        subprocess.run, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True
-    )
-
-
-@pytest.fixture
 def project(tmp_path):
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs/line_sgd.py").write_text(CONFIG)
@@ -80,45 +67,56 @@ def test_the_wheel_holds_the_typed_library_and_nothing_else(wheel):
     assert modules | {"bsam_suite/py.typed"} == {n for n in names if n.startswith("bsam_suite/")}
 
 
-def test_only_the_commands_of_the_library_are_there(run):
-    listed = re.findall(r"^  (\w+) ", run("bsam").stdout, re.M)
+def test_only_the_commands_of_the_library_are_there(in_wheel):
+    listed = re.findall(r"^  (\w+) ", in_wheel("bsam").stdout, re.M)
     assert listed == ["train", "test", "compare", "export_onnx"]
-    assert run("bsam --version").stdout.strip() == bsam_suite.__version__
-    assert run("python -c 'import tasks'").returncode == 1
-    refused = run("bsam tran x.py")
+    assert in_wheel("bsam --version").stdout.strip() == bsam_suite.__version__
+    assert in_wheel("python -c 'import tasks'").returncode == 1
+    refused = in_wheel("bsam tran x.py")
     assert refused.returncode == 1 and "'tran'" in refused.stderr and "'train'" in refused.stderr
 
 
-def test_any_config_trains_with_any_rule_and_goes_on_with_the_same_only(run, project):
-    trained = run("bsam train configs/line_sgd.py --rule bsam rho=0.1")
+def test_any_config_trains_with_any_rule_and_goes_on_with_it_alone(
+    in_wheel, project, tmp_path
+):
+    options = "--amp --cfg-options optim_wrapper.clip_grad.max_norm=1"
+    trained = in_wheel(f"bsam train configs/line_sgd.py --rule bsam rho=0.1 {options}")
     assert trained.returncode == 0, trained.stderr[-2000:]
     assert "flatness" in trained.stdout
     assert "Checkpoint: work_dirs/line_sgd/epoch_2.pth" in trained.stdout
     assert "Next: bsam test configs/line_sgd.py work_dirs/line_sgd/epoch_2.pth" in trained.stdout
+    wrapper = Config.fromfile(tmp_path / "work_dirs/line_sgd/line_sgd.py").optim_wrapper
+    assert wrapper.to_dict() == dict(
+        type="SharpnessOptimWrapper",
+        rule=dict(type="BSAM", rho=0.1),
+        optimizer=dict(type="SGD", lr=0.1),
+        clip_grad=dict(max_norm=1),
+        dtype="bfloat16",
+    )
 
     more = "--resume auto --work-dir work_dirs/line_sgd --cfg-options train_cfg.max_epochs=3"
-    went_on = run(f"bsam train configs/line_sgd.py --rule BSAM rho=0.1 {more}")
+    went_on = in_wheel(f"bsam train configs/line_sgd.py --rule BSAM rho=0.1 {more}")
     assert went_on.returncode == 0, went_on.stderr[-2000:]
-    refused = run(f"bsam train configs/line_sgd.py --rule SAM rho=0.1 {more}")
+    refused = in_wheel(f"bsam train configs/line_sgd.py --rule SAM rho=0.1 {more}")
     assert refused.returncode == 1 and "rule is BSAM there, SAM" in refused.stderr
 
-    plain = run("bsam train configs/line_sgd.py --rule none --amp --work-dir plain")
+    plain = in_wheel("bsam train configs/line_sgd.py --rule none --amp --work-dir plain")
     assert plain.returncode == 0, plain.stderr[-2000:]
     assert "flatness" not in plain.stdout
 
 
-def test_the_command_to_start_several_processes(run, project):
-    refused = run("bsam train configs/line_sgd.py --launcher pytorch")
+def test_the_command_to_start_several_processes(in_wheel, project):
+    refused = in_wheel("bsam train configs/line_sgd.py --launcher pytorch")
     torchrun, words = re.search(r"start it as (\S+) (.*)$", refused.stderr.strip()).groups()
     assert Path(torchrun).name == "torchrun"  # not of this environment, nor is PyTorch
     words = words.replace("--nproc_per_node N", "--nproc_per_node 2 --standalone")
     words = words.replace("CONFIG", "configs/line_sgd.py")
-    trained = run(f"python -m torch.distributed.run {words}")
+    trained = in_wheel(f"python -m torch.distributed.run {words}")
     assert trained.returncode == 0, trained.stderr[-2000:]
     assert "[2/2]" in trained.stdout  # of 32 samples in batches of 8 each has two
 
 
-def test_the_plain_loop_of_the_readme(run, tmp_path):
+def test_the_plain_loop_of_the_readme(in_wheel, tmp_path):
     readme = (ROOT / "README.md").read_text()
     loop = re.search(r"```python\n(from bsam_suite.optim import BSAM\n.*?)```", readme, re.S)[1]
     (tmp_path / "loop.py").write_text(f"""
@@ -139,5 +137,5 @@ for _ in range(20):
     loss = optimizer.step(closure)
 print(loss.item() < first / 2)
 """)
-    done = run("python loop.py")
+    done = in_wheel("python loop.py")
     assert done.stdout.strip() == "True", done.stderr[-2000:]

@@ -13,7 +13,7 @@ from bsam_suite.engine.checkpoint import load_weights
 from bsam_suite.engine.work_dir import check_new
 from bsam_suite.errors import InputError
 from bsam_suite.files import replacing
-from bsam_suite.onnx.extra import need
+from bsam_suite.optional import need
 from tasks.quantization.export.bits import pack
 from tasks.quantization.export.packed_file import FORMAT, checksum, read_packed, take_weight
 from tasks.quantization.export.rounded import RoundedWeight, quantized_layers, weight_name
@@ -58,7 +58,7 @@ def save_packed(model: nn.Module, file: str | Path) -> PackedSize:
     Raises:
         InputError: nothing is quantized, a quantizer is not calibrated, or the file exists.
     """
-    save_file = need("safetensors.torch").save_file
+    save_file = need("safetensors.torch", "export").save_file
     file = check_new(file)
     layers = quantized_layers(model)
     state = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}

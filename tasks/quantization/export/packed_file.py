@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bsam_suite.errors import InputError
-from bsam_suite.onnx.extra import need
+from bsam_suite.optional import need
 from tasks.quantization.export.bits import unpack
 from tasks.quantization.quantizers import Codes
 
@@ -62,7 +62,7 @@ def read_packed(file: Path) -> tuple[dict[str, Entry], dict[str, Tensor]]:
     Raises:
         InputError: no such file, one of another kind, or metadata that no export writes.
     """
-    safetensors = need("safetensors")
+    safetensors = need("safetensors", "export")
     if not file.is_file():
         raise InputError(f"packed checkpoint {file} does not exist")
     try:
