@@ -76,9 +76,7 @@ def test_only_the_commands_of_the_library_are_there(in_wheel):
     assert refused.returncode == 1 and "'tran'" in refused.stderr and "'train'" in refused.stderr
 
 
-def test_any_config_trains_with_any_rule_and_goes_on_with_it_alone(
-    in_wheel, project, tmp_path
-):
+def test_any_config_trains_with_any_rule_and_goes_on_with_it_alone(in_wheel, project, tmp_path):
     options = "--amp --cfg-options optim_wrapper.clip_grad.max_norm=1"
     trained = in_wheel(f"bsam train configs/line_sgd.py --rule bsam rho=0.1 {options}")
     assert trained.returncode == 0, trained.stderr[-2000:]

@@ -9,7 +9,7 @@ from mmengine.registry import MODELS
 from torch.utils.flop_counter import FlopCounterMode
 
 from bsam_suite.errors import InputError
-from tasks.classification import libraries, parts  # noqa: F401
+from tasks.classification import parts  # noqa: F401
 
 
 def build(**net):

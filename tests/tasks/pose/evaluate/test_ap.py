@@ -7,6 +7,7 @@ import pytest
 from pycocotools.cocoeval import Params
 
 from bsam_suite.errors import InputError
+from tasks.pose.evaluate import ap
 from tasks.pose.evaluate.ap import BACKENDS, NAMES, average_precision, check_backend
 
 SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
