@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
+from typing import Any
 
 from mmengine import registry as registries
 from mmengine.registry import Registry
@@ -149,9 +150,9 @@ def _check_kind(fields: Mapping, found: Callable, place: str, extra: Mapping) ->
             check_fields(fields[name], fields_of(function), owner, inner)
 
 
-def _check_inside(value: object, place: str, scope: str | None) -> None:
+def _check_inside(value: Any, place: str, scope: str | None) -> None:
     """Check the dicts in a part, which itself knows what builds them."""
-    entries = value.items() if isinstance(value, Mapping) else enumerate(value)
+    entries: Iterable[tuple] = value.items() if isinstance(value, Mapping) else enumerate(value)
     for key, inner in entries:
         where = f"{place}.{key}"
         if key == "metainfo":  # describes the data; its types are no parts

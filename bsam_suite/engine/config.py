@@ -32,7 +32,7 @@ def cfg_option(name: str, default=None, kind: type | None = None):
         default: what it is where it is not given.
         kind: ``str`` for text, such as a path, that has no default.
     """
-    return meaning((_OPTIONS.get() or {}).get(name, default), default, kind and [kind])
+    return meaning((_OPTIONS.get() or {}).get(name, default), default, [kind] if kind else None)
 
 
 @contextmanager

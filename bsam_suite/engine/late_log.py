@@ -22,9 +22,9 @@ def log_late(hub: MessageHub, name: str, value: Tensor) -> None:
 def log_sharpness(hub: MessageHub, losses: dict[str, Tensor]) -> None:
     """Log the sharpness, as far as the losses of a step by its points' names tell it."""
     loss, loss_max, loss_min = map(losses.get, ("loss", "loss_max", "loss_min"))
-    if loss_max is not None:
+    if loss_max is not None and loss is not None:
         log_late(hub, "train/max_sharpness", loss_max - loss)
-    if loss_min is not None:
+    if loss_min is not None and loss is not None:
         log_late(hub, "train/min_sharpness", loss - loss_min)
     if loss_max is not None and loss_min is not None:
         log_late(hub, "train/flatness", loss_max - loss_min)

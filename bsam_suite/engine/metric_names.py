@@ -39,7 +39,7 @@ class MetricNamesHook(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         for place, name in _named(runner) if metrics else ():
-            _check(name, metrics, place)
+            _check(name, metrics or {}, place)
 
 
 def _full(metric) -> list[str]:
