@@ -14,6 +14,7 @@ test: setup
 lint: setup
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
 
 format: setup
 	$(VENV)/bin/ruff format

@@ -1,8 +1,10 @@
 """Shared by all tests: a small set of people, written once, and a runner of the tools."""
 
 import os
+import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,42 @@ def random_hrnet(tmp_path_factory):
     path = tmp_path_factory.mktemp("random_hrnet") / "random.pth"
     torch.save(dict(meta=dict(cfg=cfg.pretty_text), state_dict=model.state_dict()), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """``bsam`` of an environment with the wheel alone beside the packages that it needs.
+
+    These are the ones installed here, by a line each in a ``.pth`` file. The ``.pth`` files among
+    them, such as an editable install's, are not read there.
+    """
+    import venv
+
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    shutil.copytree(ROOT / "bsam_suite", source / "bsam_suite")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = "from setuptools import build_meta; print(build_meta.build_wheel('..'))"
+    run = partial(subprocess.run, check=True, capture_output=True, text=True)
+    built = run([sys.executable, "-c", build], cwd=source).stdout.split()[-1]
+    venv.create(folder / "env", with_pip=True)
+    python = folder / "env/bin/python"
+    run([python, "-m", "pip", "install", "--no-index", "--no-deps", folder / built])
+    where = run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
+    packages = [path for path in sys.path if Path(path).name == "site-packages"]
+    (Path(where.stdout.strip()) / "shared.pth").write_text("\n".join(packages))
+    return folder / "env/bin/bsam"
+
+
+@pytest.fixture
+def in_wheel(wheel, tmp_path):
+    """Run a command line where the wheel is installed, from an empty folder."""
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    env["PATH"] = f"{wheel.parent}:{os.defpath}"
+    return partial(
+        subprocess.run, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True
+    )
 
 
 @pytest.fixture

@@ -59,15 +59,12 @@ def list_methods(
     found, used = [], set()
     for name in dict.fromkeys(rule.lower() for rule in rules):
         kind = find_rule(name, cfg.get("default_scope"), "--rules")
-        if kind is None:
-            found.append(Method(plain))
-            continue
-        takes = [n for n in grid if n in hyperparameters(kind)]
+        takes = [n for n in grid if kind and n in hyperparameters(kind)]
         used.update(takes)
         for values in product(*(grid[n] for n in takes)):
             rule = choose_rule(cfg, name, dict(zip(takes, values)), "--rules")
             label = " ".join([name, *(f"{n}={v}" for n, v in zip(takes, values))])
-            found.append(Method(label, rule, count_passes(rule)))
+            found.append(Method(label, rule, count_passes(rule)) if rule else Method(plain))
     missed = grid.keys() - used
     if missed:
         raise InputError(f"--grid {min(missed)}: {', '.join(rules)}: no rule has it")

@@ -38,9 +38,12 @@ def report(records: Sequence[Record], metric: str, command: str, out: Path) -> N
         writer = csv.writer(file)
         writer.writerow([field.name for field in fields(Record)])
         writer.writerows(map(astuple, records))
-    content = dict(command=command, metric=metric)
-    content["summaries"] = [_named(summary) for summary in summaries]
-    content["runs"] = [asdict(record) for record in records]
+    content = dict(
+        command=command,
+        metric=metric,
+        summaries=[_named(summary) for summary in summaries],
+        runs=[asdict(record) for record in records],
+    )
     write_text(out / "results.json", json.dumps(content, indent=2) + "\n")
     plot_runs(records, metric, out / "results.png")
 
@@ -48,7 +51,7 @@ def report(records: Sequence[Record], metric: str, command: str, out: Path) -> N
 def _named(summary: Summary) -> dict:
     """``summary`` as dicts, because JSON would turn named tuples into lists."""
     values = {field.name: getattr(summary, field.name) for field in fields(summary)}
-    return {k: v._asdict() if isinstance(v, tuple) else v for k, v in values.items()}
+    return {k: v._asdict() if hasattr(v, "_asdict") else v for k, v in values.items()}
 
 
 def _cells(summaries: Sequence[Summary], metric: str) -> tuple[list[str], list[list[str]]]:

@@ -114,7 +114,7 @@ def summarize(records: Sequence[Record]) -> list[Summary]:
     for (setting, rule), group in groups.items():
         one, values = group[0], by_seed[setting, rule]
         first = next(r for s, r in groups if s == setting)
-        peer = plain.get((setting, round(one.passes)))
+        peer = plain.get((setting, round(one.passes)), "")
         summaries.append(
             Summary(
                 setting,
@@ -124,7 +124,7 @@ def summarize(records: Sequence[Record]) -> list[Summary]:
                 mean_std(list(values.values())),
                 mean_std([r.seconds for r in group]),
                 _difference(values, by_seed[setting, first], rule != first),
-                _difference(values, by_seed.get((setting, peer), {}), peer not in (None, rule)),
+                _difference(values, by_seed.get((setting, peer), {}), peer not in ("", rule)),
             )
         )
     return summaries

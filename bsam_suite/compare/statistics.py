@@ -7,8 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bsam_suite.errors import InputError
-from bsam_suite.shell import pip_install
+from bsam_suite.optional import need
 
 
 class MeanStd(NamedTuple):
@@ -51,11 +50,4 @@ def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Differe
 
 
 def _t_quantile(freedom: int) -> float:
-    try:
-        from scipy.stats import t
-    except ImportError as error:
-        raise InputError(
-            f"SciPy cannot be imported ({error}): it computes confidence intervals, "
-            f"{pip_install('scipy')}"
-        ) from error
-    return float(t.ppf(0.975, freedom))
+    return float(need("scipy.stats", "compare").t.ppf(0.975, freedom))

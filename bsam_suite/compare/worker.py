@@ -37,5 +37,6 @@ def work(config: Path, folder: Path, seed: int, device: str | None, threads: int
 
 def _end_with_parent() -> None:
     """End this run when the comparison ends, even if it is killed."""
-    connection.wait([parent_process().sentinel])
+    parent = parent_process()
+    connection.wait([parent.sentinel] if parent else [])
     os._exit(1)

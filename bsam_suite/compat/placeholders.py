@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 
 def is_missing(name: str) -> bool:
@@ -69,7 +70,7 @@ def mmdet_utils() -> Iterator[bool]:
         dist.all_reduce(tensor.div_(dist.get_world_size()))
         return tensor
 
-    utils = ModuleType("mmdet.utils")
+    utils: Any = ModuleType("mmdet.utils")
     utils.ConfigType = ConfigDict | dict
     utils.reduce_mean = reduce_mean
     names = [name for name in sys.modules if name.partition(".")[0] == "mmdet"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import reduce
 from importlib import import_module
+from typing import Any
 
 from bsam_suite.compat.placeholders import is_missing
 from bsam_suite.errors import InputError
@@ -26,8 +27,8 @@ def add_safe_globals() -> None:
     from mmengine.logging.history_buffer import HistoryBuffer
     from mmengine.optim.scheduler import OneCycleParamScheduler
 
-    array = np.zeros(1).__reduce__()[0]
-    number = np.float64(0).__reduce__()[0]
+    array: Any = np.zeros(1).__reduce__()[0]
+    number: Any = np.float64(0).__reduce__()[0]
     dtypes = {type(np.dtype(code)) for code in np.typecodes["AllInteger"] + "?efd"}
     for core in ("numpy.core", "numpy._core"):
         torch.serialization.add_safe_globals(

@@ -139,8 +139,8 @@ def _refusal(file, error: Exception, again: str = "copy or save it again") -> In
             f"{where} contains {', '.join(names)}, which is not allowed: loading could run code. "
             f"If you trust the file, set the environment variable {BY_USER}={allow} and try again"
         )
-    reason = re.search(r"WeightsUnpickler error:\s*(.*)", str(error))
-    reason = reason[1] if reason else (str(error) or type(error).__name__).splitlines()[0]
+    unpickling = re.search(r"WeightsUnpickler error:\s*(.*)", str(error))
+    reason = unpickling[1] if unpickling else (str(error) or type(error).__name__).splitlines()[0]
     return InputError(
         f"{where} is no checkpoint that PyTorch can read ({reason.strip()}): it may be incomplete "
         f"or another kind of file; {again}"

@@ -27,7 +27,7 @@ def patch_circle_radius() -> bool:
                 radius = np.asarray(radius).item()
             return draw(self, center, radius, *args, **kwargs)
 
-        draw_circles.takes_arrays = True
+        vars(draw_circles)["takes_arrays"] = True
         OpencvBackendVisualizer.draw_circles = draw_circles
     return True
 

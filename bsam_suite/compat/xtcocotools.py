@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import Any
 
 from bsam_suite.compat.placeholders import is_missing
 
@@ -21,7 +22,7 @@ def provide_xtcocotools() -> bool:
 
     from bsam_suite.compat.coco import COCO, COCOeval
 
-    package = ModuleType("xtcocotools")
+    package: Any = ModuleType("xtcocotools")
     package.__path__ = []
     package.coco = ModuleType("xtcocotools.coco")
     package.coco.COCO = COCO

@@ -22,9 +22,9 @@ def log_async(hub: MessageHub, name: str, value: Tensor) -> None:
 def log_sharpness(hub: MessageHub, losses: dict[str, Tensor]) -> None:
     """Log the sharpness that follows from the losses of a step, given by its points' names."""
     loss, loss_max, loss_min = map(losses.get, ("loss", "loss_max", "loss_min"))
-    if loss_max is not None:
+    if loss_max is not None and loss is not None:
         log_async(hub, "train/max_sharpness", loss_max - loss)
-    if loss_min is not None:
+    if loss_min is not None and loss is not None:
         log_async(hub, "train/min_sharpness", loss - loss_min)
     if loss_max is not None and loss_min is not None:
         log_async(hub, "train/flatness", loss_max - loss_min)

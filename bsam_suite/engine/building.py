@@ -14,8 +14,10 @@ from mmengine.runner import Runner
 
 from bsam_suite.errors import InputError
 
-REFUSALS = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, OSError)
-REFUSALS += (RuntimeError, TypeError, ValueError)
+REFUSALS = (
+    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, OSError),
+    *(RuntimeError, TypeError, ValueError),
+)
 
 RUNNER, REGISTRY = inspect.getfile(Runner), inspect.getfile(build_from_cfg)
 BUILDERS = ("__init__", "build_", "_build_", "scale_lr")
@@ -67,7 +69,9 @@ def _part(error: BaseException, cfg: Config) -> str | None:
 
 def _place(cfg: Mapping, fields: object) -> str | None:
     """Where in ``cfg`` the dict ``fields`` stands, to which a builder may have added."""
-    kind = fields.get("type") if isinstance(fields, Mapping) else None
+    if not isinstance(fields, Mapping):
+        return None
+    kind = fields.get("type")
     typed = [(place, part) for place, part in _parts(cfg) if part.get("type") == kind]
     for place, part in typed:
         if all(fields.get(name) == value for name, value in part.items()):

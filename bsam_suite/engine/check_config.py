@@ -78,7 +78,7 @@ def _check_names(cfg: Config) -> None:
         close = None if name in known else nearest(name, known, 0.87)
         if close and not _holds(cfg.get(close), cfg[name]):
             raise InputError(
-                f"{name}: MMEngine reads no such field of a config: did you mean {close!r}?"
+                f"{name}: MMEngine reads no such field of a config{did_you_mean(name, [close])}"
             )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from mmengine import registry as registries
@@ -117,7 +118,7 @@ def _check_wrapper(wrapper: Mapping, scope: str | None) -> None:
     if wrapper.get("paramwise_cfg"):
         # A group may set what another rule takes: one config serves several.
         parts = [*registered(RULES, scope).values(), *([optimizer] if optimizer else [])]
-        group = dict(lr_mult=None, decay_mult=None)
+        group: dict = dict(lr_mult=None, decay_mult=None)
         for part in parts:
             group |= {k: v for k, v in fields_of(part).kinds.items() if k != "params"}
         _check_paramwise(wrapper["paramwise_cfg"], constructor, group)
@@ -139,7 +140,7 @@ def _check_clipping(clip: object, place: str) -> None:
             raise InputError(f"{place}.{name}={value!r}: give a number > 0, such as 1.0")
 
 
-def _find_constructor(wrapper: Mapping, scope: str | None) -> Callable:
+def _find_constructor(wrapper: Mapping, scope: str | None) -> Any:
     kind = wrapper.get("constructor", "DefaultOptimWrapperConstructor")
     found = find(kind, registries.OPTIM_WRAPPER_CONSTRUCTORS, scope)
     if found is None:
@@ -149,7 +150,7 @@ def _find_constructor(wrapper: Mapping, scope: str | None) -> Callable:
     return found
 
 
-def _check_paramwise(settings: Mapping, constructor: Callable, group: dict) -> None:
+def _check_paramwise(settings: Mapping, constructor: type, group: dict) -> None:
     """Check names that MMEngine looks up and, if they are not there, passes over."""
     place = "optim_wrapper.paramwise_cfg"
     known: dict = {}
@@ -173,8 +174,8 @@ def _check_paramwise(settings: Mapping, constructor: Callable, group: dict) -> N
 
 
 def _check_multiplier(value: object, place: str) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if value is not None and not (number and value >= 0):
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    if value is not None and not number:
         raise InputError(f"{place}={value!r}: give a number >= 0, such as 0.1")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.util import find_spec
+from typing import Any
 
 from mmengine import registry as registries
 from mmengine.registry import Registry
@@ -72,7 +73,11 @@ def check_part(
     names = registered(registry, scope)
     if kind is None:
         close = nearest("type", [name for name in fields if name != "type"], 0.75)
-        hint = f", but {close!r}: did you mean 'type'?" if close else f": name a {registry.name}"
+        hint = (
+            f", but {close!r}{did_you_mean(close, ['type'])}"
+            if close
+            else f": name a {registry.name}"
+        )
         raise InputError(f"{place} has no type{hint}")
     found = find(kind, registry, scope)
     if found is None:
@@ -145,9 +150,9 @@ def _check_kind(fields: Mapping, found: Callable, place: str, extra: Mapping) ->
             check_fields(fields[name], fields_of(function), owner, inner)
 
 
-def _check_inside(value: object, place: str, scope: str | None) -> None:
+def _check_inside(value: Any, place: str, scope: str | None) -> None:
     """Check the dicts in a part, which itself knows what builds them."""
-    entries = value.items() if isinstance(value, Mapping) else enumerate(value)
+    entries: Iterable[tuple] = value.items() if isinstance(value, Mapping) else enumerate(value)
     for key, inner in entries:
         where = f"{place}.{key}"
         if key == "metainfo":  # describes the data; its types are no parts
@@ -171,7 +176,7 @@ def _check_unknown(
         for name, value in fields.items():
             like = isinstance(value, str) and nearest("type", [str(name)], 0.75)
             if like and find_anywhere(value, scope):
-                raise InputError(f"{place}.{name}={value!r}: did you mean 'type'?")
+                raise InputError(f"{place}.{name}={value!r}{did_you_mean(name, ['type'])}")
     else:
         found = find(kind, registry, scope) if registry is not None else None
         candidates = [found] if found is not None else find_anywhere(kind, scope)
@@ -183,7 +188,8 @@ def _check_unknown(
             # Not every dict with a type is a part: without a name like it, building it will tell.
             close = nearest(str(kind), pool, 0.85 if registry is None else 0.6)
             if close is not None:
-                raise InputError(f"{place}.type={kind!r} does not exist: did you mean {close!r}?")
+                hint = did_you_mean(str(kind), [close])
+                raise InputError(f"{place}.type={kind!r} does not exist{hint}")
     _check_inside(fields, place, scope)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
@@ -20,6 +21,9 @@ class AtomicCheckpointHook(CheckpointHook):
     MMEngine 0.10.7 deletes the old ``epoch_N.pth`` or ``best_*.pth`` first, and overwrites
     ``last_checkpoint`` in place. Takes the same arguments.
     """
+
+    file_backend: Any
+    keep_ckpt_ids: deque[int]
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
@@ -75,7 +79,8 @@ class _DelayedRemoval:
     """
 
     def __init__(self, backend, folder: str) -> None:
-        self._backend, self._folder, self._waiting = backend, Path(folder).resolve(), []
+        self._backend, self._folder = backend, Path(folder).resolve()
+        self._waiting: list[str] = []
 
     def __getattr__(self, name: str):
         return getattr(self._backend, name)

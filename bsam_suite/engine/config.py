@@ -32,7 +32,7 @@ def cfg_option(name: str, default=None, kind: type | None = None):
         default: what it is where it is not given.
         kind: ``str`` for text, such as a path, that has no default.
     """
-    return meaning((_OPTIONS.get() or {}).get(name, default), default, kind and [kind])
+    return meaning((_OPTIONS.get() or {}).get(name, default), default, [kind] if kind else None)
 
 
 @contextmanager
@@ -215,5 +215,5 @@ def _near(path: str) -> str:
     beside = {str(path): path.name for path in folder.glob("*.py")}
     close = nearest(Path(path).name, beside.values())
     if close:
-        return f": did you mean {str(folder / close)!r}?"
+        return did_you_mean(str(path), [str(folder / close)])
     return f"; {folder} has {sorted(beside.values())}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from mmengine.config import Config
@@ -55,7 +55,7 @@ def broadcast_from_main(choose: Callable[[], T]) -> T:
     Raises:
         InputError: the first process raised it.
     """
-    chosen = [None]
+    chosen: list[Any] = [None]
     if is_main_process():
         try:
             chosen = [choose()]

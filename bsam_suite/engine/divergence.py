@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -151,7 +152,7 @@ class _Steps:
 
 def not_finite(model: nn.Module) -> list[str]:
     """Names of the weights and batch-norm statistics that contain NaN or infinity."""
-    named = dict(model.named_parameters())
+    named: dict[str, Any] = dict(model.named_parameters())
     for name, module in model.named_modules():
         if isinstance(module, _NormBase):
             named |= {f"{name}.{key}": value for key, value in module.named_buffers(recurse=False)}

@@ -26,9 +26,9 @@ class MetricNamesHook(Hook):
     priority = "LOWEST"
 
     def before_train(self, runner: Runner) -> None:
-        if runner.val_evaluator is None:
+        if runner.val_loop is None:
             return
-        metrics = runner.val_evaluator.metrics
+        metrics = runner.val_loop.evaluator.metrics
         prefixes = {metric.prefix for metric in metrics}
         names = [_full(metric) for metric in metrics if hasattr(metric, "names")]
         for place, name in _named(runner):
@@ -39,7 +39,7 @@ class MetricNamesHook(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         for place, name in _named(runner) if metrics else ():
-            _check(name, metrics, place)
+            _check(name, metrics or {}, place)
 
 
 def _full(metric) -> list[str]:

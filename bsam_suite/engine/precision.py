@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from bsam_suite.errors import InputError
@@ -13,7 +15,7 @@ def amp_dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
     Raises:
         InputError: not bfloat16, float16 or None.
     """
-    kinds = {"bfloat16": torch.bfloat16, "float16": torch.float16, None: None}
+    kinds: dict[Any, Any] = {"bfloat16": torch.bfloat16, "float16": torch.float16, None: None}
     if dtype not in (*kinds, *kinds.values()):
         raise InputError(f"dtype={dtype!r} in optim_wrapper: give 'bfloat16', 'float16' or None")
     return kinds.get(dtype, dtype)
@@ -37,7 +39,7 @@ def loss_scaler(
         raise InputError(
             f"{place}={loss_scale!r}: give 'dynamic', a number > 0 or GradScaler's arguments"
         )
-    arguments = {} if loss_scale == "dynamic" else loss_scale
+    arguments = loss_scale if isinstance(loss_scale, dict) else {}
     try:
         return torch.amp.GradScaler(device, enabled=enabled, **arguments), fixed
     except (TypeError, AssertionError) as error:

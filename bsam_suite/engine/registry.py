@@ -44,6 +44,6 @@ def hyperparameters(rule: type[Rule]) -> set[str]:
     names = set()
     for kind in rule.__mro__[: rule.__mro__.index(Rule)]:
         if "__init__" in vars(kind):
-            arguments = inspect.signature(kind.__init__).parameters
+            arguments = inspect.signature(vars(kind)["__init__"]).parameters
             names |= {n for n, a in arguments.items() if a.kind is not a.VAR_KEYWORD}
     return names - {"self"}

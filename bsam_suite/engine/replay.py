@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +46,8 @@ class Replay:
 
     def parse(self, losses) -> Tensor:
         """The scalar that ``train_step`` makes of the forward's output."""
-        return getattr(self.model, "module", self.model).parse_losses(losses)[0]
+        model: Any = getattr(self.model, "module", self.model)
+        return model.parse_losses(losses)[0]
 
     def check_calls(self) -> None:
         """Make sure that there is one forward to replay.

@@ -158,7 +158,7 @@ def _schedule_differences(here, saved) -> Iterator[str]:
             name
             for kind in type(scheduler).__mro__
             if "__init__" in vars(kind)
-            for name in inspect.signature(kind.__init__).parameters
+            for name in inspect.signature(vars(kind)["__init__"]).parameters
         }
         own = vars(scheduler)
         given = (given & {*own, *state}) - {"optimizer", "last_step", "verbose"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -41,7 +42,7 @@ def choose_rule(cfg: Config, name: str, values: Mapping[str, object], option: st
     Raises:
         InputError: there is no such rule, or it has no such hyperparameter.
     """
-    rule = find_rule(name, cfg.get("default_scope"), option)
+    rule: Any = find_rule(name, cfg.get("default_scope"), option)
     known = hyperparameters(rule) if rule else set()
     for key, value in values.items():
         if key not in known:
@@ -124,7 +125,7 @@ def _wrapper(cfg: Config) -> type[OptimWrapper]:
             "optimizer, given as dict(type='SGD', ...)"
         )
     name = wrapper.get("type", "OptimWrapper")
-    kind = find(name, OPTIM_WRAPPERS, cfg.get("default_scope"))
+    kind: Any = find(name, OPTIM_WRAPPERS, cfg.get("default_scope"))
     plain = kind in (OptimWrapper, AmpOptimWrapper, BFloat16OptimWrapper)
     if plain or (isinstance(kind, type) and issubclass(kind, SharpnessOptimWrapper)):
         return kind
@@ -140,7 +141,7 @@ def _own(cfg: Config) -> tuple[type[Rule] | None, dict]:
     kind, wrapper = _wrapper(cfg), cfg.optim_wrapper
     if not issubclass(kind, SharpnessOptimWrapper):
         return None, {}
-    rule = getattr(kind, "rule", None)
+    rule: Any = getattr(kind, "rule", None)
     if rule is not None:
         return rule, {name: wrapper[name] for name in hyperparameters(rule) & wrapper.keys()}
     given = dict(wrapper.get("rule") or {})

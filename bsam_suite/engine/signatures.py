@@ -44,9 +44,8 @@ def fields_of(kind: Callable) -> Fields:
         kinds = own.kinds | kinds
         if not own.open:
             break
-        rule = vars(base).get("rule")
-        if inspect.isclass(rule):
-            kinds = fields_of(rule).kinds | kinds
+        if inspect.isclass(vars(base).get("rule")):
+            kinds = fields_of(vars(base)["rule"]).kinds | kinds
         elif not _hands_on(init):
             return Fields(kinds, True)
     return Fields(kinds, False)

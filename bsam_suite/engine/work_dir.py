@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, takewhile
 from pathlib import Path
 
 from bsam_suite.engine.folder_lock import LOCK, lock_folder
@@ -105,11 +105,8 @@ def choose_work_dir(
 
 
 def _last_with_results(default: Path) -> Path:
-    last = None
-    for folder in numbered(default):
-        if not has_results(folder):
-            return last or folder
-        last = folder
+    found = list(takewhile(has_results, numbered(default)))
+    return found[-1] if found else default
 
 
 def _is_one_of(folder: Path, default: Path) -> bool:

@@ -8,7 +8,6 @@ from torch import Tensor
 from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.describe import describe
-from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import Session
 from bsam_suite.onnx.trace import Outputs, as_tuple, trace
 from bsam_suite.onnx.trained import (
@@ -18,6 +17,7 @@ from bsam_suite.onnx.trained import (
     validation_loader,
 )
 from bsam_suite.onnx.write import write
+from bsam_suite.optional import need
 
 TOLERANCE = 1e-4
 """How far ONNX Runtime may be off, of an output's largest value."""
@@ -50,8 +50,8 @@ def export(
     if not out.endswith(".onnx"):
         raise InputError(f"--out {out}: give a name that ends in .onnx")
     file = check_new_file(out)
-    need("onnxscript")
-    need("onnxruntime")
+    need("onnxscript", "export")
+    need("onnxruntime", "export")
     cfg, model = load_trained(config, checkpoint, options)
     loader = validation_loader(cfg)
     data = validation_inputs(cfg, model, batches, loader)

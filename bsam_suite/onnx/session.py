@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bsam_suite.errors import InputError
-from bsam_suite.onnx.extra import need
+from bsam_suite.optional import need
 
 CONFIG = "mmengine_config"
 """Where a file keeps the text of the config that it was exported with, in its metadata."""
@@ -29,7 +29,7 @@ class Session:
     """
 
     def __init__(self, file: str | Path | bytes) -> None:
-        runtime = need("onnxruntime")
+        runtime = need("onnxruntime", "export")
         in_memory = isinstance(file, bytes)
         self._file = "the network" if in_memory else str(file)
         options = runtime.SessionOptions()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
@@ -63,7 +64,8 @@ def validation_inputs(
     if batches < 1:
         raise InputError(f"--batches {batches}: give a whole number from 1")
     loader = loader or validation_loader(cfg)
-    return [model.data_preprocessor(b, False)["inputs"] for b in islice(loader, batches)]
+    preprocess: Any = model.data_preprocessor
+    return [preprocess(b, False)["inputs"] for b in islice(loader, batches)]
 
 
 def metainfo(loader: DataLoader) -> dict:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bsam_suite.atomic_write import atomic_path
 from bsam_suite.engine.work_dir import check_new_file
-from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import CONFIG
+from bsam_suite.optional import need
 
 
 def write(
@@ -27,7 +27,7 @@ def write(
     Raises:
         InputError: there is something at ``file``, or no such folder.
     """
-    onnx = need("onnx")
+    onnx = need("onnx", "export")
     file = check_new_file(file)
     _drop_notes(graph)
     metadata = dict(about or {}) | ({} if config is None else {CONFIG: config})

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bsam_suite.compat import is_missing
 from bsam_suite.engine.config import cfg_option
-from bsam_suite.errors import InputError
-from bsam_suite.shell import add_extra
+from bsam_suite.optional import need
 
 CIFAR = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
 """Our config of a CIFAR set and the folder that torchvision unpacks it to."""
@@ -24,8 +22,7 @@ def data(built_in: str = "digits", folder: str = "folder", imagenet: str = "imag
     Raises:
         InputError: torchvision is not installed.
     """
-    if is_missing("torchvision"):
-        raise package_is_missing("torchvision")
+    need("torchvision", "classification")
     root = cfg_option("data_root", kind=str)
     if root is None:
         return f"./_base_/{built_in}.py"
@@ -36,11 +33,6 @@ def data(built_in: str = "digits", folder: str = "folder", imagenet: str = "imag
         if is_imagenet(Path(root)):
             return f"./_base_/{imagenet}.py"
     return f"./_base_/{folder}.py"
-
-
-def package_is_missing(name: str) -> InputError:
-    """The error where a package that this task needs is not installed."""
-    return InputError(f"{name} is missing: {add_extra('classification')}")
 
 
 def is_imagenet(root: Path) -> bool:

@@ -6,9 +6,8 @@ import torch
 from mmengine.registry import DATASETS
 from torch.nn import functional as F
 
-from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
-from tasks.classification.choose import package_is_missing
+from bsam_suite.optional import need
 from tasks.classification.image_dataset import ImageDataset
 
 
@@ -37,11 +36,8 @@ class Digits(ImageDataset):
         size: int = 16,
         seed: int = 0,
     ) -> None:
-        if is_missing("sklearn"):
-            raise package_is_missing("scikit-learn")
-        from sklearn.datasets import load_digits
-        from sklearn.model_selection import train_test_split
-
+        load_digits = need("sklearn.datasets", "classification").load_digits
+        train_test_split = need("sklearn.model_selection", "classification").train_test_split
         if split not in ("train", "test"):
             raise InputError(f"split={split!r} of Digits: give 'train' or 'test'")
         digits = list(range(10)) if digits is None else list(digits)

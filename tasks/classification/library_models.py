@@ -6,10 +6,9 @@ import torchvision
 from mmengine.registry import MODELS
 from torch import nn
 
-from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
 from bsam_suite.nearest import did_you_mean
-from bsam_suite.shell import add_extra
+from bsam_suite.optional import need
 
 
 @MODELS.register_module(name="TorchvisionModel")
@@ -51,10 +50,7 @@ def timm_model(name: str, num_classes: int, **arguments) -> nn.Module:
     Raises:
         InputError: timm is not installed, or the model does not exist or accept an argument.
     """
-    if is_missing("timm"):
-        raise InputError(f"TimmModel {name}: timm is missing: {add_extra('timm')}")
-    import timm
-
+    timm = need("timm", "timm")
     if not timm.is_model(name):
         raise InputError(
             f"name={name!r} of TimmModel does not exist{did_you_mean(name, timm.list_models())}"

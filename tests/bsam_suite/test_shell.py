@@ -68,7 +68,7 @@ def test_tools_and_extras_are_found_from_any_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
     for file in (ROOT / "tools").glob("*.py"):
         assert os.path.samefile(shlex.split(shell.tool(file.stem))[-1], file)
-    assert len(EXTRAS) == 5
+    assert len(EXTRAS) == 6
     for name in EXTRAS:
         *_, option, place = shlex.split(shell.add_extra(name))
         path, _, extra = place.rstrip("]").partition("[")
@@ -93,13 +93,13 @@ def test_no_command_is_written_out_in_the_code():
             docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
             for node in nodes:
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                    first = [a.value for a in node.args[:1] if isinstance(a, ast.Constant)]
-                    called |= {(node.func.id, value) for value in first}
+                    words = [a.value for a in node.args if isinstance(a, ast.Constant)]
+                    called |= {(node.func.id, word) for word in words[-1:]}
                 text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
                 if isinstance(text, str) and id(node) not in docstrings and literal.search(text):
                     written.add(file.relative_to(ROOT))
     assert written == {Path("bsam_suite/shell.py")}
     tools = {name for function, name in called if function == "tool"}
-    extras = {name for function, name in called if function == "add_extra" and name}
+    extras = {name for function, name in called if function in ("add_extra", "need") and name}
     assert "test" in tools and all((ROOT / f"tools/{name}.py").is_file() for name in tools)
     assert "timm" in extras and extras <= {*EXTRAS}

@@ -1,49 +1,30 @@
 """The page on adding a task is run as it stands."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
 
-def run(folder, *command):
-    env = dict(os.environ, PYTHONPATH=str(folder))
-    command = [sys.executable, *command]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
-
-
-def test_the_page_works(tmp_path):
-    for part in ("tasks", "tools"):
-        shutil.copytree(ROOT / part, tmp_path / part)
+def test_the_page_works(in_wheel, tmp_path):
     page = (ROOT / "docs/add_a_task.md").read_text()
     files = re.findall(r"^`(\S+\.py)`:\n\n```python\n(.*?)^```", page, re.M | re.S)
     assert len(files) == 2
     for name, code in files:
-        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(code)
-    command = re.search(r"^python (tools/train\.py .*)$", page, re.M)[1].split()
-    done = run(tmp_path, *command)
+    done = in_wheel(re.search(r"^bsam train .*$", page, re.M)[0])
     assert done.returncode == 0, done.stderr[-2000:]
     accuracy = float(re.findall(r"^accuracy +([\d.]+)$", done.stdout, re.M)[-1])
     assert accuracy > 0.9
     assert "flatness" in done.stdout
     assert (tmp_path / "work_dirs/mlp_bsam/curves.png").exists()
 
-    # The same config under plain SGD: nothing but the optim_wrapper line differs.
-    plain = tmp_path / "configs/spirals/mlp_sgd.py"
-    plain.write_text(
-        "_base_ = './mlp_bsam.py'\n"
-        "optim_wrapper = dict(_delete_=True, optimizer=dict(type='SGD', lr=0.1, momentum=0.9))\n"
-    )
-    done = run(tmp_path, "tools/train.py", str(plain.relative_to(tmp_path)))
+    # The same config under plain SGD.
+    done = in_wheel("bsam train configs/mlp_bsam.py --rule none")
     assert done.returncode == 0, done.stderr[-2000:]
     assert "flatness" not in done.stdout
-    next_command = re.search(r"^Next: \S+ (\S+ \S+ \S+)", done.stdout, re.M)[1].split()
-    tested = run(tmp_path, *next_command)
+    tested = in_wheel(re.search(r"^Next: (.*)$", done.stdout, re.M)[1])
     assert tested.returncode == 0, tested.stderr[-2000:]
     last = re.findall(r"^accuracy +([\d.]+)$", done.stdout, re.M)[-1]
     assert f" {last}" in tested.stdout

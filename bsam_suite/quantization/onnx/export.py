@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.errors import InputError
-from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.trace import trace
 from bsam_suite.onnx.write import write
+from bsam_suite.optional import need
 from bsam_suite.quantization.layers import quantized_layers
 from bsam_suite.quantization.onnx.floats import add_biases, float_convolutions
 from bsam_suite.quantization.onnx.fold import fold_batch_norms
@@ -75,8 +75,8 @@ def quantized_graph(model: nn.Module, inputs: Tensor, file: str | Path):
 
     See :func:`export_onnx` for arguments and errors.
     """
-    need("onnx")
-    need("onnxscript")
+    need("onnx", "export")
+    need("onnxscript", "export")
     graph = trace(_with_nodes(model), inputs, file)
     fold_batch_norms(graph)
     return graph

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bsam_suite.onnx.extra import need
+from bsam_suite.optional import need
 from bsam_suite.quantization.onnx.graph import Graph
 from bsam_suite.quantization.onnx.layers import end_of, layers, round_here, rounding_of
 
@@ -93,7 +93,7 @@ def _seen(graph: Graph, names: list[str], inputs: np.ndarray) -> list[Seen]:
         return []
     from onnx import ModelProto, helper
 
-    runtime = need("onnxruntime")
+    runtime = need("onnxruntime", "export")
     model = ModelProto()
     model.CopyFrom(graph.model)
     del model.graph.output[:]

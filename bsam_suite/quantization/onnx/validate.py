@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.describe import describe
-from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import Session
 from bsam_suite.onnx.trace import Outputs, as_tuple
 from bsam_suite.onnx.trained import metainfo, validation_inputs, validation_loader
 from bsam_suite.onnx.write import write
+from bsam_suite.optional import need
 from bsam_suite.quantization.onnx.choose import Agreement, Candidate, fastest
 from bsam_suite.quantization.onnx.cost import milliseconds, without_rounding
 from bsam_suite.quantization.onnx.export import in_form, quantized_graph
@@ -47,7 +47,7 @@ def export_checked(model: nn.Module, cfg, file: Path, batches: int, form: str = 
             agrees is below 99.9% (of maps and distributions over places, 99%), by its 95%
             confidence interval; there is no file then.
     """
-    need("onnxruntime")
+    need("onnxruntime", "export")
     check_new_file(file)
     loader = validation_loader(cfg)
     data = validation_inputs(cfg, model, batches, loader)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bsam_suite.atomic_write import atomic_path
 from bsam_suite.engine.checkpoint import load_weights
 from bsam_suite.engine.work_dir import check_new_file
-from bsam_suite.onnx.extra import need
+from bsam_suite.optional import need
 from bsam_suite.quantization.fake_quantizers import Codes
 from bsam_suite.quantization.layers import quantized_layers
 from bsam_suite.quantization.packed.bits import pack
@@ -57,7 +57,7 @@ def save_packed(model: nn.Module, file: str | Path, config: str | None = None) -
     Raises:
         InputError: nothing is quantized, a quantizer is not calibrated, or the file exists.
     """
-    save_file = need("safetensors.torch").save_file
+    save_file = need("safetensors.torch", "export").save_file
     file = check_new_file(file)
     layers = quantized_layers(model)
     state = model.state_dict()

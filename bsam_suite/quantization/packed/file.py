@@ -14,7 +14,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from bsam_suite.errors import InputError
-from bsam_suite.onnx.extra import need
+from bsam_suite.optional import need
 from bsam_suite.quantization.fake_quantizers import Codes
 from bsam_suite.quantization.packed.bits import unpack
 from bsam_suite.quantization.rounded_weight import RoundedWeight
@@ -89,7 +89,7 @@ def load_from_packed(file: str | Path, map_location: object = None) -> dict:
 
 def _read(file: Path) -> tuple[dict, OrderedDict[str, Tensor]]:
     """What the metadata say, and all tensors by their names."""
-    safetensors = need("safetensors")
+    safetensors = need("safetensors", "export")
     if not file.is_file():
         raise InputError(f"packed checkpoint {file} does not exist")
     try:

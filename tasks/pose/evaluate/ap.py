@@ -7,9 +7,8 @@ from contextlib import redirect_stdout
 
 import numpy as np
 
-from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
-from bsam_suite.shell import add_extra
+from bsam_suite.optional import need
 from tasks.pose.coco import SIGMAS
 
 BACKENDS = ("pycocotools", "faster-coco-eval")
@@ -28,9 +27,7 @@ def check_backend(name: str) -> None:
     """
     if name not in BACKENDS:
         raise InputError(f"--backend {name}: give one of {', '.join(BACKENDS)}")
-    if is_missing(name.replace("-", "_")):
-        extra = "pose" if name == "pycocotools" else name
-        raise InputError(f"--backend {name}: {name} is missing: {add_extra(extra)}")
+    need(name.replace("-", "_"), "pose" if name == "pycocotools" else name)
 
 
 def average_precision(

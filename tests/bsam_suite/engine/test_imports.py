@@ -56,6 +56,16 @@ def test_a_rule_beside_the_config_joins_what_the_base_imports(folder):
     ]
 
 
+def test_a_module_above_the_config(folder):
+    """As that of a project whose configs have a folder of their own."""
+    (folder / "configs/deep").mkdir(parents=True)
+    (folder / "task_above").mkdir()
+    (folder / "task_above/parts.py").write_text(RULE.format(name="RuleAbove"))
+    load_config(write(folder, "dict(imports=['task_above.parts'])", name="configs/deep/config.py"))
+    assert RULES.get("RuleAbove").__module__ == "task_above.parts"
+    assert sys.path[-1] == str(folder)
+
+
 def test_one_module_as_text_and_a_package(folder):
     (folder / "rules_here").mkdir()
     (folder / "rules_here/__init__.py").touch()

@@ -12,7 +12,8 @@ from tasks.classification.metrics import TopAccuracy
 
 
 def runner(metric, *hooks):
-    return SimpleNamespace(val_evaluator=SimpleNamespace(metrics=[metric]), hooks=hooks)
+    evaluator = SimpleNamespace(metrics=[metric])
+    return SimpleNamespace(val_loop=SimpleNamespace(evaluator=evaluator), hooks=hooks)
 
 
 OTHER = SimpleNamespace(prefix="coco")
@@ -58,4 +59,4 @@ def test_right_names_pass():
     check, run = MetricNamesHook(), runner(TopAccuracy(), *hooks)
     check.before_train(run)
     check.after_val_epoch(run, {"accuracy": 0.5})
-    check.before_train(SimpleNamespace(val_evaluator=None, hooks=hooks))  # --no-validate
+    check.before_train(SimpleNamespace(val_loop=None, hooks=hooks))  # --no-validate

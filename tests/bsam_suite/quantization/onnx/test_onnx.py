@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from bsam_suite.errors import InputError
-from bsam_suite.onnx.extra import need
 from bsam_suite.onnx.session import Session
+from bsam_suite.optional import need
 from bsam_suite.quantization import calibrate, export_onnx, quantize
 from tasks.classification.resnet import CIFARResNet18
 
@@ -40,7 +40,7 @@ def lsq(bits):
 
 def operators(file, tmp_path):
     """Kinds of the nodes that ONNX Runtime makes of a file."""
-    runtime = need("onnxruntime")
+    runtime = need("onnxruntime", "export")
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # what is written holds on this processor only
     options.optimized_model_filepath = str(tmp_path / "optimized.onnx")

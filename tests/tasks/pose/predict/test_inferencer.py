@@ -123,16 +123,16 @@ def test_a_quantized_checkpoint(random_hrnet, tmp_path):
         assert torch.equal(found, Outputs(model)(inputs))
         packed = str(tmp_path / "quantized.safetensors")
         save_packed(model, packed, cfg.pretty_text)
-        assert torch.equal(Outputs(Network(packed)._model.cpu())(inputs), found)
+        assert torch.equal(Outputs(PoseInferencer(packed)._model.cpu())(inputs), found)
     other = str(tmp_path / "float.py")
     cfg.model = cfg.model.model
     cfg.dump(other)
     with pytest.raises(InputError, match="quantized.safetensors is of another model: backbone"):
-        Network(packed, other)
+        PoseInferencer(packed, other)
     bare = str(tmp_path / "bare.safetensors")
     save_packed(model, bare)
     with pytest.raises(InputError, match="bare.safetensors holds no config: .*--config"):
-        Network(bare)
+        PoseInferencer(bare)
 
 
 def constant(shape):

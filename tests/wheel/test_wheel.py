@@ -1,0 +1,140 @@
+"""What `pip install bsam-suite` gives: the library alone, at work in a folder of one's own."""
+
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+import bsam_suite
+
+ROOT = Path(__file__).parents[2]
+NET = """
+import torch
+from mmengine.model import BaseModel
+from mmengine.registry import DATASETS, MODELS
+
+@MODELS.register_module()
+class Line(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.net = torch.nn.Linear(3, 1)
+
+    def forward(self, x, y, mode="loss"):
+        return dict(loss=(self.net(x).squeeze(1) - y).square().mean())
+
+@DATASETS.register_module()
+class Points(torch.utils.data.Dataset):
+    def __len__(self):
+        return 32
+
+    def __getitem__(self, i):
+        x = torch.randn(3, generator=torch.Generator().manual_seed(i))
+        return dict(x=x, y=x.sum())
+"""
+CONFIG = """
+custom_imports = dict(imports=["line"])
+model = dict(type="Line")
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=0,
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    dataset=dict(type="Points"),
+    collate_fn=dict(type="default_collate"),
+)
+train_cfg = dict(by_epoch=True, max_epochs=2)
+optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.1))
+default_hooks = dict(logger=dict(type="LoggerHook", interval=1))
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs/line_sgd.py").write_text(CONFIG)
+    (tmp_path / "line.py").write_text(NET)
+
+
+def test_the_wheel_holds_the_typed_library_and_nothing_else(wheel):
+    (file,) = wheel.parents[2].glob("*.whl")
+    names = zipfile.ZipFile(file).namelist()
+    assert {name.split("/")[0] for name in names} == {
+        "bsam_suite",
+        f"bsam_suite-{bsam_suite.__version__}.dist-info",
+    }
+    modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("bsam_suite/**/*.py")}
+    assert modules | {"bsam_suite/py.typed"} == {n for n in names if n.startswith("bsam_suite/")}
+
+
+def test_only_the_commands_of_the_library_are_there(in_wheel):
+    listed = re.findall(r"^  (\w+) ", in_wheel("bsam").stdout, re.M)
+    assert listed == ["train", "test", "compare", "export_onnx"]
+    assert in_wheel("bsam --version").stdout.strip() == bsam_suite.__version__
+    assert in_wheel("python -c 'import tasks'").returncode == 1
+    refused = in_wheel("bsam tran x.py")
+    assert refused.returncode == 1 and "'tran'" in refused.stderr and "'train'" in refused.stderr
+
+
+def test_any_config_trains_with_any_rule_and_goes_on_with_it_alone(in_wheel, project, tmp_path):
+    options = "--amp --cfg-options optim_wrapper.clip_grad.max_norm=1"
+    trained = in_wheel(f"bsam train configs/line_sgd.py --rule bsam rho=0.1 {options}")
+    assert trained.returncode == 0, trained.stderr[-2000:]
+    assert "flatness" in trained.stdout
+    assert "Checkpoint: work_dirs/line_sgd/epoch_2.pth" in trained.stdout
+    assert "Next: bsam test configs/line_sgd.py work_dirs/line_sgd/epoch_2.pth" in trained.stdout
+    dumped = tmp_path / "work_dirs/line_sgd/line_sgd.py"
+    trained_with = Config.fromfile(dumped, import_custom_modules=False)
+    assert trained_with.optim_wrapper.to_dict() == dict(
+        type="SharpnessOptimWrapper",
+        rule=dict(type="BSAM", rho=0.1),
+        optimizer=dict(type="SGD", lr=0.1),
+        clip_grad=dict(max_norm=1),
+        dtype="bfloat16",
+    )
+
+    more = "--resume auto --work-dir work_dirs/line_sgd --cfg-options train_cfg.max_epochs=3"
+    went_on = in_wheel(f"bsam train configs/line_sgd.py --rule BSAM rho=0.1 {more}")
+    assert went_on.returncode == 0, went_on.stderr[-2000:]
+    refused = in_wheel(f"bsam train configs/line_sgd.py --rule SAM rho=0.1 {more}")
+    assert refused.returncode == 1 and "rule is BSAM there, SAM" in refused.stderr
+
+    plain = in_wheel("bsam train configs/line_sgd.py --rule none --amp --work-dir plain")
+    assert plain.returncode == 0, plain.stderr[-2000:]
+    assert "flatness" not in plain.stdout
+
+
+def test_the_command_to_start_several_processes(in_wheel, project):
+    refused = in_wheel("bsam train configs/line_sgd.py --launcher pytorch")
+    torchrun, words = re.search(r"start it as (\S+) (.*)$", refused.stderr.strip()).groups()
+    assert Path(torchrun).name == "torchrun"  # not of this environment, nor is PyTorch
+    words = words.replace("--nproc_per_node N", "--nproc_per_node 2 --standalone")
+    words = words.replace("CONFIG", "configs/line_sgd.py")
+    trained = in_wheel(f"python -m torch.distributed.run {words}")
+    assert trained.returncode == 0, trained.stderr[-2000:]
+    assert "[2/2]" in trained.stdout  # of 32 samples in batches of 8 each has two
+
+
+def test_the_plain_loop_of_the_readme(in_wheel, tmp_path):
+    readme = (ROOT / "README.md").read_text()
+    loop = re.search(r"```python\n(from bsam_suite.optim import BSAM\n.*?)```", readme, re.S)[1]
+    (tmp_path / "loop.py").write_text(f"""
+import torch
+
+model = torch.nn.Linear(3, 1)
+x = torch.randn(8, 3)
+
+def closure():
+    optimizer.zero_grad()
+    loss = (model(x).squeeze(1) - x.sum(1)).square().mean()
+    loss.backward()
+    return loss
+
+{loop}
+first = loss.item()
+for _ in range(20):
+    loss = optimizer.step(closure)
+print(loss.item() < first / 2)
+""")
+    done = in_wheel("python loop.py")
+    assert done.stdout.strip() == "True", done.stderr[-2000:]
