@@ -19,6 +19,6 @@ class InputError(ValueError):
 
 def listed(items: Iterable[object], at_most: int = 3, separator: str = ", ") -> str:
     """The first ``items`` in one line, and how many more there are."""
-    items = [str(item) for item in items]
-    more = f" and {len(items) - at_most} more" if len(items) > at_most else ""
-    return separator.join(items[:at_most]) + more
+    texts = [str(item) for item in items]
+    more = f" and {len(texts) - at_most} more" if len(texts) > at_most else ""
+    return separator.join(texts[:at_most]) + more

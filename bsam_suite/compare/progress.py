@@ -23,7 +23,7 @@ class Progress:
     def __init__(self, runs: Sequence[Run], waiting: Sequence[Run]) -> None:
         self._total, self._ended = len(runs), len(runs) - len(waiting)
         self.succeeded = self._ended
-        self._left, self._passed = sum(run.passes for run in waiting), 0
+        self._left, self._passed = sum(run.passes for run in waiting), 0.0
         self._start = time.monotonic()
         if self._ended:
             print(f"{self._ended} of {self._total} runs are already finished", flush=True)
