@@ -20,7 +20,7 @@ from unittest.mock import patch
 import torch
 from gpu_report import setting
 from models import build
-from step import BASE, passes_and_step
+from step import BASE, plain_steps
 from timing import interleaved_times
 from torch import Tensor, nn
 
@@ -149,7 +149,7 @@ def attempt(name: str, model_name: str, batch: int, device: str, rounds: int) ->
         found["eager again"] = f"{difference(model, start, step, step):.2e}"
         start.restore()
         steps = {"eager": step, "graph": replay}
-        plain = passes_and_step(model, loss, 3, FUSED)
+        plain = plain_steps(model, loss, 3, base=FUSED)
         steps["3 passes, eager"] = plain
         steps["3 passes, graph"] = captured(plain)
         times = interleaved_times(steps, rounds if device == "cuda" else 2)

@@ -142,8 +142,7 @@ class Hyperparameters:
         self.keys = {name: f"rule_{name}" if name in own else name for name in rule.hyper}
         rule.check_warmup(rho_warmup, place)
         first = optimizer.param_groups[0]
-        first |= {PERIOD: rule.k} if rule.k is not None else {}
-        first |= {WARMUP: rho_warmup} if rho_warmup else {}
+        first.update({PERIOD: rule.k, WARMUP: rho_warmup})
         self.enter(optimizer.param_groups)
 
     def enter(self, groups: Sequence[dict]) -> None:
@@ -165,9 +164,8 @@ class Hyperparameters:
         Raises:
             InputError: the state is of a rule that visits its points in other steps.
         """
-        k = self.rule.k
-        there = state["param_groups"][0].get(PERIOD, k) if state["param_groups"] else k
-        if there != k:
+        k, there = self.rule.k, state["param_groups"][0].get(PERIOD)
+        if there not in (None, k):
             raise InputError(
                 f"k={k} in {self.place}: the loaded state is of a run with k={there}, whose steps "
                 f"reuse what was found every {there}; give k={there} or begin a new run"

@@ -11,12 +11,10 @@ from bsam_suite.sharpness.rule import (
     Walk,
     check_flag,
     check_period,
-    number_check,
+    check_positive,
 )
 from bsam_suite.sharpness.rules.reuse import split_off
 from bsam_suite.sharpness.vector import PerGroup, Vector, ratio
-
-check_cap = number_check("> 0", 1.0, lambda value: value > 0)
 
 
 class BSAM(Rule):
@@ -42,14 +40,14 @@ class BSAM(Rule):
             itself moved, so that the base optimizer starts from ``w - rho_min g/|g|`` and the
             weights drift even at a learning rate of 0. For reproducing published runs only.
         k: steps from one visit of w_max to the next, from 1; None for the exact rule.
-        cap: the largest factor of v between them; ``float("inf")`` for none. Default 1.
+        cap: the largest factor of v between them; None for no bound. Default 1.
 
     Raises:
         InputError: a radius is negative or no number, k is no whole number from 1, cap is not
             positive, start is unknown or does not go with k.
     """
 
-    reuses = "orthogonal_gradient"
+    reuses = "bsam_orthogonal"
 
     def __init__(
         self,
@@ -58,7 +56,7 @@ class BSAM(Rule):
         rho_min_follows_lr: bool = True,
         start: str = "center",
         k: int | None = None,
-        cap: float = 1.0,
+        cap: float | None = 1.0,
     ) -> None:
         super().__init__(rho=rho, rho_min=rho_min)
         name = type(self).__name__
@@ -69,7 +67,8 @@ class BSAM(Rule):
             check_period("k", k, name)
             if start == "released":
                 raise InputError(f"start={start!r} in {name}: with k={k} no step goes to w_min")
-        check_cap("cap", cap, name)
+        if cap is not None:
+            check_positive("cap", cap, name)
         self.rho_min_follows_lr, self.k, self.cap = rho_min_follows_lr, k, cap
         self.stays_at_last_point = start == "released"
 
@@ -95,9 +94,10 @@ class BSAM(Rule):
         """The rule at 1 + 1/k passes."""
         g = yield Here()
         if not self.refreshes(h):
-            v, norm = h.memory[self.reuses], h.memory.number("gradient_norm")
-            a = ratio(h.memory.number("parallel_length"), norm)
-            factor = ratio(g.norm(), norm).clamp(max=self.cap)
+            v, norm = h.memory[self.reuses], h.memory.number("bsam_norm")
+            a = ratio(h.memory.number("bsam_parallel"), norm)
+            factor = ratio(g.norm(), norm)
+            factor = factor if self.cap is None else factor.clamp(max=self.cap)
             return g.mul_(1 + a).add_(v.within(g), alpha=factor)
         h.memory.free(self.reuses)
         g_max = yield self.point(h, g, h.rho, "loss_max")
@@ -110,8 +110,8 @@ class BSAM(Rule):
         v, norm = v.mul_(1 + q * r), g.norm()
         a = (1 + q * r) * along - r * (1 + q)
         if self.k > 1:
-            h.memory[self.reuses], h.memory["gradient_norm"] = v, norm
-            h.memory["parallel_length"] = a * norm
+            h.memory[self.reuses], h.memory["bsam_norm"] = v, norm
+            h.memory["bsam_parallel"] = a * norm
         return g.mul_(1 + a).add_(v)
 
     def downwards(self, h: RuleContext) -> PerGroup:

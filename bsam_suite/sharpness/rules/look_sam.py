@@ -26,7 +26,7 @@ class LookSAM(Rule):
         InputError: rho or alpha is negative or no number, or k is no whole number from 1.
     """
 
-    reuses = "orthogonal_gradient"
+    reuses = "looksam_orthogonal"
 
     def __init__(self, rho: float = 0.05, k: int = 5, alpha: float | None = 0.7) -> None:
         super().__init__(rho=rho, **({} if alpha is None else {"alpha": alpha}))
@@ -38,7 +38,7 @@ class LookSAM(Rule):
         if h.rho.all_zero:
             return g
         if not self.refreshes(h):
-            factor = ratio(g.norm(), h.memory.number("reference_norm"))
+            factor = ratio(g.norm(), h.memory.number("looksam_norm"))
             if "alpha" in self.hyper:
                 factor = h.alpha * factor
             return g.add_(h.memory[self.reuses].within(g), alpha=factor)
@@ -46,5 +46,5 @@ class LookSAM(Rule):
         g_max = yield Along(g, h.rho, "loss_max")
         along, v = split_off(g_max, g)
         h.memory[self.reuses] = v
-        h.memory["reference_norm"] = v.norm() if "alpha" in self.hyper else g.norm()
+        h.memory["looksam_norm"] = v.norm() if "alpha" in self.hyper else g.norm()
         return g.mul_(along).add_(v)

@@ -36,7 +36,7 @@ class VSAM(Rule):
     """
 
     checks = {"beta": check_decay}
-    reuses = "sharpness_gradient"
+    reuses = "vsam_difference"
 
     def __init__(self, rho: float = 0.05, k: int = 5, beta: float = 0.7) -> None:
         super().__init__(rho=rho, beta=beta)

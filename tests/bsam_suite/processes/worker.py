@@ -148,7 +148,7 @@ def cheap(perturbation, rule=None):
         optimizer = SharpnessOptimizer(net.parameters(), torch.optim.SGD, rule, **kwargs)
     optimizer.register_step_post_hook(lambda *_: (per_step.append(sum(calls)), calls.clear()))
     train(model, optimizer)
-    kept = [optimizer.state[p].get("orthogonal_gradient") for p in net.parameters()]
+    kept = [optimizer.state[p].get("bsam_orthogonal") for p in net.parameters()]
     kept = torch.cat([v.flatten() for v in kept if v is not None] or [torch.zeros(1)])
     return dict(weights=weights(net), per_step=per_step, kept=kept)
 

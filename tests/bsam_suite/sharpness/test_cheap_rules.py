@@ -8,8 +8,6 @@ from torch import nn
 from bsam_suite.engine import RULES
 from bsam_suite.errors import InputError
 
-INF = float("inf")
-
 
 def every_kth(found):
     """``formula(grad, w, h, memory)`` that calls ``found`` in each k-th step, and counts steps."""
@@ -26,7 +24,7 @@ def bsam(grad, w, h, memory, j):
     g = grad(w)
     if j:
         a, v, norm = memory["found"]
-        return (1 + a) * g + min(g.norm() / norm, h.get("cap", 1.0)) * v
+        return (1 + a) * g + min(g.norm() / norm, h.get("cap", 1.0) or 1e9) * v
     g_max = grad(w + h["rho"] * g / g.norm())
     g_min = g - h["rho_min"] * h["lr"] / LR / h["rho"] * (g_max - g)
     step = g_max + g - g_max.norm() / g_min.norm() * g_min
@@ -83,7 +81,7 @@ def momentum_sam(grad, w, h, memory):
 CASES = [
     ("BSAM", bsam, dict(rho=0.3, rho_min=0.2, k=1)),
     ("BSAM", bsam, dict(rho=0.3, rho_min=0.2, k=2)),
-    ("BSAM", bsam, dict(rho=0.1, rho_min=0.2, k=4, cap=INF)),
+    ("BSAM", bsam, dict(rho=0.1, rho_min=0.2, k=4, cap=None)),
     ("BSAM", bsam, dict(rho=0.3, rho_min=0.3, k=4, cap=0.5)),
     ("AdaptiveBSAM", adaptive_bsam, dict(rho=0.5, rho_min=0.3, eta=0.02, k=3)),
     ("LookSAM", look_sam, dict(rho=0.3, k=3, alpha=0.6)),
