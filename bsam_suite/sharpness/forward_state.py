@@ -126,7 +126,8 @@ class ModuleState:
     def restore(self) -> None:
         """Put the buffers and the training modes back."""
         for module, training in self.training:
-            module.training = training
+            if module.training != training:  # setting it costs more
+                module.training = training
         for buffers, kept in self.values.values():
             torch._foreach_copy_(buffers, kept)
         for module, name, buffer in self.owners:

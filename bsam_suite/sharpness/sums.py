@@ -7,6 +7,7 @@ from functools import reduce
 
 import torch
 from torch import Tensor
+from torch.optim.sgd import sgd
 
 
 def add_scaled_(targets: list[Tensor], tensors: list[Tensor], factor: float | Tensor) -> None:
@@ -23,15 +24,55 @@ def add_scaled_(targets: list[Tensor], tensors: list[Tensor], factor: float | Te
                 for t, x in zip(ts, xs):
                     t.addcmul_(x, number)  # in a single pass over memory
                 continue
+            if can_fuse(ts, xs):
+                fused_add_scaled_(ts, xs, factor)
+                continue
         if isinstance(factor, Tensor) or (double and factor != 1):
             torch._foreach_add_(ts, scaled(xs, factor))
         else:
             torch._foreach_add_(ts, xs, alpha=factor)
 
 
+def can_fuse(targets: list[Tensor], tensors: list[Tensor]) -> bool:
+    """Whether :func:`fused_add_scaled_` takes them, and is faster than several operations."""
+    return all(
+        t.is_cuda
+        and t.is_floating_point()
+        and t.dtype != torch.float64
+        # Its kernel walks through the memory of both alike.
+        and (t.dtype, t.stride()) == (x.dtype, x.stride())
+        for t, x in zip(targets, tensors)
+    )
+
+
+def fused_add_scaled_(
+    targets: list[Tensor], tensors: list[Tensor], factor: Tensor, skip: Tensor | None = None
+) -> None:
+    """``targets += factor * tensors`` in place in one kernel, that of PyTorch's fused SGD.
+
+    Args:
+        factor: of no dimensions, on their device.
+        skip: nothing is added where it is true, whatever the numbers are; of no dimensions.
+    """
+    sgd(
+        targets,
+        tensors,
+        [None] * len(targets),
+        found_inf=None if skip is None else skip.float(),
+        lr=factor.float(),
+        maximize=True,
+        fused=True,
+        weight_decay=0.0,
+        momentum=0.0,
+        dampening=0.0,
+        nesterov=False,
+    )
+
+
 def scaled(tensors: list[Tensor], factor: float | Tensor) -> list[Tensor]:
     """``factor * tensors`` of one device."""
-    if isinstance(factor, Tensor) and any(t.dtype != torch.float64 for t in tensors):
+    doubles = (torch.float64, torch.complex128)
+    if isinstance(factor, Tensor) and any(t.dtype not in doubles for t in tensors):
         factor = factor.float()  # one type, or there is a kernel for each tensor
     return list(torch._foreach_mul(tensors, factor))
 

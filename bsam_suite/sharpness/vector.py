@@ -66,6 +66,7 @@ class Vector:
     def __init__(self, groups: Iterable[list[Tensor | None]]) -> None:
         self.groups = [list(group) for group in groups]
         self._squares: list[Tensor] | None = None
+        self._norms: dict[tuple[bool, ...], Tensor] = {}
         self._shared = False
         self.numbers_only = [False] * len(self.groups)
         """For each group: whether its tensors are known to be free of NaN."""
@@ -84,8 +85,11 @@ class Vector:
             counts = [sum(t is not None for t in group) for group in self.groups]
             self._squares = [part.sum() for part in squares(self.tensors()).split(counts)]
         chosen = where if where is not None else [1.0] * len(self.groups)
-        found = [s for s, c in zip(self._squares, chosen) if not is_zero(c)]
-        return (torch.stack(found).sum() if found else torch.zeros(())).sqrt()
+        counted = tuple(not is_zero(c) for c in chosen)
+        if counted not in self._norms:
+            found = [s for s, c in zip(self._squares, counted) if c]
+            self._norms[counted] = (torch.stack(found).sum() if found else torch.zeros(())).sqrt()
+        return self._norms[counted]
 
     def dot(self, other: Vector) -> Tensor:
         """Inner product over all parameters; a tensor of no dimensions, on the device."""
@@ -170,7 +174,8 @@ class Vector:
 
     def _twin(self) -> Vector:
         twin = Vector(self.groups)
-        twin._squares, twin.numbers_only = self._squares, list(self.numbers_only)
+        twin._squares, twin._norms = self._squares, dict(self._norms)
+        twin.numbers_only = list(self.numbers_only)
         twin._shared = self._shared
         return twin
 
@@ -187,7 +192,8 @@ class Vector:
         """Forget what was known of the tensors, which are about to change."""
         if self._shared:
             self.groups, self._shared = self.map(torch.clone).groups, False
-        self._squares, self.numbers_only = None, [False] * len(self.groups)
+        self._squares, self._norms = None, {}
+        self.numbers_only = [False] * len(self.groups)
 
     def _numbers(self, number: PerGroup | Number) -> Sequence[Number]:
         """A number for each group."""

@@ -11,7 +11,14 @@ from torch import Tensor
 
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.rule import Along
-from bsam_suite.sharpness.sums import as_real, blocks, local, scaled
+from bsam_suite.sharpness.sums import (
+    as_real,
+    blocks,
+    can_fuse,
+    fused_add_scaled_,
+    local,
+    scaled,
+)
 from bsam_suite.sharpness.vector import Number, Vector, is_zero
 
 # Not by thread: a backward that recomputes activations does so in threads of autograd's own.
@@ -63,7 +70,8 @@ class Weights:
         norm = point.norm if point.norm is not None else point.direction.norm(where=point.rho)
         # Divided by infinity a direction is 0, where its elements are numbers. A gradient that is
         # not finite costs the step, but its passes are made still, and at w.
-        norm = torch.where((norm > 0) & norm.isfinite(), norm, math.inf)
+        nowhere = ~((norm > 0) & norm.isfinite())
+        norm = norm.masked_fill(nowhere, math.inf)
         direction = point.direction
         for group, (params, home) in enumerate(zip(self.params, self.w.groups)):
             directions, rho = direction.groups[group], point.rho[group]
@@ -74,6 +82,10 @@ class Weights:
                 which = [moved[i] for i in block]
                 self._keep([i for i in which if home[i] is params[i]], params, home)
                 ps, ws, ds = ([local(ts[i]) for i in which] for ts in (params, home, directions))
+                if can_fuse(ps, ds):
+                    torch._foreach_copy_(ps, ws)
+                    fused_add_scaled_(ps, ds, step.to(ps[0].device), nowhere.to(ps[0].device))
+                    continue
                 if not direction.numbers_only[group]:
                     _zero_nan(ds)
                 _set_sum(ps, ws, ds, rho, norm, step)
