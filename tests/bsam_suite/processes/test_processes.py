@@ -28,7 +28,8 @@ def results(request, tmp_path_factory):
     ]
     running = [subprocess.Popen(c, env=env, stderr=subprocess.PIPE, text=True) for c in commands]
     errors = [process.communicate(timeout=240)[1] for process in running]
-    assert all(process.returncode == 0 for process in running), "\n".join(errors)
+    codes = [process.returncode for process in running]
+    assert not any(codes), f"exit statuses {codes}\n" + "\n".join(errors)
     return [torch.load(folder / f"{rank}.pt") for rank in range(request.param)]
 
 
