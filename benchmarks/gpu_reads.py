@@ -83,7 +83,8 @@ def row(rule: str, face: Callable, base: str, fused: bool, device: str) -> dict:
     net = Net().to(device)
     data = dict(x=torch.randn(16, 5, device=device), y=torch.randn(16, device=device))
     kind = dict(type="BSAM", start="released") if rule == "released" else dict(type=rule)
-    step = face(net, kind, base, data, lr=0.01, fused=fused)
+    momentum = dict(momentum=0.9) if base == "SGD" else {}  # which Momentum-SAM looks along
+    step = face(net, kind, base, data, lr=0.01, fused=fused, **momentum)
     for _ in range(3):  # what is kept comes into being
         step()
     with found_waits(device) as places:
