@@ -103,8 +103,8 @@ def _jobs(
         trained = MODELS.build(sources.quantized).to(scorer.device)
         _load(trained, sources.quantized_weights, sources.quantized_path)
         own = sources.quantized["quantization"]
-        activation = (own.get("activation") or {}).get("bits", 32)
-        jobs["QAT", f"{own['weight']['bits']}/{activation}"] = lambda: trained
+        activation = (own.get("activation") or {}).get("bit_width", 32)
+        jobs["QAT", f"{own['weight']['bit_width']}/{activation}"] = lambda: trained
     return jobs
 
 
