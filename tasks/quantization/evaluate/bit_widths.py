@@ -63,7 +63,7 @@ def evaluate(request: Request) -> Results:
             bar.update(task, description=f"{method} {width}".strip())
             model = build()
             if method == "PTQ":
-                calibrate(model, batches, partial(forward, model))
+                calibrate(model, batches)
             bits = _bits(method, width)
             metrics = tester.metrics(model)
             operations = bit_operations(model, macs)
