@@ -27,7 +27,6 @@ from torchvision.models import resnet18
 from bsam_suite.onnx.trace import trace
 from bsam_suite.quantization import calibrate, export_onnx, quantize
 from tasks.classification.resnet import CIFARResNet18
-from tasks.quantization.recipe import lsq
 
 NETS = {"resnet18": (resnet18, 224), "digits": (lambda: CIFARResNet18(10, width=16), 16)}
 """Networks, and height and width of their input in pixels."""
@@ -40,7 +39,8 @@ def export_models(build, size: int, bits: int, folder: Path) -> dict[str, Path]:
     model = with_statistics(build(), images)
     made = {"float": folder / "float.onnx"}
     onnx.save(trace(model, images[:2], made["float"]), made["float"])
-    quantized = quantize(model, **lsq(bits)).eval()
+    lsq = dict(type="LSQ", bit_width=bits)
+    quantized = quantize(model, dict(lsq, per_channel=True), lsq).eval()
     calibrate(quantized, [images])
     for form in ("exact", "fast"):
         made[form] = export_onnx(quantized, images, folder / f"{form}.onnx", form)

@@ -22,7 +22,6 @@ from torchvision.models import resnet18
 
 from bsam_suite.engine.malloc import keep_freed_memory
 from bsam_suite.quantization import calibrate, quantize
-from tasks.quantization.recipe import lsq
 
 Step = Callable[[], object]
 
@@ -42,7 +41,8 @@ def step(net: nn.Module, images: Tensor, labels: Tensor) -> Step:
 def networks(bits: int, images: Tensor) -> dict[str, nn.Module]:
     torch.manual_seed(0)
     net = resnet18().to(images.device)
-    ours = quantize(net, **lsq(bits))
+    lsq = dict(type="LSQ", bit_width=bits)
+    ours = quantize(net, dict(lsq, per_channel=True), lsq)
     calibrate(ours, [images])
     found = {
         "float": net,

@@ -1,7 +1,7 @@
 """Other implementations of quantization-aware training, for ``benchmarks/qat.py``.
 
-Each adds learned step sizes to every convolution and linear layer of a float network, one for each
-output channel of the weights and one for the inputs, like ``tasks.quantization.recipe.lsq``.
+Each gives every convolution and linear layer of a float network learned step sizes, one for each
+output channel of the weights and one for the inputs, as the suite's own LSQ in qat.py.
 """
 
 from __future__ import annotations

@@ -131,8 +131,11 @@ class FakeQuantizer(nn.Module):
         return self.formula(x, self.dim, self.quant_range, self.formula_parameters())
 
     def formula_parameters(self) -> tuple[Tensor, ...]:
-        """What the formula takes besides the range of codes, shape (R,) each."""
-        raise NotImplementedError
+        """What the formula takes besides the range of codes, shape (R,) each.
+
+        Without any there is nothing to calibrate.
+        """
+        return ()
 
     @torch.no_grad()
     def codes(self, x: Tensor) -> Codes:
@@ -195,7 +198,6 @@ class FakeQuantizer(nn.Module):
 
     def fit(self, seen: Statistics) -> None:
         """Set the parameters by what was seen; ``self.quant_range`` holds already."""
-        raise NotImplementedError
 
     def initialize(self, x: Tensor) -> FakeQuantizer:
         """Calibrate with one tensor, such as a weight. Returns itself."""
@@ -206,7 +208,7 @@ class FakeQuantizer(nn.Module):
 
     def needs_calibration(self) -> bool:
         """Whether it has to be calibrated before it can be used."""
-        self._ready = self._ready or bool(self.initialized)
+        self._ready = self._ready or not self.formula_parameters() or bool(self.initialized)
         return not self._ready
 
     def reset(self) -> None:

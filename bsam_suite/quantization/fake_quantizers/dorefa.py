@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import torch
 from mmengine.registry import MODELS
-from torch import Tensor
 
 from bsam_suite.errors import InputError
 from bsam_suite.quantization.fake_quantizers.base import FakeQuantizer
-from bsam_suite.quantization.statistics import Statistics
 from bsam_suite.quantization.straight_through import StraightThrough, round_clamp
 
 
@@ -67,23 +65,10 @@ ACTIVATION_FORMULA = StraightThrough(activation_codes, activation_grid, activati
 
 
 class _DoReFa(FakeQuantizer):
-    """Has no parameters and needs no calibration."""
-
-    def __init__(self, bit_width: int, **kwargs) -> None:
-        super().__init__(bit_width, **kwargs)
-        self.initialized.fill_(True)
+    """Has no parameters; codes start from 0."""
 
     def code_range(self, signed: bool) -> tuple[int, int]:
         return 0, 2**self.bit_width - 1
-
-    def formula_parameters(self) -> tuple[Tensor, ...]:
-        return ()
-
-    def fit(self, seen: Statistics) -> None:
-        pass
-
-    def reset(self) -> None:
-        pass
 
 
 @MODELS.register_module()

@@ -83,8 +83,8 @@ class _RangeFakeQuantizer(FakeQuantizer):
         raise NotImplementedError
 
     def fit(self, seen: Statistics) -> None:
-        self.low.copy_(seen.low)
-        self.high.copy_(seen.high)
+        for parameter, value in zip(self.formula_parameters(), (seen.low, seen.high)):
+            parameter.copy_(value)
 
 
 @MODELS.register_module()
@@ -107,7 +107,6 @@ class MinMaxFakeQuantizer(_RangeFakeQuantizer):
         super().__init__(bit_width, **kwargs)
         if self.kind == "weight":
             del self.low, self.high
-            self.initialized.fill_(True)
 
     @property
     def formula(self) -> StraightThrough:
@@ -123,14 +122,6 @@ class MinMaxFakeQuantizer(_RangeFakeQuantizer):
 
     def follow(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         return torch.minimum(self.low, low), torch.maximum(self.high, high)
-
-    def fit(self, seen: Statistics) -> None:
-        if self.kind == "activation":
-            super().fit(seen)
-
-    def reset(self) -> None:
-        if self.kind == "activation":
-            super().reset()
 
 
 @MODELS.register_module()

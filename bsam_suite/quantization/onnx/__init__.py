@@ -1,1 +1,5 @@
-"""Quantized models as ONNX with integer weights. Needs the extra ``export``."""
+"""Quantized models as ONNX with integer weights."""
+
+from bsam_suite.onnx.extra import need
+
+need("onnx_ir")

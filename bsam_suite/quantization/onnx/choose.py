@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bsam_suite.quantization.onnx.export import in_form
-from bsam_suite.quantization.onnx.graph import Graph
-from bsam_suite.quantization.onnx.layers import bias_error, layers, rounding_of
-from bsam_suite.quantization.onnx.outputs import Seen
+from bsam_suite.quantization.onnx.integer_layers import bias_error, integer_layers, rounding_of
+from bsam_suite.quantization.onnx.rounded_outputs import Seen
 
 
 class Agreement(NamedTuple):
@@ -90,7 +89,7 @@ def fastest(
 
     Args:
         graph: of :func:`bsam_suite.quantization.onnx.export.quantized_graph`.
-        seen: of :func:`bsam_suite.quantization.onnx.outputs.seen_outputs`.
+        seen: of :func:`bsam_suite.quantization.onnx.rounded_outputs.seen_outputs`.
         agreement: compares a graph with the model.
         needed: share of equal answers that the confidence interval has to reach.
 
@@ -126,12 +125,12 @@ def worst_first(graph, seen: dict[str, Seen]) -> list[str]:
     That of the int32 bias, and of rounding the output where the model does not, in mean square and
     as a part of the channel's; the mean over channels, each counting 1 at most.
     """
-    graph, errors = Graph(graph), {}
-    for layer in layers(graph):
-        name = layer.output[0]
+    errors = {}
+    for layer in integer_layers(graph):
+        name = layer.outputs[0].name
         if name in seen:
-            error = bias_error(graph, layer) ** 2
-            if rounding_of(graph, layer) is None:
+            error = bias_error(layer) ** 2
+            if rounding_of(layer) is None:
                 error = error + seen[name].step ** 2 / 12
             power = np.maximum(seen[name].power, error)
             errors[name] = float(np.mean(error / np.where(power > 0, power, 1)))

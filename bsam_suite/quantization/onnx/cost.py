@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from statistics import median
 
+import onnx_ir as ir
 from torch import Tensor
 
 from bsam_suite.onnx.session import Session
-from bsam_suite.quantization.onnx.graph import Graph
+from bsam_suite.quantization.onnx.edit import axis_of, constant, drop_unused, made_by, numbers
 
 ROUNDS = 20
 
 
-def without_rounding(graph):
+def without_rounding(model: ir.Model):
     """The network in float: a copy without QuantizeLinear and DequantizeLinear.
 
     Args:
-        graph: of :func:`bsam_suite.quantization.onnx.export.quantized_graph`.
+        model: of :func:`bsam_suite.quantization.onnx.export.quantized_graph`.
+
+    Returns:
+        ``onnx.ModelProto``.
     """
-    graph = Graph(copy.deepcopy(graph))
-    for node in [n for n in graph.model.graph.node if n.op_type == "DequantizeLinear"]:
-        if node.input[0] in graph.initializer:
-            values, scale = (graph.array(name) for name in node.input[:2])
+    model = model.clone()
+    for node in [n for n in model.graph if n.op_type == "DequantizeLinear"]:
+        source, scale, output = *node.inputs[:2], node.outputs[0]
+        if source.is_initializer():
+            values, scale = numbers(source), numbers(scale)
             if scale.ndim:
-                shape = [-1 if i == graph.axis(node) else 1 for i in range(values.ndim)]
+                shape = [-1 if i == axis_of(node) else 1 for i in range(values.ndim)]
                 scale = scale.reshape(shape)
-            source = graph.add(node.output[0] + ".float", values * scale)
+            source = constant(model.graph, f"{output.name}.float", values * scale)
         else:
-            rounding = graph.producer[node.input[0]]
-            if rounding.op_type == "Clip":
-                rounding = graph.producer[rounding.input[0]]
-            source = rounding.input[0]
-        for user in graph.users(node.output[0]):
-            user.input[:] = [source if name == node.output[0] else name for name in user.input]
-    graph.drop_unused()
-    return graph.model
+            clip = made_by(source, "Clip")
+            source = (clip.inputs[0] if clip else source).producer().inputs[0]
+        output.replace_all_uses_with(source)
+    drop_unused(model)
+    return ir.to_proto(model)
 
 
 def milliseconds(sessions: list[Session], inputs: Tensor) -> list[float]:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Container
 from pathlib import Path
 
+import onnx_ir as ir
 from torch import Tensor, nn
 
 from bsam_suite.engine.work_dir import check_new_file
@@ -14,13 +15,13 @@ from bsam_suite.onnx.trace import trace
 from bsam_suite.onnx.write import write
 from bsam_suite.optional import need
 from bsam_suite.quantization.layers import quantized_layers
+from bsam_suite.quantization.onnx.batch_norms import scale_by_batch_norms
 from bsam_suite.quantization.onnx.floats import add_biases, float_convolutions
-from bsam_suite.quantization.onnx.fold import fold_batch_norms
+from bsam_suite.quantization.onnx.integer_layers import integer_biases
 from bsam_suite.quantization.onnx.integers import activation_grid, weight_integers
-from bsam_suite.quantization.onnx.layers import integer_biases
 from bsam_suite.quantization.onnx.narrow import narrow_weights
 from bsam_suite.quantization.onnx.nodes import Dequantize, QuantizeDequantize
-from bsam_suite.quantization.onnx.outputs import Seen, round_outputs, seen_outputs
+from bsam_suite.quantization.onnx.rounded_outputs import Seen, round_outputs, seen_outputs
 
 FORMS = ("exact", "fast", "int4")
 
@@ -70,36 +71,35 @@ def export_onnx(
     return write(in_form(graph, form, seen), file, config)
 
 
-def quantized_graph(model: nn.Module, inputs: Tensor, file: str | Path):
-    """A quantized model as ``onnx.ModelProto``, before it takes a form.
+def quantized_graph(model: nn.Module, inputs: Tensor, file: str | Path) -> ir.Model:
+    """A quantized model before it takes a form.
 
     See :func:`export_onnx` for arguments and errors.
     """
-    need("onnx", "export")
     need("onnxscript", "export")
-    graph = trace(_with_nodes(model), inputs, file)
-    fold_batch_norms(graph)
+    graph = ir.from_proto(trace(_with_nodes(model), inputs, file))
+    scale_by_batch_norms(graph)
     return graph
 
 
-def in_form(graph, form: str, seen: dict[str, Seen], exact: Container[str] = ()):
-    """A copy of :func:`quantized_graph`'s result in a form of :func:`export_onnx`.
+def in_form(graph: ir.Model, form: str, seen: dict[str, Seen], exact: Container[str] = ()):
+    """:func:`quantized_graph`'s result in a form of :func:`export_onnx`, as ``onnx.ModelProto``.
 
     Args:
-        graph: ``onnx.ModelProto``.
+        graph: stays as it is.
         form: "fast", "exact" or "int4".
-        seen: what :func:`bsam_suite.quantization.onnx.outputs.seen_outputs` saw, for "fast".
+        seen: by :func:`bsam_suite.quantization.onnx.rounded_outputs.seen_outputs`, for "fast".
         exact: outputs of the layers that are as in "exact" even in the form "fast".
     """
-    graph = copy.deepcopy(graph)
+    graph = graph.clone()
     if form == "fast":
         round_outputs(graph, seen, exact)
         integer_biases(graph, exact)
-    float_convolutions(graph, constant=form != "int4")
+    float_convolutions(graph, constant_weights=form != "int4")
     if form == "int4":
         narrow_weights(graph)
     add_biases(graph)
-    return graph
+    return ir.to_proto(graph)
 
 
 def _with_nodes(model: nn.Module) -> nn.Module:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx_ir as ir
 
-from bsam_suite.quantization.onnx.graph import Graph
+from bsam_suite.quantization.onnx.edit import (
+    axis_of,
+    constant,
+    drop_unused,
+    insert,
+    made_by,
+    numbers,
+    set_input,
+)
+
+FLOAT = 1
+"""ONNX's number of the type, for Cast."""
 
 
-def float_convolutions(model, constant: bool = True) -> int:
+def float_convolutions(model: ir.Model, constant_weights: bool = True) -> None:
     """Let convolutions without an int32 bias take integers as floats, their scales in the weights.
 
     Between DequantizeLinear and QuantizeLinear, ONNX Runtime 1.32 would round bias and weights for
@@ -15,53 +27,44 @@ def float_convolutions(model, constant: bool = True) -> int:
     what Cast and Mul make of it, once.
 
     Args:
-        model: ``onnx.ModelProto``, changed in place.
-        constant: whether Cast and Mul make the weights; else DequantizeLinear.
-
-    Returns:
-        The number of layers.
+        model: changed in place.
+        constant_weights: whether Cast and Mul make the weights; else DequantizeLinear.
     """
-    graph = Graph(model)
-    count = 0
-    for layer in [n for n in model.graph.node if n.op_type in ("Conv", "ConvTranspose")]:
-        weight = graph.producer.get(layer.input[1])
-        if weight is None or weight.op_type != "DequantizeLinear":
-            continue
-        if len(layer.input) > 2 and layer.input[2] in graph.producer:
-            continue  # an int32 bias
-        integers, scale = weight.input[0], graph.array(weight.input[1]).astype(np.float64)
-        axis = graph.axis(weight)
-        scale = (scale * _integers_as_floats(graph, layer)).astype(np.float32)
-        name = layer.output[0] + ".scale"
-        if constant:
-            dimensions = len(graph.initializer[integers].dims)
-            shape = [-1 if i == axis else 1 for i in range(dimensions)]
-            values = graph.node("Cast", [integers], to=1)  # float
-            scale = scale.reshape(shape) if scale.ndim else scale
-            layer.input[1] = graph.node("Mul", [values, graph.add(name, scale)])
+    graph = model.graph
+    for layer in [n for n in graph if n.op_type in ("Conv", "ConvTranspose")]:
+        weight = made_by(layer.inputs[1], "DequantizeLinear")
+        if weight is None or (len(layer.inputs) > 2 and layer.inputs[2].producer()):
+            continue  # a float weight, or an int32 bias
+        integers, axis, name = weight.inputs[0], axis_of(weight), layer.outputs[0].name
+        scale = numbers(weight.inputs[1]).astype(np.float64) * _integers_as_floats(graph, layer)
+        if constant_weights and scale.ndim:
+            scale = scale.reshape([-1 if i == axis else 1 for i in range(len(integers.shape))])
+        scale = constant(graph, f"{name}.scale", scale.astype(np.float32))
+        if constant_weights:
+            values = insert(graph, "Cast", [integers], to=FLOAT)
+            weight = insert(graph, "Mul", [values, scale])
         else:
-            inputs = [integers, graph.add(name, scale)]
-            layer.input[1] = graph.node("DequantizeLinear", inputs, axis=axis)
-        count += 1
-    graph.drop_unused()
-    return count
+            weight = insert(graph, "DequantizeLinear", [integers, scale], axis=axis)
+        set_input(layer, 1, weight)
+    drop_unused(model)
 
 
-def _integers_as_floats(graph: Graph, layer) -> float:
+def _integers_as_floats(graph: ir.Graph, layer: ir.Node) -> float:
     """Give a layer its input's integers less their zero point; returns what one is worth."""
-    x = graph.producer.get(layer.input[0])
-    if x is None or x.op_type != "DequantizeLinear" or graph.array(x.input[1]).ndim:
+    x = made_by(layer.inputs[0], "DequantizeLinear")
+    if x is None or numbers(x.inputs[1]).ndim:
         return 1.0
-    values = graph.node("Cast", [x.input[0]], to=1)
-    zero_point = graph.array(x.input[2]).astype(np.float32) if len(x.input) > 2 else 0
+    values = insert(graph, "Cast", [x.inputs[0]], to=FLOAT)
+    zero_point = numbers(x.inputs[2]) if len(x.inputs) > 2 else 0
     if zero_point:
-        zero = graph.add(layer.output[0] + ".zero_point", zero_point)
-        values = graph.node("Sub", [values, zero])
-    layer.input[0] = values
-    return float(graph.array(x.input[1]))
+        name = f"{layer.outputs[0].name}.zero_point"
+        zero = constant(graph, name, np.float32(zero_point))
+        values = insert(graph, "Sub", [values, zero])
+    set_input(layer, 0, values)
+    return float(numbers(x.inputs[1]))
 
 
-def add_biases(model) -> int:
+def add_biases(model: ir.Model) -> None:
     """Take float biases out of fully connected layers with integer weights and add them behind.
 
     ONNX Runtime's integer kernel has float outputs there, but would round such a bias to steps of
@@ -69,21 +72,16 @@ def add_biases(model) -> int:
     hundred times as many as float32 does.
 
     Args:
-        model: ``onnx.ModelProto``, changed in place.
-
-    Returns:
-        The number of layers.
+        model: changed in place.
     """
-    graph = Graph(model)
-    count = 0
-    for layer in [n for n in model.graph.node if n.op_type == "Gemm" and len(n.input) > 2]:
-        weight = graph.producer.get(layer.input[1])
-        if weight is None or weight.op_type != "DequantizeLinear":
+    for layer in [n for n in model.graph if n.op_type == "Gemm" and len(n.inputs) > 2]:
+        bias, output = layer.inputs[2], layer.outputs[0]
+        if made_by(layer.inputs[1], "DequantizeLinear") is None or not bias.is_initializer():
             continue
-        if layer.input[2] in graph.initializer:
-            output, bias = layer.output[0], layer.input.pop(2)
-            layer.output[0] = f"{output}.product"
-            graph.node("Add", [layer.output[0], bias], output)
-            count += 1
-    graph.drop_unused()
-    return count
+        layer.resize_inputs(2)
+        product = ir.val(None, output.dtype, output.shape)
+        new = ir.node("Gemm", layer.inputs, layer.attributes, outputs=[product])
+        add = ir.node("Add", [product, bias])
+        values = [output], [add.outputs[0]]
+        ir.convenience.replace_nodes_and_values(model.graph, layer, [layer], [new, add], *values)
+    drop_unused(model)

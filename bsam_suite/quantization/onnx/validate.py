@@ -19,7 +19,7 @@ from bsam_suite.optional import need
 from bsam_suite.quantization.onnx.choose import Agreement, Candidate, fastest
 from bsam_suite.quantization.onnx.cost import milliseconds, without_rounding
 from bsam_suite.quantization.onnx.export import in_form, quantized_graph
-from bsam_suite.quantization.onnx.outputs import Seen, seen_outputs
+from bsam_suite.quantization.onnx.rounded_outputs import Seen, seen_outputs
 
 AGREEMENT = 0.999
 #: Of maps less. Where a value is next to the middle of a step, rounding goes either way and the

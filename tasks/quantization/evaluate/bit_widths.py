@@ -19,8 +19,8 @@ from bsam_suite.quantization import calibrate, layer_bits, quantize
 from tasks.quantization.evaluate.cost import bit_operations, count_macs, size_bytes
 from tasks.quantization.evaluate.report import Row, draw, print_table, write_json
 from tasks.quantization.evaluate.request import Request
-from tasks.quantization.evaluate.scorer import Scorer, batch_size, forward
 from tasks.quantization.evaluate.sources import Sources, load_sources
+from tasks.quantization.evaluate.tester import Tester, batch_size, forward
 
 
 @dataclass
@@ -51,21 +51,21 @@ def evaluate(request: Request) -> Results:
     sources = load_sources(request)
     with tempfile.TemporaryDirectory() as logs, progress_bar() as bar:
         task = bar.add_task("preparing", total=None)
-        scorer = Scorer(sources.cfg, logs, advance=partial(bar.advance, task))
-        jobs = _jobs(request, sources, scorer)
-        batches = scorer.training_batches(request.calibration_batches)
+        tester = Tester(sources.cfg, logs, advance=partial(bar.advance, task))
+        jobs = _jobs(request, sources, tester)
+        batches = tester.training_batches(request.calibration_batches)
         if not batches:
             raise InputError(f"train_dataloader of {request.config} gives no batch to calibrate on")
-        macs, uncounted = _macs(scorer.model, batches[0])
-        bar.update(task, total=scorer.test_batch_count() * len(jobs))
+        macs, uncounted = _macs(tester.model, batches[0])
+        bar.update(task, total=tester.test_batch_count() * len(jobs))
         rows = []
         for (method, width), build in jobs.items():
             bar.update(task, description=f"{method} {width}".strip())
             model = build()
             if method == "PTQ":
-                calibrate(model, batches, partial(forward, model))
+                calibrate(model, batches)
             bits = _bits(method, width)
-            metrics = scorer.metrics(model)
+            metrics = tester.metrics(model)
             operations = bit_operations(model, macs)
             rows.append(Row(method, *bits, metrics, size_bytes(model), operations))
     notes = [*sources.notes, *uncounted]
@@ -85,10 +85,10 @@ def evaluate(request: Request) -> Results:
 
 
 def _jobs(
-    request: Request, sources: Sources, scorer: Scorer
+    request: Request, sources: Sources, tester: Tester
 ) -> dict[tuple[str, str], Callable[[], nn.Module]]:
     """A function that builds the model of each row; all that can be checked has been."""
-    jobs, model = {}, scorer.model
+    jobs, model = {}, tester.model
 
     def convert(bits: int) -> nn.Module:
         return quantize(model, **request.quantization(bits), **sources.conversion)
@@ -100,11 +100,11 @@ def _jobs(
         for bits in request.bits:
             jobs["PTQ", str(bits)] = partial(convert, bits)
     if sources.quantized is not None:
-        trained = MODELS.build(sources.quantized).to(scorer.device)
+        trained = MODELS.build(sources.quantized).to(tester.device)
         _load(trained, sources.quantized_weights, sources.quantized_path)
         own = sources.quantized["quantization"]
-        activation = (own.get("activation") or {}).get("bits", 32)
-        jobs["QAT", f"{own['weight']['bits']}/{activation}"] = lambda: trained
+        activation = (own.get("activation") or {}).get("bit_width", 32)
+        jobs["QAT", f"{own['weight']['bit_width']}/{activation}"] = lambda: trained
     return jobs
 
 

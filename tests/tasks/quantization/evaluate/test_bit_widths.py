@@ -89,9 +89,9 @@ def test_a_trained_model_beside_its_float_one(folder):
     ],
 )
 def test_refused_before_the_first_test_batch(folder, monkeypatch, config, checkpoint, given, said):
-    from tasks.quantization.evaluate.scorer import Scorer
+    from tasks.quantization.evaluate.tester import Tester
 
-    monkeypatch.setattr(Scorer, "metrics", lambda *_: pytest.fail("evaluates already"))
+    monkeypatch.setattr(Tester, "metrics", lambda *_: pytest.fail("evaluates already"))
     with pytest.raises(InputError, match=said):
         evaluate(
             Request(config, checkpoint, cfg_options=SMALL if config == FLOAT else None, **given)

@@ -16,7 +16,7 @@ from mmengine.runner import Runner, set_random_seed
 from torch import nn
 
 
-class Scorer:
+class Tester:
     """Builds data and evaluator once and tests any number of models with them.
 
     Args:

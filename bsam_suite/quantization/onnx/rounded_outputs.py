@@ -6,10 +6,16 @@ from collections.abc import Container
 from typing import NamedTuple
 
 import numpy as np
+import onnx_ir as ir
 
 from bsam_suite.optional import need
-from bsam_suite.quantization.onnx.graph import Graph
-from bsam_suite.quantization.onnx.layers import end_of, layers, round_here, rounding_of
+from bsam_suite.quantization.onnx.edit import constant
+from bsam_suite.quantization.onnx.integer_layers import (
+    end_of,
+    integer_layers,
+    round_here,
+    rounding_of,
+)
 
 #: How far the ends of a grid lie beyond the values seen.
 MARGIN = 1.1
@@ -28,80 +34,69 @@ class Seen(NamedTuple):
         return (self.high - self.low) * MARGIN / 255 or 1.0
 
 
-def seen_outputs(model, inputs: np.ndarray) -> dict[str, Seen]:
+def seen_outputs(model: ir.Model, inputs: np.ndarray) -> dict[str, Seen]:
     """What layers put out that integer kernels can compute, by the name of the layer's output.
 
     With the Relu behind a layer. Such a layer's output is rounded by the model, or goes on in float
     and not to the model's output.
 
     Args:
-        model: ``onnx.ModelProto``.
+        model: the network, with one input.
         inputs: the model's input, (N, ...).
     """
-    graph = Graph(model)
     ends = {
-        layer.output[0]: end_of(graph, layer)
-        for layer in layers(graph)
-        if rounding_of(graph, layer) is not None or not _reaches_output(graph, layer.output[0])
+        layer.outputs[0].name: end_of(layer).name
+        for layer in integer_layers(model)
+        if rounding_of(layer) is not None or not _reaches_output(layer.outputs[0])
     }
-    return dict(zip(ends, _seen(graph, list(ends.values()), inputs)))
+    return dict(zip(ends, _seen(model, list(ends.values()), inputs)))
 
 
-def round_outputs(model, seen: dict[str, Seen], exact: Container[str] = ()) -> int:
+def round_outputs(model: ir.Model, seen: dict[str, Seen], exact: Container[str] = ()) -> None:
     """Round outputs of layers that go on in float, such as those to a residual addition.
 
     To 8 bits, over the range seen.
 
     Args:
-        model: ``onnx.ModelProto``, changed in place.
+        model: changed in place.
         seen: by :func:`seen_outputs`, of the same model.
         exact: outputs of the layers to leave out.
-
-    Returns:
-        The number of layers.
     """
-    graph = Graph(model)
-    chosen = {
-        layer.output[0]: end_of(graph, layer)
-        for layer in layers(graph, exact)
-        if layer.output[0] in seen and rounding_of(graph, layer) is None
-    }
-    for output, name in chosen.items():
-        low, step = seen[output].low, seen[output].step
-        scale = graph.add(name + ".scale", np.float32(step))
-        zero_point = graph.add(name + ".zero_point", np.uint8(round(-low * MARGIN / step)))
-        round_here(graph, name, [scale, zero_point])
-    return len(chosen)
+    for layer in integer_layers(model, exact):
+        found = seen.get(layer.outputs[0].name)
+        if found is not None and rounding_of(layer) is None:
+            end = end_of(layer)
+            scale = constant(model.graph, f"{end.name}.scale", np.float32(found.step))
+            zero_point = np.uint8(round(-found.low * MARGIN / found.step))
+            zero_point = constant(model.graph, f"{end.name}.zero_point", zero_point)
+            round_here(model.graph, end, [scale, zero_point])
 
 
-def _reaches_output(graph: Graph, name: str) -> bool:
+def _reaches_output(value: ir.Value) -> bool:
     """Whether a value reaches the model's output other than through a QuantizeLinear."""
-    waiting, seen = [name], set()
+    waiting, seen = [value], {value}
     while waiting:
-        name = waiting.pop()
-        if graph.is_output(name):
+        value = waiting.pop()
+        if value.is_graph_output():
             return True
-        nodes = [node for node in graph.users(name) if node.op_type != "QuantizeLinear"]
-        new = {output for node in nodes for output in node.output} - seen
+        users = [user for user in value.consumers() if user.op_type != "QuantizeLinear"]
+        new = {output for user in users for output in user.outputs} - seen
         seen |= new
         waiting += new
     return False
 
 
-def _seen(graph: Graph, names: list[str], inputs: np.ndarray) -> list[Seen]:
+def _seen(model: ir.Model, names: list[str], inputs: np.ndarray) -> list[Seen]:
     if not names:
         return []
-    from onnx import ModelProto, helper
-
     runtime = need("onnxruntime", "export")
-    model = ModelProto()
-    model.CopyFrom(graph.model)
-    del model.graph.output[:]
-    model.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
+    model = model.clone()
+    values = ir.convenience.create_value_mapping(model.graph)
+    model.graph.outputs[:] = [values[name] for name in names]
     options = runtime.SessionOptions()
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = runtime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        ir.to_proto(model).SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     parts: list[list[Seen]] = []
     # All these values of a whole batch at once may be more than the memory holds.
