@@ -144,16 +144,13 @@ class SharpnessStep:
         again: Callable[[], Tensor],
         scaler: GradScaler | None = None,
     ) -> None:
-        """End the passes over a part of the batch, whose gradient is in ``p.grad``, by itself.
-
-        The step is the mean over the parts. Arguments and errors are as of :meth:`finish`.
-        """
+        """End the passes over a part of the batch, perturbed by itself; see :meth:`finish`."""
         with self.guard():
             if self.rule.stays_at_last_point:
                 raise InputError("start='released' does not go with parts of a batch: leave it out")
             losses, finite = self._follow(model, loss, [again], scaler)
-            gradient = take_gradient(self._weights.params)
-            found = Found(gradient, losses, finite, dict(self.memory.new))
+            gradient, kept = take_gradient(self._weights.params), dict(self.memory.new)
+            found = Found(gradient, losses, finite, kept)
             self.memory.new.clear()
             self._state.part_ends()
             self._found = found if self._found is None else self._found.add(found)
