@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import torch
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.optim import Optimizer
 
 from bsam_suite.engine.async_log import log_async, log_sharpness
 from bsam_suite.engine.precision import amp_dtype, loss_scaler
 from bsam_suite.engine.registry import build_rule
-from bsam_suite.engine.replay import LossCheck, Replay, capture
+from bsam_suite.engine.replay import FirstPass, LossCheck, Replay, capture
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness import BSAM, Rule, SharpnessStep
+from bsam_suite.sharpness.rule import check_period
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -46,6 +47,9 @@ class SharpnessOptimWrapper(OptimWrapper):
         nonfinite: ``"skip"`` a step whose gradient is NaN or infinite, with a counted warning, or
             ``"raise"``. Under ``"float16"`` the loss scaler skips such steps.
         rho_warmup: the number of steps in which the radii rise linearly to their values.
+        m: split each batch into parts of m samples, perturb each along its own gradient and step
+            along the mean, as several processes do with ``"local"`` (m-sharpness in the SAM paper).
+            Batch norm sees the parts, and the loss that is logged is the first one's.
         **kwargs: ``accumulative_counts`` and ``clip_grad`` as in MMEngine's ``OptimWrapper``.
 
     Raises:
@@ -66,9 +70,18 @@ class SharpnessOptimWrapper(OptimWrapper):
         perturbation: str = "global",
         nonfinite: str = "skip",
         rho_warmup: int = 0,
+        m: int | None = None,
         **kwargs,
     ) -> None:
         super().__init__(optimizer, **kwargs)
+        if m is not None:
+            check_period("m", m, "optim_wrapper")
+            if self._accumulative_counts > 1:
+                raise InputError(
+                    f"m={m} in optim_wrapper with accumulative_counts={self._accumulative_counts}: "
+                    "leave one out, the parts of m samples go through the model one by one"
+                )
+        self.m = m
         self.dtype = amp_dtype(dtype)
         device = optimizer.param_groups[0]["params"][0].device.type
         self.loss_scaler, self._fixed_scale = loss_scaler(loss_scale, self.dtype, device)
@@ -77,7 +90,7 @@ class SharpnessOptimWrapper(OptimWrapper):
         self._step = SharpnessStep(rule, optimizer, perturbation, nonfinite, place, rho_warmup)
         if self.base_param_settings is not None:  # a group of MMEngine's own, for schedulers
             self._step.hyper.enter([self.base_param_settings])
-        self._passes: list[_Pass] = []
+        self._passes: list[FirstPass] = []
         self._last: Replay | None = None
         self._check = LossCheck()
 
@@ -91,7 +104,7 @@ class SharpnessOptimWrapper(OptimWrapper):
             super().optim_context(model),
             self._step.first_pass(model),
             self._autocast(model),
-            capture(model, self._step.begin) as self._last,
+            capture(model, self._step.begin, self.m) as self._last,
         ):
             yield
 
@@ -127,9 +140,12 @@ class SharpnessOptimWrapper(OptimWrapper):
         replay, self._last = self._last, None
         with self._guard():
             self._check.add(replay, loss.detach())
+            scaler = self.loss_scaler if self.loss_scaler.is_enabled() else None
             share = self.scale_loss(1.0)
             self.backward(loss * share)
-            self._passes.append(_Pass(replay, share, loss.detach().clone()))
+            if self.m is not None:
+                self._end_parts(replay, loss.detach(), scaler)
+            self._passes.append(FirstPass(replay, share, loss.detach().clone()))
             if not self.should_update():
                 self._step.pause()
                 return
@@ -139,12 +155,22 @@ class SharpnessOptimWrapper(OptimWrapper):
                 sum(done.loss * done.share for done in passes),
                 [lambda done=done: self._again(done) for done in passes],
                 lambda: self.step(**(step_kwargs or {})),
-                self.loss_scaler if self.loss_scaler.is_enabled() else None,
+                scaler,
             )
         self.zero_grad(**(zero_kwargs or {}))
         log_sharpness(self.message_hub, losses)
 
-    def _again(self, done: _Pass) -> Tensor:
+    def _end_parts(self, replay: Replay, loss: Tensor, scaler: GradScaler | None) -> None:
+        """The further passes over the first m samples, then all passes over the others."""
+        first = FirstPass(replay, 1.0, loss)
+        self._step.part(replay.model, loss, lambda: self._again(first), scaler)
+        for part in (FirstPass(other, 1.0, loss) for other in replay.others):
+            with self._step.first_pass(replay.model):
+                self._step.begin(replay.model)
+                loss = self._again(part).detach()
+            self._step.part(replay.model, loss, lambda part=part: self._again(part), scaler)
+
+    def _again(self, done: FirstPass) -> Tensor:
         """Make a pass again and return its share of the loss."""
         with self._autocast(done.replay.model):
             loss = done.replay() * done.share
@@ -201,14 +227,6 @@ class SharpnessOptimWrapper(OptimWrapper):
             self.loss_scaler.load_state_dict(scaler)
         load = super().load_state_dict
         self._step.hyper.load(state, lambda: load(state))
-
-
-class _Pass(NamedTuple):
-    """A first pass over one (micro-)batch: how to repeat it, its share of the step's loss."""
-
-    replay: Replay
-    share: float
-    loss: Tensor
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_iter, tree_map
 
+from bsam_suite.engine.split import split_arguments
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness import Late
 
@@ -23,19 +24,32 @@ class Replay:
     since its second pass would see other data. Where no further pass may follow, nothing is held.
     """
 
-    def __init__(self, model: nn.Module, starts: Callable[[nn.Module], bool]) -> None:
-        self.model, self._starts = model, starts
+    def __init__(
+        self, model: nn.Module, starts: Callable[[nn.Module], bool], m: int | None
+    ) -> None:
+        self.model, self._starts, self._m = model, starts, m
+        #: With m: the forwards of all other parts of the batch, to be run after this one.
+        self.others: list[Replay] = []
         #: Whether it may be run again.
         self.needed = False
         self.calls = 0
         self.losses = None
 
-    def _before(self, model: nn.Module, args: tuple, kwargs: dict) -> None:
+    def _before(self, model: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
         self.calls += 1
+        parts = split_arguments(args, kwargs, self._m) if self._m else [(args, kwargs)]
+        for part in parts[1:]:
+            other = Replay(model, self._starts, None)
+            other._hold(part)
+            self.others.append(other)
         self.needed = self._starts(model)
         if self.needed:
-            self.arguments = tree_map(lambda leaf: leaf, (args, kwargs))
-            self.versions = [t._version for t in self._tensors()]
+            self._hold(parts[0])
+        return parts[0] if self._m else None
+
+    def _hold(self, arguments: tuple[tuple, dict]) -> None:
+        self.arguments = tree_map(lambda leaf: leaf, arguments)
+        self.versions = [t._version for t in self._tensors()]
 
     def _after(self, model: nn.Module, args: tuple, output) -> None:
         self.losses = output
@@ -87,6 +101,14 @@ class Replay:
         return self.parse(self.model(*args, **kwargs))
 
 
+class FirstPass(NamedTuple):
+    """A first pass over one (micro-)batch: how to repeat it, its share of the step's loss."""
+
+    replay: Replay
+    share: float
+    loss: Tensor
+
+
 class LossCheck:
     """Refuses what a replay would not repeat: the first step at once, others a step later.
 
@@ -131,14 +153,20 @@ class LossCheck:
 
 
 @contextmanager
-def capture(model: nn.Module, starts: Callable[[nn.Module], bool]) -> Iterator[Replay]:
+def capture(
+    model: nn.Module, starts: Callable[[nn.Module], bool], m: int | None = None
+) -> Iterator[Replay]:
     """Watch ``model`` while its forward runs inside.
 
     Args:
         model: its forward is run once.
         starts: called with it before; tells whether the forward may have to be run again.
+        m: the model is given the first m samples of its batch only.
+
+    Raises:
+        InputError: the batch cannot be split into parts of m samples.
     """
-    replay = Replay(model, starts)
+    replay = Replay(model, starts, m)
     before = model.register_forward_pre_hook(replay._before, with_kwargs=True)
     after = model.register_forward_hook(replay._after)
     try:

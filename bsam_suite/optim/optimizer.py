@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 
 from torch import Tensor, nn
@@ -83,14 +83,19 @@ class SharpnessOptimizer(Optimizer):
         self.param_groups, self.state = self.base_optimizer.param_groups, self.base_optimizer.state
 
     def step(
-        self, closure: Callable[[], Tensor] | None = None, *, grad_scaler: GradScaler | None = None
+        self,
+        closure: Callable[[], Tensor] | Sequence[Callable[[], Tensor]] | None = None,
+        *,
+        grad_scaler: GradScaler | None = None,
     ) -> Tensor:
         """Make one step.
 
         Args:
             closure: zeroes gradients, computes the loss, calls backward (of the scaled loss where
                 there is a ``grad_scaler``) and returns the loss, unscaled. It may run several
-                micro-batches. It is called once for each pass.
+                micro-batches. It is called once for each pass. Several closures make m-sharpness
+                (in the SAM paper): each is of one part of the batch, all parts of m samples, which
+                is perturbed along its own gradient; the step is the mean over the parts.
             grad_scaler: of ``torch.amp``, for float16. It unscales the gradient and skips the step
                 if any pass overflowed; call its ``update()`` afterwards.
 
@@ -102,7 +107,7 @@ class SharpnessOptimizer(Optimizer):
             InputError: no closure, one that does not do all this, or a model with batch norm that
                 was not given to the optimizer.
         """
-        if closure is None:
+        if not closure:
             raise InputError(
                 f"{type(self).__name__}.step needs a closure that zeroes the gradients, computes "
                 "the loss, calls backward and returns the loss: the rule makes several passes"
@@ -111,12 +116,16 @@ class SharpnessOptimizer(Optimizer):
         scaler = grad_scaler if grad_scaler is not None and grad_scaler.is_enabled() else None
         step, base = self._step, self.base_optimizer
         watched = self.model is None and not self.losses
-        with step.guard(), step.first_pass(self.model), checked_gradients(step.parameters()):
-            step.begin(self.model)
-            with refuse_batch_norm(type(self).__name__) if watched else nullcontext():
-                loss = loss_of(closure)
+        parts = closure if isinstance(closure, Sequence) else [closure]
+        for part in parts:
+            with step.guard(), step.first_pass(self.model), checked_gradients(step.parameters()):
+                step.begin(self.model)
+                with refuse_batch_norm(type(self).__name__) if watched else nullcontext():
+                    loss = loss_of(part)
+            if len(parts) > 1:
+                step.part(self.model, loss, lambda part=part: loss_of(part), scaler)
         make_step = base.step if scaler is None else lambda: scaler.step(base)
-        self.losses = step.finish(self.model, loss, [lambda: loss_of(closure)], make_step, scaler)
+        self.losses = step.finish(self.model, loss, [lambda: loss_of(part)], make_step, scaler)
         mark_used(step.parameters())
         return self.losses["loss"]
 

@@ -41,6 +41,7 @@ class StepState:
 
     def __init__(self) -> None:
         self._starts: list[ForwardState] = []
+        self._ended = 0  # starts of earlier parts of the batch: of the first alone
         self._after: ForwardState | None = None
 
     def keep(self, model: nn.Module | None, parameters: Iterable[Tensor]) -> None:
@@ -54,7 +55,14 @@ class StepState:
 
     def begin_again(self, number: int) -> None:
         """Let a further pass over a micro-batch start as the first one did."""
-        self._starts[number].restore()
+        self._starts[self._ended + number].restore()
+
+    def part_ends(self) -> None:
+        """Let the next part of the batch start where the first pass over this one has ended."""
+        if self._after is not None:
+            self._after.restore()
+        del self._starts[1:]
+        self._ended = len(self._starts)
 
     def undo(self) -> None:
         """Put all back to where the step started from."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 
 class Late:
@@ -58,3 +60,13 @@ class SkippedSteps:
         """Count a step for which the device decides, when the next one has been made."""
         _ = self.total  # of earlier steps, which the device has passed
         self._late.append(Late(finite))
+
+
+def step_if(finite: Tensor, optimizer: Optimizer, make_step: Callable[[], object]) -> None:
+    """Make a fused optimizer's step, which happens or not as the device says."""
+    device = optimizer.param_groups[0]["params"][0].device
+    optimizer.grad_scale, optimizer.found_inf = None, (~finite).float().to(device)
+    try:
+        make_step()
+    finally:
+        del optimizer.grad_scale, optimizer.found_inf

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.context import Hyperparameters, Memory, RuleContext
 from bsam_suite.sharpness.forward_state import StepState
-from bsam_suite.sharpness.late import SkippedSteps
+from bsam_suite.sharpness.late import SkippedSteps, step_if
 from bsam_suite.sharpness.parallel import (
     average_gradients,
     average_kept,
@@ -22,8 +22,10 @@ from bsam_suite.sharpness.parallel import (
 )
 from bsam_suite.sharpness.rule import Rule
 from bsam_suite.sharpness.vector import Vector
-from bsam_suite.sharpness.visits import Visits
-from bsam_suite.sharpness.weights import Weights, spoil_gradient
+from bsam_suite.sharpness.visits import Found, Visits
+from bsam_suite.sharpness.weights import Weights, set_gradient, spoil_gradient, take_gradient
+
+Again = Sequence[Callable[[], Tensor]]
 
 
 class SharpnessStep:
@@ -31,10 +33,10 @@ class SharpnessStep:
 
     A face makes the forwards of the first pass (one for each micro-batch) inside
     :meth:`first_pass`, calls :meth:`begin` before each, and ends the step by :meth:`finish`, to
-    which it says how a pass is made again; all of this inside :meth:`guard`. Whatever a pass uses
-    up or changes (weights, buffers, training modes, random numbers) is kept and given back here and
-    nowhere else. The hyperparameters of a step are those that stand there when it begins: whether
-    it may need further passes is known before its first one, and if not, nothing is kept for them.
+    which it says how a pass is made again; all of it inside :meth:`guard`. What a pass uses up or
+    changes (weights, buffers, training modes, random numbers) is kept and given back here alone.
+    Whether further passes may follow is known before the first one, from the hyperparameters as
+    they stand then; if none may, nothing is kept for them.
 
     Args:
         rule: the formula.
@@ -72,6 +74,7 @@ class SharpnessStep:
         self.memory, self._weights, self._state = Memory(optimizer), Weights(), StepState()
         self._skips, self._known = SkippedSteps(), id(None)
         self._visits: Visits | None = None  # of the step under way
+        self._found: Found | None = None  # in the parts of its batch that have ended
 
     @property
     def skipped(self) -> int:
@@ -89,7 +92,7 @@ class SharpnessStep:
         except BaseException:
             self._weights.restore()
             self._state.undo()
-            self._visits = None
+            self._visits = self._found = None
             self.memory.new.clear()
             self.optimizer.zero_grad()
             raise
@@ -134,24 +137,42 @@ class SharpnessStep:
         """Bring the weights back to w until the next micro-batch."""
         self._weights.restore()
 
+    def part(
+        self,
+        model: nn.Module | None,
+        loss: Tensor,
+        again: Callable[[], Tensor],
+        scaler: GradScaler | None = None,
+    ) -> None:
+        """End the passes over a part of the batch, perturbed by itself; see :meth:`finish`."""
+        with self.guard():
+            if self.rule.stays_at_last_point:
+                raise InputError("start='released' does not go with parts of a batch: leave it out")
+            losses, finite = self._follow(model, loss, [again], scaler)
+            gradient, kept = take_gradient(self._weights.params), dict(self.memory.new)
+            found = Found(gradient, losses, finite, kept)
+            self.memory.new.clear()
+            self._state.part_ends()
+            self._found = found if self._found is None else self._found.add(found)
+
     def finish(
         self,
         model: nn.Module | None,
         loss: Tensor,
-        again: Sequence[Callable[[], Tensor]],
+        again: Again,
         make_step: Callable[[], object],
         scaler: GradScaler | None = None,
     ) -> dict[str, Tensor]:
         """Make the further passes and the base optimizer's step, its gradient being in ``p.grad``.
 
-        The host reads no number of the device on the way. Whether to step is left to the loss
-        scaler or to a fused base optimizer; others cost that one number.
+        Whether to step is left to the loss scaler or to a fused base optimizer; others cost the
+        host that one number.
 
         Args:
             model: keeps its buffers as the first pass left them.
             loss: of the first pass, a scalar tensor.
             again: for each micro-batch: makes its pass again, forward and backward, and returns
-                its share of the loss.
+                its share of the loss. Not called after parts.
             make_step: steps the base optimizer (through ``scaler``, where there is one).
             scaler: the loss scaler by which the gradients are multiplied.
 
@@ -161,12 +182,15 @@ class SharpnessStep:
         Raises:
             FloatingPointError: the gradient is not finite, with ``nonfinite="raise"``.
         """
-        self.memory.scale = scaler.scale(torch.ones((), device=loss.device)) if scaler else None
         parallel = data_parallel(model) if self.local else None
         with self.guard():
-            self._state.first_pass_ends(model, self.parameters())
-            losses, finite = self._visits.follow(loss, lambda: self._repeat(model, again))
-            self._visits = None
+            if self._found is None:
+                losses, finite = self._follow(model, loss, again, scaler)
+            else:
+                found, self._found = self._found, None
+                losses, finite = found.losses, found.finite
+                set_gradient(self._weights.params, found.gradient)
+                self.memory.new.update(found.kept)
             if parallel is not None:
                 spoil_gradient(self.parameters(), unless=finite)
                 average_gradients(parallel)
@@ -184,13 +208,23 @@ class SharpnessStep:
                     spoil_gradient(self.parameters(), unless=finite)
                     make_step()
                 elif device_decides:
-                    self._step_if(finite, make_step)
+                    step_if(finite, self.optimizer, make_step)
+                    self._skips.add_unless(finite)
                 else:
                     make_step()
         self.hyper.count(len(losses))
         return losses
 
-    def _repeat(self, model: nn.Module | None, again: Sequence[Callable[[], Tensor]]) -> Tensor:
+    def _follow(
+        self, model: nn.Module | None, loss: Tensor, again: Again, scaler: GradScaler | None
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """The further passes, after the first: see :meth:`Visits.follow`."""
+        self.memory.scale = scaler.scale(torch.ones((), device=loss.device)) if scaler else None
+        self._state.first_pass_ends(model, self.parameters())
+        visits, self._visits = self._visits, None
+        return visits.follow(loss, lambda: self._repeat(model, again))
+
+    def _repeat(self, model: nn.Module | None, again: Again) -> Tensor:
         """Make a further pass, each micro-batch from where it started, and return its loss."""
         total = 0.0
         for number, make in enumerate(again):
@@ -200,16 +234,6 @@ class SharpnessStep:
                 # Copied: PyTorch's mse_loss keeps the memory of all its summands with its mean.
                 total = total + make().detach().clone()
         return total
-
-    def _step_if(self, finite: Tensor, make_step: Callable[[], object]) -> None:
-        """Make a fused optimizer's step, which happens or not as the device says."""
-        base = self.optimizer
-        base.grad_scale, base.found_inf = None, (~finite).float().to(self.parameters()[0].device)
-        try:
-            make_step()
-        finally:
-            del base.grad_scale, base.found_inf
-        self._skips.add_unless(finite)
 
     def _refuse(self) -> None:
         """Give up a step whose gradient is not finite, by the policy."""

@@ -9,7 +9,40 @@ from torch import Tensor
 
 from bsam_suite.sharpness.context import RuleContext
 from bsam_suite.sharpness.rule import Along, Here, Rule
+from bsam_suite.sharpness.vector import Vector
 from bsam_suite.sharpness.weights import Weights, perturbing, set_gradient, take_gradient
+
+
+class Found:
+    """What the parts of a batch have given, each perturbed along its own gradient: the means.
+
+    Args:
+        gradient: the rule's, of the first part.
+        losses: by the points' names.
+        finite: whether all gradients are, on the device.
+        kept: what the rule keeps, by name.
+    """
+
+    def __init__(
+        self,
+        gradient: Vector,
+        losses: dict[str, Tensor],
+        finite: Tensor,
+        kept: dict[str, Vector | Tensor],
+    ) -> None:
+        self.parts, self.gradient, self.finite = 1, gradient, finite
+        self.losses, self.kept = losses, kept
+
+    @torch.no_grad()
+    def add(self, other: Found) -> Found:
+        """Take in a further part, and return self."""
+        self.parts += other.parts
+        share = other.parts / self.parts
+        self.gradient.mul_(1 - share).add_(other.gradient, alpha=share)
+        self.finite = self.finite & other.finite
+        for mine, theirs in ((self.losses, other.losses), (self.kept, other.kept)):
+            mine.update({k: v * (1 - share) + theirs[k] * share for k, v in mine.items()})
+        return self
 
 
 class Visits:

@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 
 def test_the_page_works():
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     names = {}
     exec("".join(blocks[:2]), names)
     losses = names["optimizer"].losses
@@ -23,9 +23,12 @@ def test_the_page_works():
     names["model"].register_forward_pre_hook(lambda _, args: parts.append(len(args[0])))
     names["optimizer"].step(names["closure"])
     assert parts == [2] * 4 * passes
-    exec("".join(blocks[4:6]), names)
+    parts.clear()
+    exec(blocks[4], names)
+    assert parts == [4] * 2 * passes
+    exec("".join(blocks[5:7]), names)
     assert [g["rho"] for g in names["optimizer"].param_groups] == [0.05, 0.0]
-    exec(blocks[6], names)
+    exec(blocks[7], names)
     gradient = [p.grad.norm() for p in names["model"].parameters()]
     assert torch.stack(gradient).norm() < 1.001
     assert not torch.equal(before, names["model"][0].weight)

@@ -1,5 +1,5 @@
 """Quantized models as ONNX with integer weights."""
 
-from bsam_suite.onnx.extra import need
+from bsam_suite.optional import need
 
 need("onnx_ir")
