@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from bsam_suite.engine import BSAMOptimWrapper
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config
 from bsam_suite.engine.rule_option import choose_rule, use_rule
@@ -19,6 +20,10 @@ KEPT = dict(
     constructor="DefaultOptimWrapperConstructor",
     paramwise_cfg=dict(norm_decay_mult=0.0),
 )
+
+
+class OwnWrapper(BSAMOptimWrapper):
+    """Somebody's own."""
 
 
 def config(param_scheduler=None, **wrapper):
@@ -38,6 +43,7 @@ def under(name, cfg, **values):
         (dict(type="OptimWrapper"), dict()),
         (dict(type="BFloat16OptimWrapper"), dict(dtype="bfloat16")),
         (dict(type="BSAMOptimWrapper", rho=0.3, rho_min=0.2, start="w"), dict()),
+        (dict(type=OwnWrapper, rho=0.3), dict()),
         (
             dict(type="SharpnessOptimWrapper", rule=dict(type="GSAM"), nonfinite="raise"),
             dict(nonfinite="raise"),
