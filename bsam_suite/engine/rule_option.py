@@ -93,7 +93,7 @@ def use_rule(cfg: Config, rule: dict | None) -> None:
         return
     old, _ = _own(cfg)
     of_old = hyperparameters(old) if old else set()
-    left_out = {"type", "rule", "dtype", "loss_scale", *(of_old if "rule" in vars(kind) else ())}
+    left_out = {"type", "rule", "dtype", "loss_scale", *(of_old if hasattr(kind, "rule") else ())}
     if rule is None:
         left_out |= {"perturbation", "nonfinite"}
     new = {name: value for name, value in wrapper.items() if name not in left_out}

@@ -1,9 +1,12 @@
 """A command ends with one line where the user can mend it, and with a traceback where not."""
 
 import errno
+import runpy
+from pathlib import Path
 
 import pytest
 
+from bsam_suite.__main__ import commands
 from bsam_suite.command import command
 from bsam_suite.errors import InputError
 
@@ -46,3 +49,17 @@ def test_ctrl_c():
         ends_with(KeyboardInterrupt(), stopped="stopped; go on by the same command")
     with pytest.raises(KeyboardInterrupt):
         ends_with(KeyboardInterrupt())
+
+
+def test_bsam_starts_what_the_tools_start():
+    files = list((Path(__file__).parents[2] / "tools").glob("*.py"))
+    assert {file.stem for file in files} == commands().keys()
+    for file in files:
+        ours, theirs = commands()[file.stem], runpy.run_path(str(file))["command"]
+        assert ours.name == theirs.name == file.stem
+        assert ours.run.__code__ is theirs.run.__code__
+
+
+def test_the_command_line_can_be_repeated():
+    found = commands()["compare"].parse(["a config.py", "--rules", "none", "SAM"])
+    assert found.command_line.endswith("tools/compare.py 'a config.py' --rules none SAM")

@@ -1,9 +1,13 @@
 """``--rule``: any config trains with any rule, and all else of it stays."""
 
+from pathlib import Path
+
 import pytest
 from mmengine.config import Config
 
+from bsam_suite.engine import BSAMOptimWrapper
 from bsam_suite.engine.check_optim import check_optim_wrapper
+from bsam_suite.engine.config import load_config
 from bsam_suite.engine.rule_option import choose_rule, use_rule
 from bsam_suite.errors import InputError
 from bsam_suite.options import Typed
@@ -16,6 +20,10 @@ KEPT = dict(
     constructor="DefaultOptimWrapperConstructor",
     paramwise_cfg=dict(norm_decay_mult=0.0),
 )
+
+
+class OwnWrapper(BSAMOptimWrapper):
+    """Somebody's own."""
 
 
 def config(param_scheduler=None, **wrapper):
@@ -35,6 +43,7 @@ def under(name, cfg, **values):
         (dict(type="OptimWrapper"), dict()),
         (dict(type="BFloat16OptimWrapper"), dict(dtype="bfloat16")),
         (dict(type="BSAMOptimWrapper", rho=0.3, rho_min=0.2, start="w"), dict()),
+        (dict(type=OwnWrapper, rho=0.3), dict()),
         (
             dict(type="SharpnessOptimWrapper", rule=dict(type="GSAM"), nonfinite="raise"),
             dict(nonfinite="raise"),
@@ -123,4 +132,38 @@ def test_what_is_misspelt_is_named(name, values, words):
 def test_other_wrappers_are_refused(wrapper, words):
     with pytest.raises(InputError) as caught:
         under("SAM", config(**wrapper))
+    assert not [word for word in words.split("|") if word not in str(caught.value)], caught.value
+
+
+NAME = "body_2d_keypoint/topdown_heatmap/coco/td-hm_res50_8xb64-210e_coco-256x192.py"
+
+
+def test_a_config_of_an_installed_package_trains_with_a_rule_and_stays_as_it_is():
+    cfg = load_config(f"mmpose::{NAME}", rule=("SAM", {}))
+    import mmpose
+
+    theirs = Config.fromfile(Path(mmpose.__file__).parent / ".mim/configs" / NAME)
+    optimizer = theirs.optim_wrapper.optimizer.to_dict()
+    new = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM"), optimizer=optimizer)
+    assert cfg.to_dict() == {**theirs.to_dict(), "optim_wrapper": new}
+
+
+def test_options_come_after_the_rule(tmp_path):
+    text = f"optim_wrapper = dict(type='BSAMOptimWrapper', rho=0.3, optimizer={SGD})"
+    (tmp_path / "config.py").write_text(text)
+    options = {"optim_wrapper.rule.rho": Typed("0.2")}
+    cfg = load_config(str(tmp_path / "config.py"), options, ("SAM", dict(rho=Typed("0.1"))))
+    assert cfg.optim_wrapper.rule == dict(type="SAM", rho=0.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (f"mmpose::{NAME.replace('res50', 'res5')}", "td-hm_res5_|'|td-hm_res50_"),
+        ("no_such_package::x.py", "'no_such_package'"),
+    ],
+)
+def test_configs_that_are_not_there_are_named(name, words):
+    with pytest.raises(InputError) as caught:
+        load_config(name)
     assert not [word for word in words.split("|") if word not in str(caught.value)], caught.value
