@@ -35,7 +35,8 @@ def split_arguments(args: tuple, kwargs: dict, m: int) -> list[tuple[tuple, dict
         )
     parts = []
     for start in range(0, samples, m):
-        part = _part(content, slice(start, start + m), samples, "forward")
+        which = slice(start, start + m)
+        part = {k: _part(v, which, samples, f"forward.{k}") for k, v in content.items()}
         parts.append((tuple(part.pop(str(i)) for i in range(len(args))), part))
     return parts
 

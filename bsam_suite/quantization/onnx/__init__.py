@@ -2,4 +2,4 @@
 
 from bsam_suite.optional import need
 
-need("onnx_ir")
+need("onnx_ir", "export")
