@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
-from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import FUNCTIONS
 from mmengine.runner import Runner
 
 from bsam_suite.engine.check_config import check_config
-from bsam_suite.engine.imports import import_parts, inherited_imports
+from bsam_suite.engine.imports import import_parts
+from bsam_suite.engine.read_config import read_config
 from bsam_suite.engine.registered import find_anywhere
 from bsam_suite.engine.signatures import fields_of
 from bsam_suite.errors import InputError
@@ -24,23 +23,8 @@ _OPTIONS: ContextVar[dict | None] = ContextVar("options", default=None)
 
 
 def cfg_option(name: str, default=None, kind: type | None = None):
-    """What ``--cfg-options NAME=...`` says, for configs that decide by it while they are read.
-
-    Args:
-        name: the option.
-        default: what it is where it is not given.
-        kind: ``str`` for text, such as a path, that has no default.
-    """
+    """What ``--cfg-options NAME=...`` says, for configs that decide by it while they are read."""
     return meaning((_OPTIONS.get() or {}).get(name, default), default, kind and [kind])
-
-
-@contextmanager
-def _options(options: dict) -> Iterator[None]:
-    token = _OPTIONS.set(options)
-    try:
-        yield
-    finally:
-        _OPTIONS.reset(token)
 
 
 def load_config(path: str, options: dict | None = None) -> Config:
@@ -54,21 +38,15 @@ def load_config(path: str, options: dict | None = None) -> Config:
             does not fit.
     """
     options = dict(options or {})
-    if not Path(path).is_file():
-        raise InputError(f"config {path!r} does not exist{_near(path)}")
-    with _options(options), inherited_imports():
-        try:
-            cfg = Config.fromfile(path, import_custom_modules=False)
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(
-                f"config {path!r} cannot be read: {type(error).__name__}: {error}"
-            ) from error
+    token = _OPTIONS.set(options)
+    try:
+        cfg = read_config(path, options)
+    finally:
+        _OPTIONS.reset(token)
     import_parts(cfg, path)
     cfg = with_options(cfg, options)
     _call(cfg, "resolve")
-    return cfg
+    return with_options(cfg, options)  # they have the last word
 
 
 def with_options(cfg: Config, options: dict) -> Config:
@@ -200,14 +178,3 @@ def _move_root(value, old: str, new: str):
         if value.startswith(old.rstrip("/") + "/"):
             return new.rstrip("/") + value[len(old.rstrip("/")) :]
     return value
-
-
-def _near(path: str) -> str:
-    folder = Path(path).parent
-    if not folder.is_dir():
-        return f": there is no folder {str(folder)!r}"
-    beside = {str(path): path.name for path in folder.glob("*.py")}
-    close = nearest(Path(path).name, beside.values())
-    if close:
-        return f": did you mean {str(folder / close)!r}?"
-    return f"; {folder} has {sorted(beside.values())}"

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from bsam_suite.compat import is_missing
 from bsam_suite.errors import InputError
-from tasks.classification.choose import package_is_missing
+from bsam_suite.shell import add_extra
 from tasks.classification.images import Images
 
 
@@ -38,7 +38,7 @@ class Digits(Images):
         seed: int = 0,
     ) -> None:
         if is_missing("sklearn"):
-            raise package_is_missing("scikit-learn")
+            raise InputError(f"scikit-learn is missing: {add_extra('classification')}")
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
 
