@@ -31,7 +31,9 @@ def load_config(path: str, options: dict | None = None) -> Config:
     """Read the config at ``path`` and merge ``options`` (dotted keys) into it.
 
     ``data_root`` among the options moves every path of the config that lies in its own
-    ``data_root``.
+    ``data_root``. In between the config's ``resolve`` functions are called, as those of
+    :func:`preflight` are: what the config leaves to the data or to the machine follows them,
+    quickly, and without a word on data that is not there.
 
     Raises:
         InputError: no such config, a config that cannot be read, or an option that is unknown or
@@ -52,8 +54,6 @@ def load_config(path: str, options: dict | None = None) -> Config:
 def with_options(cfg: Config, options: dict) -> Config:
     """``cfg`` with ``options`` merged into it, as :func:`load_config` does.
 
-    It does not follow its data again.
-
     Raises:
         InputError: an option that is unknown or does not fit.
     """
@@ -64,11 +64,17 @@ def with_options(cfg: Config, options: dict) -> Config:
             raise InputError(
                 f"--cfg-options data_root={new_root}: {cfg.filename} sets no data_root"
             )
-        moved = _move_root(cfg._cfg_dict.to_dict(), old_root, str(new_root))
-        cfg = Config(moved, filename=cfg.filename)
+        move_data_root(cfg, str(new_root))
     for key, value in options.items():
         _set(cfg, key, value)
     return cfg
+
+
+def move_data_root(cfg: Config, root: str) -> None:
+    """Move every path of ``cfg`` that lies in its ``data_root`` to ``root``."""
+    old = cfg.data_root
+    for key, value in cfg.items():
+        cfg[key] = _moved(value, old, root)
 
 
 def _set(cfg: Config, key: str, value: object) -> None:
@@ -145,8 +151,7 @@ def preflight(cfg: Config) -> None:
     """Check the config and run its ``preflight`` functions, before any long work.
 
     Each entry is a config of a function in MMEngine's ``FUNCTIONS`` registry, called with ``cfg``
-    as first argument. So are those of ``resolve``, by which a config that was loaded follows what
-    it is about, such as its data: quickly, and without a word on data that is not there.
+    as first argument.
 
     Raises:
         InputError: what :func:`bsam_suite.engine.check_config.check_config` refuses, or one of the
@@ -167,11 +172,11 @@ def _call(cfg: Config, field: str) -> None:
         function(cfg, **arguments)
 
 
-def _move_root(value, old: str, new: str):
+def _moved(value, old: str, new: str):
     if isinstance(value, dict):
-        return {k: _move_root(v, old, new) for k, v in value.items()}
+        return {k: _moved(v, old, new) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_move_root(v, old, new) for v in value)
+        return type(value)(_moved(v, old, new) for v in value)
     if isinstance(value, str):
         if value.rstrip("/") == old.rstrip("/"):
             return new

@@ -11,9 +11,9 @@ from tasks.pose import (  # noqa: E402, F401
     batches,
     codecs,
     dataset,
-    follow,
+    fast_transforms,
+    follow_keypoints,
     heads,
     hooks,
     preflight,
-    quick,
 )

@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mmengine.config import Config
 from mmengine.registry import FUNCTIONS
 from mmengine.runner import CheckpointLoader
 from mmpose.registry import DATASETS
 
+from bsam_suite.engine.config import move_data_root
 from bsam_suite.errors import InputError
 from tasks.pose.category_ids import listed
 from tasks.pose.check.training import check_splits, evaluated, split_of
 from tasks.pose.dataset import AnyCategoryCocoDataset, read_detections
 from tasks.pose.files import read_annotations
-from tasks.pose.follow import check_keypoints
-from tasks.pose.people import write_people
+from tasks.pose.follow_keypoints import check_keypoints
+from tasks.pose.people import people_root, write_people
+
+PEOPLE = "data/people"
+"""The ``data_root`` of configs on the built-in people."""
 
 
 @FUNCTIONS.register_module()
-def prepare_people(cfg: Config, train: int, val: int, seed: int) -> None:
+def people_folder(cfg: Config) -> None:
+    """Take the built-in people from the cache folder, unless a ``data_root`` was given."""
+    if cfg.data_root == PEOPLE:
+        with _refused_people(cfg):
+            move_data_root(cfg, str(people_root(**cfg.people)))
+
+
+@FUNCTIONS.register_module()
+def prepare_people(cfg: Config) -> None:
     """Say that the built-in people are used and write them if they are not there yet."""
     print(
         "Data: the people that come with the suite (synthetic). For COCO: put it in data/coco or "
         "add --cfg-options data_root=DIR",
         flush=True,
     )
-    try:
-        write_people(cfg.data_root, train=train, val=val, seed=seed)
-    except (ValueError, FileExistsError) as error:
-        raise InputError(f"people in {cfg.filename}: {error}") from error
+    with _refused_people(cfg):
+        write_people(cfg.data_root, **cfg.people)
     _check_boxes(cfg)
+
+
+@contextmanager
+def _refused_people(cfg: Config) -> Iterator[None]:
+    try:
+        yield
+    except (TypeError, ValueError, FileExistsError) as error:
+        raise InputError(f"people in {cfg.filename}: {error}") from error
 
 
 @FUNCTIONS.register_module()

@@ -22,7 +22,7 @@ from bsam_suite.engine.config import load_config
 from bsam_suite.engine.recorded import building
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.session import Session
-from tasks.pose.follow import check_head
+from tasks.pose.follow_keypoints import check_head
 from tasks.pose.metainfo import from_metainfo
 from tasks.pose.predict.boxes import Box
 from tasks.pose.predict.recorded import recorded_pose_config
