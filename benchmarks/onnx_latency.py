@@ -29,7 +29,6 @@ from tasks.classification.resnet import CIFARResNet18
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
 from tasks.quantization.export.onnx import save_onnx
-from tasks.quantization.recipe import lsq
 
 NETS = {"resnet18": (resnet18, 224), "digits": (lambda: CIFARResNet18(10, width=16), 16)}
 """Networks, and height and width of their input in pixels."""
@@ -42,7 +41,9 @@ def files(build, size: int, bits: int, folder: Path) -> dict[str, Path]:
     model = with_statistics(build(), images)
     made = {"float": folder / "float.onnx"}
     onnx.save(trace(model, images[:2], made["float"]), made["float"])
-    quantized = quantize(model, **lsq(bits)).eval()
+    quantized = quantize(
+        model, dict(type="LSQ", bits=bits, per_channel=True), dict(type="LSQ", bits=bits)
+    ).eval()
     calibrate(quantized, [images])
     for form in ("exact", "fast"):
         made[form] = save_onnx(quantized, images, folder / f"{form}.onnx", form)

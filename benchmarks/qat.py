@@ -23,7 +23,6 @@ from torchvision.models import resnet18
 from bsam_suite.engine.keep_memory import keep_memory
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
-from tasks.quantization.recipe import lsq
 
 Step = Callable[[], object]
 
@@ -43,7 +42,7 @@ def step(net: nn.Module, images: Tensor, labels: Tensor) -> Step:
 def networks(bits: int, images: Tensor) -> dict[str, nn.Module]:
     torch.manual_seed(0)
     net = resnet18().to(images.device)
-    ours = quantize(net, **lsq(bits))
+    ours = quantize(net, dict(type="LSQ", bits=bits, per_channel=True), dict(type="LSQ", bits=bits))
     calibrate(ours, [images])
     found = {
         "float": net,

@@ -1,7 +1,7 @@
 """Other ways to train a network with rounded weights and inputs, for ``benchmarks/qat.py``.
 
 Each gives every convolution and linear layer of a float network learned step sizes, one for each
-output channel of the weights and one for the inputs, as ``tasks.quantization.recipe.lsq`` does.
+output channel of the weights and one for the inputs, as the recipes' LSQ does.
 """
 
 from __future__ import annotations

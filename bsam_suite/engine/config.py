@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from contextvars import ContextVar
 
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import FUNCTIONS
@@ -18,13 +17,6 @@ from bsam_suite.engine.signatures import fields_of
 from bsam_suite.errors import InputError
 from bsam_suite.nearest import did_you_mean, nearest
 from bsam_suite.options import meaning
-
-_OPTIONS: ContextVar[dict | None] = ContextVar("options", default=None)
-
-
-def cfg_option(name: str, default=None, kind: type | None = None):
-    """What ``--cfg-options NAME=...`` says, for configs that decide by it while they are read."""
-    return meaning((_OPTIONS.get() or {}).get(name, default), default, kind and [kind])
 
 
 def load_config(path: str, options: dict | None = None) -> Config:
@@ -40,11 +32,7 @@ def load_config(path: str, options: dict | None = None) -> Config:
             does not fit.
     """
     options = dict(options or {})
-    token = _OPTIONS.set(options)
-    try:
-        cfg = read_config(path, options)
-    finally:
-        _OPTIONS.reset(token)
+    cfg = read_config(path, options)
     import_parts(cfg, path)
     cfg = with_options(cfg, options)
     _call(cfg, "resolve")

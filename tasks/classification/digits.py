@@ -30,6 +30,9 @@ class Digits(Images):
         InputError: scikit-learn is not installed, an unknown split, or something that is no digit.
     """
 
+    #: A float model of them is trained where a quantized one asks for it.
+    embedded = True
+
     def __init__(
         self,
         split: str,

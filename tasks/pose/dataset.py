@@ -56,6 +56,9 @@ class PeopleDataset(AnyCategoryCocoDataset):
     Args: as MMPose's ``CocoDataset``.
     """
 
+    #: A float model of them is trained where a quantized one asks for it.
+    embedded = True
+
     def __init__(self, *args, data_root: str, **kwargs) -> None:
         if not os.path.exists(data_root):
             write_people(data_root)

@@ -11,7 +11,7 @@ from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
 from tasks.quantization.evaluate.request import Request
-from tasks.quantization.recipe import last_layers
+from tasks.quantization.last_layers import last_layers
 
 NEEDED = ("model", "train_dataloader", "test_dataloader", "test_evaluator")
 

@@ -12,7 +12,7 @@ from bsam_suite.onnx.session import Session
 from tasks.quantization.calibrate import calibrate
 from tasks.quantization.convert import quantize
 from tasks.quantization.export.onnx import save_onnx
-from tasks.quantization.recipe import last_layers
+from tasks.quantization.last_layers import last_layers
 
 SIMCC = dict(type="SimCCLabel", input_size=(24, 32), sigma=3.0, simcc_split_ratio=2.0)
 SHARED = dict(
