@@ -92,13 +92,9 @@ class StopAfterTwoSteps(Hook):
             raise KeyboardInterrupt
 
 
-def quantized(name):
-    """Others of the same network differ by a number, or by the line of the rule."""
-    return name.startswith("quantization/")
-
-
-TRAINED = [n for n in [*PEOPLE, *DIGITS] if not quantized(n)]
-TRAINED += [n for n in NAMES if quantized(n) and n.endswith("w4a4_bsam.py")]
+# hrnet-tiny's are the bases of hrnet's; of low bits the others differ by a number or by their rule.
+TRAINED = [n for n in [*PEOPLE, *DIGITS] if not n.startswith(("quantization/", "pose/hrnet-tiny"))]
+TRAINED += [n for n in NAMES if n.startswith("quantization/") and n.endswith("w4a4_bsam.py")]
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -134,15 +130,20 @@ def test_those_of_data_on_disk_build(name):
     """Model, on the meta device that holds no numbers, optimizer, hooks and transforms."""
     cfg = Config(read(name).to_dict())
     with DefaultScope.overwrite_default_scope(cfg.get("default_scope")):
-        with torch.device("meta"):
-            model = MODELS.build({**cfg.model, "data_preprocessor": None})
-        wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
-        assert len(wrapper.optimizer.param_groups[0]["params"]) > 0
+        model = _model(str(cfg.model.to_dict()))
+        build_optim_wrapper(model, cfg.optim_wrapper)
         for hook in cfg.custom_hooks:
             HOOKS.build(hook)
         for loader in LOADERS:
             for step in cfg[loader].dataset.get("pipeline", []):
                 TRANSFORMS.build(step)
+
+
+@cache
+def _model(text):
+    """One for all rules."""
+    with torch.device("meta"):
+        return MODELS.build({**ast.literal_eval(text), "data_preprocessor": None})
 
 
 @pytest.mark.parametrize("name", MMPOSE)
