@@ -5,7 +5,7 @@ _base_ = "mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w32_8xb64-21
 custom_imports = dict(imports=["tasks.pose.parts"])
 people = dict(train=2000, val=400, seed=0)
 data_root = "data/people"  # the tools keep them in a cache folder instead
-resolve = [dict(type="people_folder")]
+resolve = [dict(type="people_folder"), dict(type="drop_late_schedules")]
 preflight = [dict(type="prepare_people")]
 
 codec = dict(

@@ -7,7 +7,11 @@ _base_ = "./hrnet-tiny_bsam_people-128x96.py"
 
 data_root = "data/coco"
 metainfo = dict()  # as on the larger networks
-resolve = [dict(type="follow_keypoints"), dict(type="workers_by_cores")]
+resolve = [
+    dict(type="follow_keypoints"),
+    dict(type="workers_by_cores"),
+    dict(type="drop_late_schedules"),
+]
 preflight = [dict(type="check_coco")]
 
 train_dataloader = dict(

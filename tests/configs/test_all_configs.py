@@ -13,7 +13,7 @@ from mmengine.registry import DATASETS, HOOKS, MODELS, TRANSFORMS, DefaultScope
 from mmengine.runner import Runner
 
 from bsam_suite.engine.config import load_config, move_data_root
-from bsam_suite.engine.workers import workers
+from bsam_suite.engine.resolve import workers
 from tasks.pose import parts
 from tasks.pose.people import people_root
 

@@ -5,7 +5,7 @@ from mmengine.config import Config
 from mmengine.registry import FUNCTIONS
 
 from bsam_suite.engine.config import load_config
-from bsam_suite.engine.workers import workers
+from bsam_suite.engine.resolve import workers
 from bsam_suite.errors import InputError
 from bsam_suite.options import Typed
 
@@ -105,3 +105,13 @@ def test_workers_are_counted_once(tmp_path):
     for one in (cfg, load_config(str(tmp_path / "again.py"))):
         assert one.train_dataloader.num_workers == 31
         assert one.val_dataloader.num_workers == workers()
+
+
+@pytest.mark.parametrize(("epochs", "left"), [(1, 1), (2, 2)])
+def test_schedules_that_would_begin_after_the_training_are_left_out(tmp_path, epochs, left):
+    (tmp_path / "a.py").write_text(
+        "train_cfg = dict(max_epochs=8)\nresolve = [dict(type='drop_late_schedules')]\n"
+        "param_scheduler = [dict(type='LinearLR', end=1), dict(type='CosineAnnealingLR', begin=1)]"
+    )
+    cfg = load_config(str(tmp_path / "a.py"), {"train_cfg.max_epochs": epochs})
+    assert [s.type for s in cfg.param_scheduler] == ["LinearLR", "CosineAnnealingLR"][:left]

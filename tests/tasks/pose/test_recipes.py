@@ -9,7 +9,7 @@ import torch
 from mmengine.runner import CheckpointLoader, Runner
 
 from bsam_suite.engine.config import load_config, preflight
-from bsam_suite.engine.workers import workers
+from bsam_suite.engine.resolve import workers
 from bsam_suite.errors import InputError
 
 CONFIGS = Path(__file__).parents[3] / "configs/pose"
