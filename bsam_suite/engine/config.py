@@ -20,12 +20,11 @@ from bsam_suite.options import meaning
 
 
 def load_config(path: str, options: dict | None = None) -> Config:
-    """Read the config at ``path`` and merge ``options`` (dotted keys) into it.
+    """Read the config at ``path``, merge ``options`` (dotted keys) into it, and resolve the rest.
 
-    ``data_root`` among the options moves every path of the config that lies in its own
-    ``data_root``. In between the config's ``resolve`` functions are called, as those of
-    :func:`preflight` are: what the config leaves to the data or to the machine follows them,
-    quickly, and without a word on data that is not there.
+    What the config leaves to the data, the machine or the options is filled in by the functions
+    that its field ``resolve`` names, as :func:`preflight` calls them: quickly, and without a word
+    on data that is not there. An option has the last word on what it sets.
 
     Raises:
         InputError: no such config, a config that cannot be read, or an option that is unknown or
@@ -34,13 +33,16 @@ def load_config(path: str, options: dict | None = None) -> Config:
     options = dict(options or {})
     cfg = read_config(path, options)
     import_parts(cfg, path)
-    cfg = with_options(cfg, options)
+    merge_options(cfg, options)
     _call(cfg, "resolve")
-    return with_options(cfg, options)  # they have the last word
+    merge_options(cfg, options)
+    return cfg
 
 
-def with_options(cfg: Config, options: dict) -> Config:
-    """``cfg`` with ``options`` merged into it, as :func:`load_config` does.
+def merge_options(cfg: Config, options: dict) -> None:
+    """Merge ``options`` (dotted keys) into ``cfg``.
+
+    ``data_root`` among them moves every path of the config that lies in its own ``data_root``.
 
     Raises:
         InputError: an option that is unknown or does not fit.
@@ -55,7 +57,6 @@ def with_options(cfg: Config, options: dict) -> Config:
         move_data_root(cfg, str(new_root))
     for key, value in options.items():
         _set(cfg, key, value)
-    return cfg
 
 
 def move_data_root(cfg: Config, root: str) -> None:
