@@ -50,7 +50,7 @@ def changed(random_hrnet, tmp_path):
         ),
         ("data_mode='topdown'", "data_mode='bottomup'", "is of a bottomup model: give a top-down"),
         (
-            "type='AnyCategoryCocoDataset'",
+            "type='PeopleDataset'",
             "type='CocoWholeBodyDataset'",
             "=17 .* describes 133 keypoints",
         ),
