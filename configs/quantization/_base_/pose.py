@@ -10,12 +10,12 @@ _base_ = "./float-pose.py"
 float_config = "configs/pose/hrnet_adam.py"
 custom_imports = dict(imports=["tasks.pose.parts", "tasks.quantization.parts"])
 resolve = [
-    *_base_.resolve,
+    *_base_.get("resolve", []),
     dict(type="float_checkpoint", epochs=_base_.train_cfg.max_epochs),
     dict(type="name_last_layers"),
 ]
 preflight = [
-    *(entry for entry in _base_.preflight if entry["type"] != "pretrained_backbone"),
+    *(entry for entry in _base_.get("preflight", []) if entry["type"] != "pretrained_backbone"),
     dict(type="prepare_float"),
 ]
 model = dict(
@@ -29,7 +29,7 @@ model = dict(
     ),
     checkpoint=None,
 )
-custom_hooks = [*_base_.custom_hooks, dict(type="CalibrationHook")]
+custom_hooks = [*_base_.get("custom_hooks", []), dict(type="CalibrationHook")]
 
 train_cfg = dict(max_epochs=min(_base_.train_cfg.max_epochs // 2, 20))
 param_scheduler = [dict(type="CosineAnnealingLR", convert_to_iter_based=True)]
