@@ -1,6 +1,6 @@
 """Sharpness-aware training in MMEngine."""
 
-from bsam_suite.engine import amp, curves, divergence, reproduce  # noqa: F401
+from bsam_suite.engine import amp, curves, divergence, reproduce, resolve  # noqa: F401
 from bsam_suite.engine.optim_wrapper import BSAMOptimWrapper, SharpnessOptimWrapper
 from bsam_suite.engine.registry import RULES
 

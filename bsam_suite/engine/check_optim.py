@@ -188,7 +188,9 @@ def _build(wrapper: Mapping, schedulers: list, train_cfg: object) -> None:
     built = constructor(nn.ParameterList([weight]))
     for scheduler in copy.deepcopy(schedulers):
         counted = "max_epochs" if scheduler.get("by_epoch", True) else "max_iters"
-        scheduler.setdefault("end", epochs.get(counted) or 2**31)
+        end = epochs.get(counted)
+        known = isinstance(end, int) and end > 0  # else the check of train_cfg has the better words
+        scheduler.setdefault("end", end if known else 2**31)
         registries.PARAM_SCHEDULERS.build(
             scheduler, default_args=dict(optimizer=built, epoch_length=1)
         )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from pathlib import Path
+from collections.abc import Mapping
 
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import FUNCTIONS
 from mmengine.runner import Runner
 
 from bsam_suite.engine.check_config import check_config
-from bsam_suite.engine.imports import config_file, import_parts, inherited_imports
+from bsam_suite.engine.imports import import_parts
+from bsam_suite.engine.read_config import read_config
 from bsam_suite.engine.registered import find_anywhere
 from bsam_suite.engine.rule_option import choose_rule, use_rule
 from bsam_suite.engine.signatures import fields_of
@@ -21,66 +19,36 @@ from bsam_suite.errors import InputError
 from bsam_suite.nearest import did_you_mean, nearest
 from bsam_suite.options import meaning
 
-_OPTIONS: ContextVar[dict | None] = ContextVar("options", default=None)
-
-
-def cfg_option(name: str, default=None, kind: type | None = None):
-    """What ``--cfg-options NAME=...`` says, for configs that decide by it while they are read.
-
-    Args:
-        name: the option.
-        default: what it is where it is not given.
-        kind: ``str`` for text, such as a path, that has no default.
-    """
-    return meaning((_OPTIONS.get() or {}).get(name, default), default, [kind] if kind else None)
-
-
-@contextmanager
-def _options(options: dict) -> Iterator[None]:
-    token = _OPTIONS.set(options)
-    try:
-        yield
-    finally:
-        _OPTIONS.reset(token)
-
 
 def load_config(
     path: str, options: dict | None = None, rule: tuple[str, dict] | None = None
 ) -> Config:
-    """Read the config at ``path`` and merge ``options`` (dotted keys) into it.
+    """Read the config at ``path``, merge ``options`` (dotted keys) into it, and resolve the rest.
 
-    ``data_root`` among the options moves every path of the config that lies in its own
-    ``data_root``. ``rule``, a name and hyperparameters, takes the place of the config's own first.
+    What the config leaves to the data, the machine or the options is filled in by the functions
+    that its field ``resolve`` names, as :func:`preflight` calls them: quickly, and without a word
+    on data that is not there. An option has the last word on what it sets. ``rule``, a name and
+    hyperparameters, takes the place of the config's own first.
 
     Raises:
         InputError: no such config, a config that cannot be read, or an option that is unknown or
             does not fit.
     """
     options = dict(options or {})
-    path = config_file(path)
-    if not Path(path).is_file():
-        raise InputError(f"config {path!r} does not exist{_near(path)}")
-    with _options(options), inherited_imports():
-        try:
-            cfg = Config.fromfile(path, import_custom_modules=False)
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(
-                f"config {path!r} cannot be read: {type(error).__name__}: {error}"
-            ) from error
+    cfg = read_config(path, options)
     import_parts(cfg, path)
     if rule is not None:
         use_rule(cfg, choose_rule(cfg, *rule, "--rule"))
-    cfg = with_options(cfg, options)
+    merge_options(cfg, options)
     _call(cfg, "resolve")
+    merge_options(cfg, options)
     return cfg
 
 
-def with_options(cfg: Config, options: dict) -> Config:
-    """``cfg`` with ``options`` merged into it, as :func:`load_config` does.
+def merge_options(cfg: Config, options: dict) -> None:
+    """Merge ``options`` (dotted keys) into ``cfg``.
 
-    It does not follow its data again.
+    ``data_root`` among them moves every path of the config that lies in its own ``data_root``.
 
     Raises:
         InputError: an option that is unknown or does not fit.
@@ -92,11 +60,16 @@ def with_options(cfg: Config, options: dict) -> Config:
             raise InputError(
                 f"--cfg-options data_root={new_root}: {cfg.filename} sets no data_root"
             )
-        moved = _move_root(cfg._cfg_dict.to_dict(), old_root, str(new_root))
-        cfg = Config(moved, filename=cfg.filename)
+        move_data_root(cfg, str(new_root))
     for key, value in options.items():
         _set(cfg, key, value)
-    return cfg
+
+
+def move_data_root(cfg: Config, root: str) -> None:
+    """Move every path of ``cfg`` that lies in its ``data_root`` to ``root``."""
+    old = cfg.data_root
+    for key, value in cfg.items():
+        cfg[key] = _moved(value, old, root)
 
 
 def _set(cfg: Config, key: str, value: object) -> None:
@@ -173,8 +146,7 @@ def preflight(cfg: Config) -> None:
     """Check the config and run its ``preflight`` functions, before any long work.
 
     Each entry is a config of a function in MMEngine's ``FUNCTIONS`` registry, called with ``cfg``
-    as first argument. So are those of ``resolve``, by which a config that was loaded follows what
-    it is about, such as its data: quickly, and without a word on data that is not there.
+    as first argument.
 
     Raises:
         InputError: what :func:`bsam_suite.engine.check_config.check_config` refuses, or one of the
@@ -195,25 +167,14 @@ def _call(cfg: Config, field: str) -> None:
         function(cfg, **arguments)
 
 
-def _move_root(value, old: str, new: str):
+def _moved(value, old: str, new: str):
     if isinstance(value, dict):
-        return {k: _move_root(v, old, new) for k, v in value.items()}
+        return {k: _moved(v, old, new) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_move_root(v, old, new) for v in value)
+        return type(value)(_moved(v, old, new) for v in value)
     if isinstance(value, str):
         if value.rstrip("/") == old.rstrip("/"):
             return new
         if value.startswith(old.rstrip("/") + "/"):
             return new.rstrip("/") + value[len(old.rstrip("/")) :]
     return value
-
-
-def _near(path: str) -> str:
-    folder = Path(path).parent
-    if not folder.is_dir():
-        return f": there is no folder {str(folder)!r}"
-    beside = {str(path): path.name for path in folder.glob("*.py")}
-    close = nearest(Path(path).name, beside.values())
-    if close:
-        return did_you_mean(str(path), [str(folder / close)])
-    return f"; {folder} has {sorted(beside.values())}"

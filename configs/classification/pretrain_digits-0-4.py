@@ -2,16 +2,7 @@
 
 _base_ = "./_base_/digits.py"
 
-from bsam_suite.engine.config import cfg_option
-
-digits = [0, 1, 2, 3, 4]
 model = dict(num_classes=5)
-train_dataloader = dict(dataset=dict(dataset=dict(digits=digits)))
-val_dataloader = dict(dataset=dict(digits=digits))
-test_dataloader = val_dataloader
-
-epochs = cfg_option("train_cfg.max_epochs", 10)
-train_cfg = dict(max_epochs=epochs)
-param_scheduler = [dict(type="CosineAnnealingLR", end=epochs, convert_to_iter_based=True)]
-
-del digits, epochs  # no options of the command line
+train_dataloader = dict(dataset=dict(dataset=dict(digits=[0, 1, 2, 3, 4])))
+val_dataloader = test_dataloader = dict(dataset=dict(digits=[0, 1, 2, 3, 4]))
+train_cfg = dict(max_epochs=10)

@@ -1,9 +1,5 @@
 """PyramidNet-110 with SAM on CIFAR-10, CIFAR-100 or a folder of images in ``data_root``."""
 
-_base_ = __import__("tasks.classification.choose", fromlist=["data"]).data(
-    built_in="cifar10", imagenet="folder"
-)
-
-model = dict(net=dict(_delete_=True, type="PyramidNet", depth=110, alpha=270))
+_base_ = "./pyramidnet110_sgd.py"
 
 optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))

@@ -1,5 +1,5 @@
 """ResNet-18 with SAM: on the images in ``data_root`` where it is given, else on digits."""
 
-_base_ = __import__("tasks.classification.choose", fromlist=["data"]).data()
+_base_ = "./resnet18_sgd.py"
 
 optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))

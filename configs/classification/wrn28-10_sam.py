@@ -1,9 +1,5 @@
 """WideResNet-28-10 with SAM on CIFAR-10, CIFAR-100 or a folder of images in ``data_root``."""
 
-_base_ = __import__("tasks.classification.choose", fromlist=["data"]).data(
-    built_in="cifar10", imagenet="folder"
-)
-
-model = dict(net=dict(_delete_=True, type="WideResNet", depth=28, width=10))
+_base_ = "./wrn28-10_sgd.py"
 
 optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))

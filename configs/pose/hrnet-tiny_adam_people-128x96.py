@@ -2,17 +2,11 @@
 
 _base_ = "mmpose::body_2d_keypoint/topdown_heatmap/coco/td-hm_hrnet-w32_8xb64-210e_coco-256x192.py"
 
-from bsam_suite.engine.config import cfg_option
-from tasks.pose.people import people_root
-
 custom_imports = dict(imports=["tasks.pose.register_all"])
-people = dict(
-    train=cfg_option("people.train", 2000),
-    val=cfg_option("people.val", 400),
-    seed=cfg_option("people.seed", 0),
-)
-data_root = str(people_root(**people))
-preflight = [dict(type="prepare_people", **people)]
+people = dict(train=2000, val=400, seed=0)
+data_root = "data/people"  # the tools keep them in a cache folder instead
+resolve = [dict(type="people_folder"), dict(type="drop_late_schedules")]
+preflight = [dict(type="prepare_people")]
 
 codec = dict(
     type="ExactUDPHeatmap",
@@ -44,9 +38,9 @@ model = dict(
 train_pipeline = [
     dict(type="LoadImage"),
     dict(type="GetBBoxCenterScale", padding=1.1),
-    dict(type="QuickRandomFlip", direction="horizontal"),
+    dict(type="FastRandomFlip", direction="horizontal"),
     dict(
-        type="QuickRandomBBoxTransform",
+        type="FastRandomBBoxTransform",
         shift_factor=0.03,
         rotate_factor=8,
         scale_factor=(0.93, 1.07),
@@ -62,32 +56,33 @@ val_pipeline = [
     dict(type="PackPoseInputs"),
 ]
 # On a few cores a worker process takes more from the training than it gives.
-in_process = dict(num_workers=0, persistent_workers=False)
 train_dataloader = dict(
-    **in_process,
+    num_workers=0,
+    persistent_workers=False,
     batch_size=16,
     drop_last=True,
-    dataset=dict(data_root=data_root, pipeline=train_pipeline),
+    dataset=dict(type="PeopleDataset", data_root=data_root, pipeline=train_pipeline),
 )
-val_dataloader = dict(
-    **in_process,
+val_dataloader = test_dataloader = dict(
+    num_workers=0,
+    persistent_workers=False,
     batch_size=64,
     dataset=dict(
-        type="AnyCategoryCocoDataset",
+        type="PeopleDataset",
         data_root=data_root,
         bbox_file="",
         pipeline=val_pipeline,
     ),
 )
-test_dataloader = val_dataloader
-val_evaluator = dict(ann_file=f"{data_root}/annotations/person_keypoints_val2017.json")
-test_evaluator = val_evaluator
+val_evaluator = test_evaluator = dict(
+    ann_file=f"{data_root}/annotations/person_keypoints_val2017.json"
+)
 
 train_cfg = dict(max_epochs=8, val_interval=4)
 optim_wrapper = dict(optimizer=dict(lr=2e-2, betas=(0.8, 0.999), fused=True))
 param_scheduler = [
     dict(type="LinearLR", end=1, start_factor=0.01, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", begin=1, end=8, eta_min=2e-4, convert_to_iter_based=True),
+    dict(type="CosineAnnealingLR", begin=1, eta_min=2e-4, convert_to_iter_based=True),
 ]
 auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(logger=dict(interval=50), checkpoint=dict(interval=1, max_keep_ckpts=2))

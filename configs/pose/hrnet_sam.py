@@ -1,5 +1,6 @@
 """HRNet with SAM: W32 on COCO where it is found, else a small one on the built-in people."""
 
-_base_ = __import__("tasks.pose.choose", fromlist=["recipe"]).recipe(
-    coco="./hrnet-w32_sam_coco-256x192.py", built_in="./hrnet-tiny_sam_people-128x96.py"
-)
+_base_ = "./hrnet-tiny_sam_people-128x96.py"
+replaced_by = [
+    dict(option="data_root", found="data/coco", config="./hrnet-w32_sam_coco-256x192.py")
+]

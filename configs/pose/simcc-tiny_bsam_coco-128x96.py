@@ -1,18 +1,10 @@
 """The small SimCC network at 128x96 on COCO (``--cfg-options data_root=DIR``) with BSAM."""
 
-_base_ = "./simcc-tiny_bsam_people-128x96.py"
+_base_ = ["./hrnet-tiny_bsam_coco-128x96.py", "./_base_/simcc-tiny.py"]
 
-from tasks.pose.small_on_coco import (  # noqa: F401
-    data_root,
-    default_hooks,
-    metainfo,
-    param_scheduler,
-    preflight,
-    resolve,
-    test_dataloader,
-    test_evaluator,
-    train_cfg,
-    train_dataloader,
-    val_dataloader,
-    val_evaluator,
-)
+codec = _base_.simcc.codec
+model = _base_.simcc.model
+train_pipeline = [*_base_.train_pipeline[:4], *_base_.simcc.train_pipeline]
+val_pipeline = [*_base_.val_pipeline[:2], *_base_.simcc.val_pipeline]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = test_dataloader = dict(dataset=dict(pipeline=val_pipeline))

@@ -2,6 +2,4 @@
 
 _base_ = "./_base_/mobilenetv2.py"
 
-from tasks.quantization.recipe import lsq
-
-model = dict(quantization=lsq(bits=4))
+model = dict(quantization=dict(weight=dict(bit_width=4), activation=dict(bit_width=4)))

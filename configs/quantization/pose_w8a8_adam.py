@@ -1,7 +1,3 @@
 """A pose network with 8-bit weights and activations, trained with the float model's optimizer."""
 
 _base_ = "./_base_/pose.py"
-
-from tasks.quantization.recipe import lsq
-
-model = dict(quantization=lsq(bits=8))

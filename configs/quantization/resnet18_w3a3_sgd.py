@@ -2,6 +2,4 @@
 
 _base_ = "./_base_/resnet18.py"
 
-from tasks.quantization.recipe import lsq
-
-model = dict(quantization=lsq(bits=3))
+model = dict(quantization=dict(weight=dict(bit_width=3), activation=dict(bit_width=3)))

@@ -29,6 +29,9 @@ class Digits(ImageDataset):
         InputError: scikit-learn is not installed, or the split or a digit is unknown.
     """
 
+    #: A float model of them is trained where a quantized one asks for it.
+    embedded = True
+
     def __init__(
         self,
         split: str,

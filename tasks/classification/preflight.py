@@ -21,8 +21,7 @@ def check_images(cfg: Config) -> None:
         InputError: a folder is missing or empty, or the classes differ between the splits or from
             ``model.num_classes``.
     """
-    loaders = ("train_dataloader", "val_dataloader", "test_dataloader")
-    sets = {name: _source(cfg[name].dataset) for name in loaders if cfg.get(name)}
+    sets = _sources(cfg)
     first = next(iter(sets.values()))
     if first.type == "Digits":
         print(
@@ -88,6 +87,18 @@ def check_transfer(cfg: Config, pretrain: str | None = None) -> None:
         how = f"{tool('train')} {near(ROOT / pretrain)}"
         raise InputError(f"model.transfer_from={file} does not exist: make it by {how}")
     read_weights(file)
+
+
+@FUNCTIONS.register_module()
+def resize_images(cfg: Config) -> None:
+    """Show the images of all data sets at ``cfg.image_size``."""
+    for source in _sources(cfg).values():
+        source.size = cfg.image_size
+
+
+def _sources(cfg: Config) -> dict[str, dict]:
+    loaders = ("train_dataloader", "val_dataloader", "test_dataloader")
+    return {name: _source(cfg[name].dataset) for name in loaders if cfg.get(name)}
 
 
 def _source(dataset: dict) -> dict:

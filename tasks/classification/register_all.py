@@ -1,7 +1,14 @@
 """Registers all modules that classification configs use; named in their ``custom_imports``."""
 
 from bsam_suite import engine  # noqa: F401
-from tasks.classification import (  # noqa: F401
+from bsam_suite.compat import is_missing
+from bsam_suite.errors import InputError
+from bsam_suite.shell import add_extra
+
+if is_missing("torchvision"):
+    raise InputError(f"torchvision is missing: {add_extra('classification')}")
+
+from tasks.classification import (  # noqa: E402, F401
     classifier,
     digits,
     few_shot_subset,
@@ -15,6 +22,7 @@ from tasks.classification import (  # noqa: F401
     preprocessor,
     pyramidnet,
     resnet,
+    schedule,
     torchvision_dataset,
     wide_resnet,
 )

@@ -12,6 +12,7 @@ from mmpose.structures.bbox import bbox_xywh2xyxy
 from bsam_suite.errors import InputError
 from tasks.pose.category_ids import keypoint_categories, of_categories
 from tasks.pose.coco_files import read_annotations, read_results
+from tasks.pose.people import write_people
 
 
 @DATASETS.register_module()
@@ -46,6 +47,22 @@ class AnyCategoryCocoDataset(CocoDataset):
                 )
             )
         return infos
+
+
+@DATASETS.register_module()
+class PeopleDataset(AnyCategoryCocoDataset):
+    """The people that come with the suite; they are written first where ``data_root`` is missing.
+
+    Args: as MMPose's ``CocoDataset``.
+    """
+
+    #: A float model of them is trained where a quantized one asks for it.
+    embedded = True
+
+    def __init__(self, *args, data_root: str, **kwargs) -> None:
+        if not os.path.exists(data_root):
+            write_people(data_root)
+        super().__init__(*args, data_root=data_root, **kwargs)
 
 
 def read_detections(path: str, content: dict, annotations: str) -> list[dict]:

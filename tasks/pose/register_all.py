@@ -11,10 +11,10 @@ from tasks.pose import (  # noqa: E402, F401
     codecs,
     collate,
     dataset,
-    follow,
+    fast_transforms,
+    follow_keypoints,
     heads,
     hooks,
     last_layers,
     preflight,
-    quick,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import get_world_size
-from mmengine.registry import FUNCTIONS
+from mmengine.registry import DATASETS, FUNCTIONS
 from mmengine.runner import Runner
 
 from bsam_suite.engine.checkpoint import read_checkpoint
@@ -21,13 +21,27 @@ from bsam_suite.shell import near, tool
 
 
 @FUNCTIONS.register_module()
-def prepare_float(cfg: Config, config: str) -> None:
-    """Make sure of ``cfg.model.checkpoint``; a run that goes on does not need it.
-
-    Where the config names the suite's own place for it, a missing one is trained first.
+def float_checkpoint(cfg: Config, epochs: int) -> None:
+    """Start from the float model's last checkpoint, where its data are embedded ones.
 
     Args:
-        config: config of the float model, a path in the suite.
+        cfg: config of the quantized model; one that names a checkpoint keeps it.
+        epochs: that the float model is trained for.
+    """
+    dataset = cfg.train_dataloader.dataset
+    while "dataset" in dataset:
+        dataset = dataset.dataset
+    kind = find_registered(dataset.type, DATASETS, cfg.get("default_scope"))
+    if cfg.model.checkpoint is None and getattr(kind, "embedded", False):
+        cfg.model.checkpoint = str(PLACE / Path(cfg.float_config).stem / f"epoch_{epochs}.pth")
+
+
+@FUNCTIONS.register_module()
+def prepare_float(cfg: Config) -> None:
+    """Make sure of ``cfg.model.checkpoint``; a run that goes on does not need it.
+
+    Where the config names the suite's own place for it, a missing one is trained first, by
+    ``cfg.float_config``.
 
     Raises:
         InputError: no checkpoint is named or it does not exist, and it cannot be made here.
@@ -35,7 +49,7 @@ def prepare_float(cfg: Config, config: str) -> None:
     if cfg.get("resume") or cfg.get("load_from"):
         cfg.model.checkpoint = None
         return
-    file = cfg.model.get("checkpoint")
+    config, file = cfg.float_config, cfg.model.get("checkpoint")
     how = f"{tool('train')} {near(ROOT / config)}"
     if file is None:
         raise InputError(

@@ -3,13 +3,10 @@
 ``image_size=SIDE`` shows them at another size than 16 pixels; their own is 8.
 """
 
-_base_ = []  # before the import, or MMEngine takes this for a config of its other kind
-
-from bsam_suite.engine.config import cfg_option
-
 custom_imports = dict(imports=["tasks.classification.register_all"])
+image_size = 16
+resolve = [dict(type="resize_images")]
 preflight = [dict(type="check_images")]
-image_size = cfg_option("image_size", 16)
 
 model = dict(
     type="ImageClassifier",
@@ -21,32 +18,36 @@ model = dict(
     ),
 )
 
-in_memory = dict(num_workers=0, collate_fn=dict(type="identity_collate"))
-train_dataloader = dict(
-    **in_memory,
+
+def in_memory(batch_size, shuffle, dataset):
+    return dict(
+        batch_size=batch_size,
+        num_workers=0,
+        collate_fn=dict(type="identity_collate"),
+        sampler=dict(type="DefaultSampler", shuffle=shuffle),
+        dataset=dataset,
+    )
+
+
+train_dataloader = in_memory(
     batch_size=64,
-    sampler=dict(type="DefaultSampler", shuffle=True),
+    shuffle=True,
     dataset=dict(
         type="LabelNoise",
         rate=0.0,
         dataset=dict(type="Digits", split="train", size=image_size),
     ),
 )
-val_dataloader = dict(
-    **in_memory,
-    batch_size=256,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(type="Digits", split="test", size=image_size),
+val_dataloader = test_dataloader = in_memory(
+    batch_size=256, shuffle=False, dataset=dict(type="Digits", split="test", size=image_size)
 )
-test_dataloader = val_dataloader
 val_evaluator = test_evaluator = dict(type="TopAccuracy")
 
-# The learning rate falls over whatever number of epochs the command line asks for.
-epochs = cfg_option("train_cfg.max_epochs", 30)
-train_cfg = dict(by_epoch=True, max_epochs=epochs, val_interval=5)
+train_cfg = dict(by_epoch=True, max_epochs=30, val_interval=5)
 val_cfg = test_cfg = dict()
 optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.05, momentum=0.9, weight_decay=1e-3))
-param_scheduler = [dict(type="CosineAnnealingLR", end=epochs, convert_to_iter_based=True)]
+# Without an end it ends with the training.
+param_scheduler = [dict(type="CosineAnnealingLR", convert_to_iter_based=True)]
 auto_scale_lr = dict(base_batch_size=64)
 
 default_hooks = dict(
@@ -54,5 +55,3 @@ default_hooks = dict(
     checkpoint=dict(type="CheckpointHook", interval=5, max_keep_ckpts=2),
 )
 custom_hooks = [dict(type="SyncBuffersHook"), dict(type="CurvesHook", metric="accuracy")]
-
-del in_memory, epochs  # no options of the command line

@@ -6,30 +6,34 @@ Those have trained torchvision's own weights, 69.76%: batches of 256, 90 epochs,
 
 _base_ = "./folder.py"
 
-from bsam_suite.engine.config import cfg_option
-
 data_root = "data/imagenet"
-image_size = cfg_option("image_size", 224)
-source = dict(_delete_=True, type="LazyImageFolder", data_root=data_root, size=image_size)
+image_size = 224
 model = dict(
     net=dict(_delete_=True, type="TorchvisionModel", name="resnet18"),
     label_smoothing=0.0,
     data_preprocessor=dict(crop_padding=0, flip=False, cutout=0),  # the data set augments
 )
-train_dataloader = dict(
-    batch_size=256,
-    num_workers=8,
-    dataset=dict(dataset=dict(**source, split="train", augment=True)),
-)
-val_dataloader = dict(num_workers=8, persistent_workers=True, dataset=dict(**source, split="val"))
-test_dataloader = dict(num_workers=8, dataset=dict(**source, split="test"))
 
-# The learning rate falls over whatever number of epochs the command line asks for.
-epochs = cfg_option("train_cfg.max_epochs", 90)
-train_cfg = dict(max_epochs=epochs, val_interval=1)
+
+def images(split, **more):
+    return dict(
+        _delete_=True,
+        type="LazyImageFolder",
+        data_root=data_root,
+        split=split,
+        size=image_size,
+        **more,
+    )
+
+
+train_dataloader = dict(
+    batch_size=256, num_workers=8, dataset=dict(dataset=images("train", augment=True))
+)
+val_dataloader = dict(num_workers=8, persistent_workers=True, dataset=images("val"))
+test_dataloader = dict(num_workers=8, dataset=images("test"))
+
+train_cfg = dict(max_epochs=90, val_interval=1)
 optim_wrapper = dict(optimizer=dict(lr=0.1, weight_decay=1e-4))
-param_scheduler = [dict(type="StepLR", step_size=-(-epochs // 3), gamma=0.1)]
+param_scheduler = [dict(type="EvenStepLR", steps=3, gamma=0.1)]
 auto_scale_lr = dict(base_batch_size=256)
 default_hooks = dict(checkpoint=dict(interval=1))
-
-del source, epochs  # no options of the command line

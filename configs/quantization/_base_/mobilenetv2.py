@@ -1,19 +1,9 @@
-"""MobileNetV2 quantized by LSQ from a float model."""
+"""MobileNetV2 quantized by LSQ from a float model: 8-bit weights and activations."""
 
-_base_ = "../../classification/mobilenetv2_sgd.py"
+_base_ = "./resnet18.py"
+replaced_by = [
+    dict(option="data_root", holds="train/n[01]???????", config="./mobilenetv2-imagenet.py")
+]
 
-from tasks.quantization.recipe import low_bit_classifier
-
-(
-    custom_imports,
-    preflight,
-    model,
-    custom_hooks,
-    train_cfg,
-    param_scheduler,
-    optim_wrapper,
-) = low_bit_classifier(
-    _base_,  # noqa: F821
-    "configs/classification/mobilenetv2_sgd.py",
-    "work_dirs/float/mobilenetv2_digits/epoch_30.pth",
-)
+float_config = "configs/classification/mobilenetv2_sgd.py"
+model = dict(model=dict(net=dict(type="CIFARMobileNetV2")))

@@ -5,54 +5,52 @@ with any rule. Without it: HRNet-W32 on COCO where it is found, else a small one
 people.
 """
 
-_base_ = __import__("tasks.quantization.recipe", fromlist=["recipe"]).float_config(
-    "configs/pose/hrnet_adam.py"
-)
+_base_ = "./float-pose.py"
 
-from pathlib import Path
-
-from bsam_suite.engine.config import cfg_option
-from tasks.quantization.recipe import STEP_SIZES
-from tasks.quantization.recipe import float_config as chosen
-
-float_config = chosen("configs/pose/hrnet_adam.py")
+float_config = "configs/pose/hrnet_adam.py"
 custom_imports = dict(imports=["tasks.pose.register_all", "tasks.quantization.register_all"])
-preflight = [
-    *(p for p in _base_.preflight if p["type"] != "pretrained_backbone"),  # noqa: F821
-    dict(type="prepare_float", config=float_config),
+resolve = [
+    *_base_.get("resolve", []),
+    dict(type="float_checkpoint", epochs=_base_.train_cfg.max_epochs),
 ]
-built_in = any(p["type"] == "prepare_people" for p in _base_.preflight)  # noqa: F821
-made = f"work_dirs/float/{Path(float_config).stem}/epoch_{_base_.train_cfg.max_epochs}.pth"  # noqa: F821
+preflight = [
+    *(entry for entry in _base_.get("preflight", []) if entry["type"] != "pretrained_backbone"),
+    dict(type="prepare_float"),
+]
 model = dict(
     _delete_=True,
     type="Quantized",
-    model=_base_.model,  # noqa: F821
-    checkpoint=made if built_in else None,
+    model=_base_.model,
+    quantization=dict(
+        weight=dict(type="LSQ", bit_width=8, per_channel=True),
+        activation=dict(type="LSQ", bit_width=8),
+        first_last_bit_width=8,
+    ),
+    checkpoint=None,
 )
-custom_hooks = [*_base_.custom_hooks, dict(type="CalibrationHook")]  # noqa: F821
+custom_hooks = [*_base_.get("custom_hooks", []), dict(type="CalibrationHook")]
 
-epochs = cfg_option("train_cfg.max_epochs", 4 if built_in else 20)
-train_cfg = dict(max_epochs=epochs)
-param_scheduler = [dict(type="CosineAnnealingLR", end=epochs, convert_to_iter_based=True)]
-rule = ("type", "rule", "rho", "rho_min")  # the float model's; these configs have their own
-plain = {k: v for k, v in _base_.optim_wrapper.items() if k not in rule}  # noqa: F821
-paramwise = plain.get("paramwise_cfg", {})
-optim_wrapper = plain | dict(
+train_cfg = dict(max_epochs=min(_base_.train_cfg.max_epochs // 2, 20))
+param_scheduler = [dict(type="CosineAnnealingLR", convert_to_iter_based=True)]
+optim_wrapper = dict(
+    # All of the float model's but its rule: these configs have their own.
+    {
+        name: value
+        for name, value in _base_.optim_wrapper.items()
+        if name not in ("type", "rule", "rho", "rho_min")
+    },
     _delete_=True,
-    optimizer={"weight_decay": 0.0, **plain["optimizer"], "lr": plain["optimizer"].lr / 10},
+    optimizer={
+        "weight_decay": 0.0,
+        **_base_.optim_wrapper.optimizer,
+        "lr": _base_.optim_wrapper.optimizer.lr / 10,
+    },
+    # Step sizes are learned without weight decay, and sharpness-aware rules leave them in place.
     paramwise_cfg={
-        **paramwise,
-        "custom_keys": {**paramwise.get("custom_keys", {}), **STEP_SIZES["custom_keys"]},
+        **_base_.optim_wrapper.get("paramwise_cfg", {}),
+        "custom_keys": {
+            **_base_.optim_wrapper.get("paramwise_cfg", {}).get("custom_keys", {}),
+            "_quantizer": dict(decay_mult=0.0, rho=0.0, rho_min=0.0),
+        },
     },
 )
-
-del (
-    STEP_SIZES,
-    Path,
-    built_in,
-    epochs,
-    made,
-    paramwise,
-    plain,
-    rule,
-)  # no options of the command line

@@ -23,7 +23,7 @@ from bsam_suite.engine.checkpoint_config import building_safely
 from bsam_suite.engine.config import load_config
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.session import Session
-from tasks.pose.follow import check_head
+from tasks.pose.follow_keypoints import check_head
 from tasks.pose.metainfo import metainfo_skeleton
 from tasks.pose.predict.boxes import Box
 from tasks.pose.predict.checkpoint_config import pose_config_of_checkpoint

@@ -9,7 +9,7 @@ import torch
 
 from bsam_suite.engine.check_config import check_config
 from bsam_suite.engine.check_optim import check_optim_wrapper
-from bsam_suite.engine.config import load_config, with_options
+from bsam_suite.engine.config import load_config, merge_options
 from bsam_suite.engine.curves import CurvesHook
 from bsam_suite.errors import InputError
 from bsam_suite.options import Typed
@@ -234,7 +234,8 @@ def load(config):
 
 def check(config, **options):
     typed = {name: Typed(value) for name, value in options.items()}
-    cfg = with_options(copy.deepcopy(load(config)), typed)
+    cfg = copy.deepcopy(load(config))
+    merge_options(cfg, typed)
     check_optim_wrapper(cfg)
     check_config(cfg)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.registry import DATASETS, MODELS, PARAM_SCHEDULERS
+from mmengine.runner import Runner
 from PIL import Image
 
 from bsam_suite.engine.check_optim import check_optim_wrapper
@@ -72,7 +73,7 @@ def test_the_recipe_is_the_papers(net, classes, unpacked, tmp_path):
         type="BSAMOptimWrapper", rho=0.05, rho_min=0.05, optimizer=wanted
     )
     assert [s.to_dict() for s in cfg.param_scheduler] == [
-        dict(type="CosineAnnealingLR", end=200, convert_to_iter_based=True)
+        dict(type="CosineAnnealingLR", convert_to_iter_based=True)
     ]
     assert cfg.model.label_smoothing == 0.1 and cfg.model.num_classes == classes
     augment = cfg.model.data_preprocessor
@@ -111,7 +112,10 @@ def rates(cfg):
     """The learning rate of each epoch."""
     weight = torch.nn.Parameter(torch.zeros(1))
     sgd = torch.optim.SGD([weight], cfg.optim_wrapper.optimizer.lr)
-    (scheduler,) = (PARAM_SCHEDULERS.build({**s, "optimizer": sgd}) for s in cfg.param_scheduler)
+    (settings,) = cfg.param_scheduler
+    # As MMEngine's Runner does where a schedule has no end.
+    given = dict(optimizer=sgd, end=cfg.train_cfg.max_epochs)
+    scheduler = PARAM_SCHEDULERS.build({**given, **settings})
     found = []
     for _ in range(cfg.train_cfg.max_epochs):
         found.append(sgd.param_groups[0]["lr"])
@@ -127,11 +131,16 @@ def test_networks_for_small_images_get_small_images(imagenet):
         assert cfg.val_dataloader.dataset.size == 32
 
 
-def test_the_schedule_ends_with_the_training():
+def test_the_schedule_ends_with_the_training(tmp_path):
     for epochs in (7, 90):
         cfg = load("resnet18_sgd", **{"train_cfg.max_epochs": epochs})
         assert not {"epochs", "in_memory"} & set(cfg)  # what would be set without an effect
-        assert cfg.param_scheduler[0].end == cfg.train_cfg.max_epochs == epochs
+        cfg.work_dir, cfg.experiment_name = str(tmp_path), f"end{epochs}"
+        runner = Runner.from_cfg(cfg)
+        runner._train_loop = runner.build_train_loop(runner._train_loop)
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        (cosine,) = runner.build_param_scheduler(runner.param_schedulers)
+        assert cosine.T_max == cosine.end == epochs * len(runner.train_dataloader)
 
 
 def test_folders_are_checked_first(root):

@@ -15,7 +15,6 @@ from PIL import Image
 from bsam_suite.engine.config import load_config
 from bsam_suite.errors import InputError
 from tasks.classification import register_all  # noqa: F401
-from tasks.classification.choose import is_imagenet
 from tasks.classification.preflight import check_images
 
 CONFIG = Path(__file__).parents[3] / "configs/classification/resnet18_bsam.py"
@@ -229,7 +228,8 @@ def test_what_is_hidden_is_no_data(littered, kind):
         data = DATASETS.build(dict(type=kind, data_root=str(root), split="train", size=SIDE))
         assert data.classes == ["n01440764", "n02102040"]
         assert data.labels.tolist() == [0, 0, 1, 1]
-        assert is_imagenet(root)
+        cfg = load_config(str(CONFIG), dict(data_root=str(root)))
+        assert cfg.model.net.type == "TorchvisionModel"  # the recipe for ImageNet
 
 
 def test_the_config_sees_the_same_classes(littered, capsys):

@@ -22,8 +22,8 @@ def config(people, random_hrnet, tmp_path):
 
     def load(name, **options):
         options = {k.replace("__", "."): v for k, v in options.items()}
-        cfg = load_config(CONFIG, {"data_root": str(people), **options})
-        cfg.preflight = [dict(type="prepare_people", train=48, val=12, seed=1)]
+        written = {"people.train": 48, "people.val": 12, "people.seed": 1}
+        cfg = load_config(CONFIG, {"data_root": str(people), **written, **options})
         cfg.work_dir = str(tmp_path / name)
         cfg.load_from = str(random_hrnet)
         cfg.test_evaluator.outfile_prefix = str(tmp_path / name / "results")

@@ -13,7 +13,7 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 import tasks.pose.register_all  # noqa: F401
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.errors import InputError
-from tasks.pose.follow import LOADERS
+from tasks.pose.follow_keypoints import LOADERS
 from tasks.pose.predict.checkpoint_config import pose_config_of_checkpoint
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -109,10 +109,10 @@ def test_a_step_of_training_and_of_testing(make_set, fish, tmp_path, count, name
 def test_mirrored_images_swap_left_and_right(fish):
     cfg = load(TINY, fish)
     init_default_scope("mmpose")
-    steps = [step for step in cfg.train_dataloader.dataset.pipeline if "Quick" not in step.type]
+    steps = [step for step in cfg.train_dataloader.dataset.pipeline if "Fast" not in step.type]
     points = []
     for probability in (0.0, 1.0):
-        flip = dict(type="QuickRandomFlip", direction="horizontal", prob=probability)
+        flip = dict(type="FastRandomFlip", direction="horizontal", prob=probability)
         pipeline = [*steps[:2], flip, steps[2]]
         data = DATASETS.build(dict(cfg.train_dataloader.dataset, pipeline=pipeline))
         points.append(data[0]["transformed_keypoints"][0])

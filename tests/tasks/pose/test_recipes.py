@@ -9,8 +9,8 @@ import torch
 from mmengine.runner import CheckpointLoader, Runner
 
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.resolve import workers
 from bsam_suite.errors import InputError
-from tasks.pose.recipe import workers
 
 CONFIGS = Path(__file__).parents[3] / "configs/pose"
 PLAIN = sorted(path.name for path in CONFIGS.glob("*_adam*_*.py"))
@@ -69,8 +69,8 @@ def test_recipes_on_coco_load_quickly(name):
     loader = load(name).train_dataloader
     assert loader.num_workers == workers() and loader.persistent_workers
     assert loader.collate_fn.type == "pose_collate"
-    quick = [s.type for s in loader.dataset.pipeline if s.type.startswith("Quick")]
-    assert quick == ["QuickRandomFlip", "QuickRandomBBoxTransform"]
+    quick = [s.type for s in loader.dataset.pipeline if s.type.startswith("Fast")]
+    assert quick == ["FastRandomFlip", "FastRandomBBoxTransform"]
     assert loader.dataset.pipeline == load(name).train_pipeline
     for evaluation in (load(name).val_dataloader, load(name).test_dataloader):
         assert evaluation.num_workers == workers() and evaluation.persistent_workers
@@ -91,7 +91,7 @@ def test_rtmpose_keeps_its_augmentation():
     assert last.epochs == 30 and "EMAHook" in [hook.type for hook in cfg.custom_hooks]
     for steps, erase in ((cfg.train_dataloader.dataset.pipeline, 1.0), (last.pipeline, 0.5)):
         types = [step.type for step in steps]
-        assert (types[2], types[4]) == ("QuickRandomFlip", "QuickRandomBBoxTransform")
+        assert (types[2], types[4]) == ("FastRandomFlip", "FastRandomBBoxTransform")
         assert types[5:8] == ["TopdownAffine", "YOLOXHSVRandomAug", "BlurAndErase"]
         assert steps[7] == dict(type="BlurAndErase", blur=0.1, median=0.1, erase=erase)
 

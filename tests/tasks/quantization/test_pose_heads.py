@@ -3,11 +3,11 @@
 import copy
 
 import pytest
-import tasks.pose.parts  # noqa: F401
 import torch
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+import tasks.pose.register_all  # noqa: F401
 from bsam_suite.compat import import_mmpose
 from bsam_suite.onnx.session import Session
 from bsam_suite.quantization import calibrate, export_onnx, quantize

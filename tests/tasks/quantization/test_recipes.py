@@ -55,7 +55,7 @@ def test_every_pose_network_can_be_quantized(path):
     others = [r for r in table if r.name not in ends]
     assert {(r.weight_bits, r.activation_bits) for r in others} == {(4, 4)}
     assert cfg.optim_wrapper.optimizer.lr == plain.optim_wrapper.optimizer.lr / 10
-    assert cfg.preflight[-1].config == str(path)
+    assert cfg.float_config == str(path)
     built_in = "people" in path.stem
     assert cfg.model.checkpoint == (
         f"work_dirs/float/{path.stem}/epoch_8.pth" if built_in else None
@@ -89,10 +89,10 @@ def test_the_rule_is_the_quantized_configs_own(tmp_path):
 @pytest.mark.parametrize("name", ["resnet18_w4a4_sgd", "mobilenetv2_w4a4_sgd"])
 def test_fewer_epochs_start_from_the_same_float_model(name):
     short = load(name, **{"train_cfg.max_epochs": 3})
-    assert short.param_scheduler[0].end == short.train_cfg.max_epochs == 3
-    trained = load_config(str(module.ROOT / short.preflight[-1].config))
+    assert short.train_cfg.max_epochs == 3 and "end" not in short.param_scheduler[0]
+    trained = load_config(str(module.ROOT / short.float_config))
     assert short.model.checkpoint == (
-        f"work_dirs/float/{name.split('_')[0]}_digits/epoch_{trained.train_cfg.max_epochs}.pth"
+        f"work_dirs/float/{name.split('_')[0]}_sgd/epoch_{trained.train_cfg.max_epochs}.pth"
     )
 
 
@@ -138,15 +138,13 @@ def test_epochs_and_rate_go_by_the_float_training(net, tmp_path):
         cfg = load(f"{net}_w4a4_bsam", **options)
         assert (cfg.train_cfg.max_epochs, cfg.optim_wrapper.optimizer.lr) == expected[name]
         assert cfg.param_scheduler[0].type == "CosineAnnealingLR"
-        assert cfg.param_scheduler[0].end == cfg.train_cfg.max_epochs
-        one = load(f"{net}_w4a4_bsam", **{**options, "train_cfg.max_epochs": 1})
-        assert one.param_scheduler[0].end == one.train_cfg.max_epochs == 1
+        assert "end" not in cfg.param_scheduler[0]  # it ends with the training
 
 
 def test_a_run_that_goes_on_needs_no_float_model(tmp_path):
     cfg = load("resnet18_w4a4_bsam", **{"model.checkpoint": str(tmp_path / "gone.pth")})
     cfg.resume = True
-    prepare_float(cfg, FLOAT)
+    prepare_float(cfg)
     assert cfg.model.checkpoint is None
 
 
@@ -162,24 +160,24 @@ def test_the_float_model_is_trained_once(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(module, "ROOT", tmp_path)
     file = "work_dirs/float/short/epoch_1.pth"
-    cfg = load("resnet18_w4a4_bsam", **{"model.checkpoint": file})
-    prepare_float(cfg, "short.py")
+    cfg = load("resnet18_w4a4_bsam", **{"model.checkpoint": file, "float_config": "short.py"})
+    prepare_float(cfg)
     state = torch.load(file)["state_dict"]
     assert state["net.conv1.weight"].shape[0] == 4
     written = Path(file).stat().st_mtime_ns
-    prepare_float(cfg, "short.py")
+    prepare_float(cfg)
     assert Path(file).stat().st_mtime_ns == written
     # A config that ends with another epoch than the name says.
     cfg.model.checkpoint = "work_dirs/float/other/epoch_7.pth"
     with pytest.raises(InputError, match="made no epoch_7.pth"):
-        prepare_float(cfg, "short.py")
+        prepare_float(cfg)
     # One that diverges.
     (tmp_path / "far.py").write_text(
         "_base_ = 'short.py'\noptim_wrapper = dict(optimizer=dict(lr=1e20))"
     )
-    cfg.model.checkpoint = "work_dirs/float/far/epoch_1.pth"
+    cfg.model.checkpoint, cfg.float_config = "work_dirs/float/far/epoch_1.pth", "far.py"
     with pytest.raises(InputError, match="has diverged"):
-        prepare_float(cfg, "far.py")
+        prepare_float(cfg)
     assert not Path(cfg.model.checkpoint).exists()
 
 
@@ -208,15 +206,16 @@ def test_a_float_model_that_was_stopped_is_trained_on(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(module, "ROOT", tmp_path)
     folder = Path("work_dirs/float/short")
-    cfg = load("resnet18_w4a4_bsam", **{"model.checkpoint": str(folder / "epoch_2.pth")})
+    options = {"model.checkpoint": str(folder / "epoch_2.pth"), "float_config": "short.py"}
+    cfg = load("resnet18_w4a4_bsam", **options)
     with pytest.raises(KeyboardInterrupt):
-        prepare_float(cfg, "short.py")
+        prepare_float(cfg)
     written = (folder / "epoch_1.pth").stat().st_mtime_ns
-    prepare_float(cfg, "short.py")
+    prepare_float(cfg)
     assert (folder / "epoch_2.pth").exists()
     assert (folder / "epoch_1.pth").stat().st_mtime_ns == written
 
     monkeypatch.setattr(work_dir, "lock_folder", lambda folder: False)
     cfg.model.checkpoint = "work_dirs/float/other/epoch_2.pth"
     with pytest.raises(InputError, match="model.checkpoint in work_dirs/float/other is in use"):
-        prepare_float(cfg, "short.py")
+        prepare_float(cfg)

@@ -49,7 +49,7 @@ def changed(random_hrnet, tmp_path):
         ),
         ("data_mode='topdown'", "data_mode='bottomup'", "bottomup model: give a top-down"),
         (
-            "type='AnyCategoryCocoDataset'",
+            "type='PeopleDataset'",
             "type='CocoWholeBodyDataset'",
             "=17 .* describes 133 keypoints",
         ),

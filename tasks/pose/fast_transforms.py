@@ -1,4 +1,4 @@
-"""MMPose's augmentation, equal in what it draws and makes, in less time."""
+"""MMPose's augmentation in less time: it draws the same numbers and makes the same images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FLIP_CODES = {"horizontal": 1, "vertical": 0, "diagonal": -1}
 
 
 @TRANSFORMS.register_module()
-class QuickRandomFlip(RandomFlip):
+class FastRandomFlip(RandomFlip):
     """MMPose's ``RandomFlip``, whose image lies in memory as the next step needs it.
 
     MMPose's is a view that runs backwards through the image. OpenCV cannot warp that, and the copy
@@ -31,7 +31,7 @@ class QuickRandomFlip(RandomFlip):
 
 
 @TRANSFORMS.register_module()
-class QuickRandomBBoxTransform(RandomBBoxTransform):
+class FastRandomBBoxTransform(RandomBBoxTransform):
     """MMPose's ``RandomBBoxTransform`` with a shorter way to its random numbers.
 
     MMPose draws them from ``scipy.stats.truncnorm``, which takes as long as an image's warp to

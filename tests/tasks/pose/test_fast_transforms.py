@@ -9,9 +9,9 @@ from scipy.stats import truncnorm
 
 import tasks.pose.register_all  # noqa: F401
 from bsam_suite.engine.config import load_config
-from tasks.pose.quick import (
-    QuickRandomBBoxTransform,
-    QuickRandomFlip,
+from tasks.pose.fast_transforms import (
+    FastRandomBBoxTransform,
+    FastRandomFlip,
     RandomBBoxTransform,
     RandomFlip,
 )
@@ -54,7 +54,7 @@ def both(kinds, how, seed):
 def test_flip(how):
     seen = set()
     for seed in range(60):
-        expected, found = both((RandomFlip, QuickRandomFlip), how, seed)
+        expected, found = both((RandomFlip, FastRandomFlip), how, seed)
         assert found.keys() == expected.keys()
         for name in expected:
             np.testing.assert_array_equal(found[name], expected[name])
@@ -67,7 +67,7 @@ def test_boxes():
     how = dict(shift_factor=0.1, scale_factor=(0.6, 1.4), rotate_factor=80)
     turned = []
     for seed in range(200):
-        expected, found = both((RandomBBoxTransform, QuickRandomBBoxTransform), how, seed)
+        expected, found = both((RandomBBoxTransform, FastRandomBBoxTransform), how, seed)
         assert found.keys() == expected.keys()
         for name in expected:
             assert np.asarray(found[name]).dtype == np.asarray(expected[name]).dtype
@@ -82,7 +82,7 @@ def test_truncated_normal_numbers(limits):
     np.random.seed(3)
     expected = truncnorm.rvs(*limits, size=(5000, 4))
     np.random.seed(3)
-    found = QuickRandomBBoxTransform._truncnorm(*limits, size=(5000, 4))
+    found = FastRandomBBoxTransform._truncnorm(*limits, size=(5000, 4))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
 
@@ -92,7 +92,7 @@ def test_recipes_train_on_the_same_pictures_and_targets(people, name):
     cfg = load_config(str(CONFIGS / f"{name}_coco-256x192.py"), {"data_root": str(people)})
     quick = cfg.train_dataloader.dataset
     usual = quick.copy()
-    usual.pipeline = [{**s, "type": s["type"].removeprefix("Quick")} for s in quick.pipeline]
+    usual.pipeline = [{**s, "type": s["type"].removeprefix("Fast")} for s in quick.pipeline]
     assert usual.pipeline != quick.pipeline
     made = []
     for config in (usual, quick):
