@@ -10,7 +10,7 @@ from mmengine.registry import FUNCTIONS
 from mmengine.runner import Runner
 
 from bsam_suite.engine.check_config import check_config
-from bsam_suite.engine.imports import import_parts
+from bsam_suite.engine.imports import config_file, import_parts
 from bsam_suite.engine.read_config import read_config
 from bsam_suite.engine.registered import find_anywhere
 from bsam_suite.engine.rule_option import choose_rule, use_rule
@@ -35,6 +35,7 @@ def load_config(
             does not fit.
     """
     options = dict(options or {})
+    path = config_file(path)
     cfg = read_config(path, options)
     import_parts(cfg, path)
     if rule is not None:

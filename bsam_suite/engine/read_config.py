@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -75,7 +76,7 @@ def _replacement(entries: list[dict], options: Mapping, file: Path) -> str | Non
                     f"replaced_by in {file}: there is no field {field!r}"
                     f"{did_you_mean(field, FIELDS)}"
                 )
-        given = meaning(options.get(entry["option"]), kinds=[str])
+        given: Any = meaning(options.get(entry["option"]), kinds=[str])
         found = entry.get("found")
         place = given or (found if found and Path(found).exists() else None)
         if place is None or not _holds(Path(place), entry.get("holds")):

@@ -28,9 +28,9 @@ val_dataloader = test_dataloader = _base_.coco.val_dataloader
 custom_hooks = [
     _base_.custom_hooks[0],  # averages the weights
     dict(
-        type="LastEpochsPipelineHook",
-        epochs=_base_.stage2_num_epochs,
-        pipeline=train_pipeline_stage2,
+        type="PipelineSwitchHook",
+        num_last_epochs=_base_.stage2_num_epochs,
+        switch_pipeline=train_pipeline_stage2,
     ),
     *_base_.coco.custom_hooks,
 ]

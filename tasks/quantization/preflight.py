@@ -13,6 +13,7 @@ from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.disk_errors import report_disk_errors
 from bsam_suite.engine.divergence import add_divergence_hook
+from bsam_suite.engine.registered import find
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.resume import find_checkpoint
 from bsam_suite.engine.work_dir import choose_work_dir
@@ -31,7 +32,7 @@ def float_checkpoint(cfg: Config, epochs: int) -> None:
     dataset = cfg.train_dataloader.dataset
     while "dataset" in dataset:
         dataset = dataset.dataset
-    kind = find_registered(dataset.type, DATASETS, cfg.get("default_scope"))
+    kind = find(dataset.type, DATASETS, cfg.get("default_scope"))
     if cfg.model.checkpoint is None and getattr(kind, "embedded", False):
         cfg.model.checkpoint = str(PLACE / Path(cfg.float_config).stem / f"epoch_{epochs}.pth")
 

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 from bsam_suite.engine.config import load_config, move_data_root
 from bsam_suite.engine.resolve import workers
-from tasks.pose import parts
+from tasks.pose import register_all
 from tasks.pose.people import people_root
 
 ROOT = Path(__file__).parents[2]
@@ -118,7 +118,9 @@ def _pretrain(model):
 
 
 def test_people_that_are_not_there_are_written(empty, people, monkeypatch):
-    monkeypatch.setattr(parts.dataset, "write_people", lambda root: Path(root).symlink_to(people))
+    monkeypatch.setattr(
+        register_all.dataset, "write_people", lambda root: Path(root).symlink_to(people)
+    )
     (empty / "data").mkdir()
     with DefaultScope.overwrite_default_scope("mmpose"):
         data = DATASETS.build(read("pose/hrnet_bsam.py").train_dataloader.dataset)
@@ -165,8 +167,8 @@ def test_coco_recipes_are_mmposes_but_for_what_they_declare(name):
         )
     hooks = theirs["custom_hooks"]
     if "rtmpose" in name:
-        last = dict(type="LastEpochsPipelineHook", pipeline=theirs["train_pipeline_stage2"])
-        hooks[1:] = [dict(last, epochs=30), dict(type="SyncBuffersHook")]
+        last = dict(type="PipelineSwitchHook", switch_pipeline=theirs["train_pipeline_stage2"])
+        hooks[1:] = [dict(last, num_last_epochs=30), dict(type="SyncBuffersHook")]
     hooks += [dict(type="ContactSheetHook"), dict(type="CurvesHook", metric="coco/AP")]
     assert ours == theirs
 
