@@ -26,7 +26,7 @@ CONFIG = "configs/classification/resnet18_sgd.py"
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """A random ResNet-18 of width 4 for digits, with statistics that are not the first ones."""
+    """A random ResNet-18 of width 8 for digits, with statistics that are not the first ones."""
     patch_mmengine()
     model = MODELS.build(load_config(CONFIG, OPTIONS).model).train()
     model(torch.randn(64, 3, 16, 16), None)
@@ -42,14 +42,14 @@ def exported(checkpoint):
     return file, command.export(CONFIG, checkpoint, str(file), 2, OPTIONS)
 
 
-OPTIONS = {"model.net.width": 4}
+OPTIONS = {"model.net.width": 8}
 
 
 def test_a_classifier(checkpoint, exported):
     file, text = exported
     assert text.endswith(" on 360 inputs") and f"{file.stat().st_size:,}" in text
     session = Session(file)
-    assert "width=4" in session.config
+    assert "width=8" in session.config
     cfg, model = load_trained(CONFIG, checkpoint, OPTIONS)
     assert not model.training
     (x,) = validation_inputs(cfg, model, 1)  # pixels have a mean of 0.3

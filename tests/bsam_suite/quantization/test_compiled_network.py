@@ -16,7 +16,7 @@ LSQ4 = dict(type="LSQ", bit_width=4)
 def trained(perturb_rounded, **compiled):
     """A network after a step of BSAM."""
     torch.manual_seed(0)
-    net = dict(type="CIFARResNet18", width=4)
+    net = dict(type="CIFARResNet18", width=8)
     model = MODELS.build(
         dict(
             type="Quantized",

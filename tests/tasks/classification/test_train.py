@@ -48,7 +48,7 @@ def test_digits_are_learned(tmp_path, capsys):
 def test_a_training_that_diverges_ends_with_an_error(tmp_path, monkeypatch, rule):
     monkeypatch.chdir(tmp_path)
     args = [str(ROOT / f"configs/classification/resnet18_{rule}.py"), "--cfg-options"]
-    args += ["image_size=8", "model.net.width=4", "optim_wrapper.optimizer.lr=1e20"]
+    args += ["image_size=8", "model.net.width=8", "optim_wrapper.optimizer.lr=1e20"]
     args = commands.train.parse([*args, "default_hooks.divergence.max_skipped=4"])
     with pytest.raises(InputError, match=rf"has diverged after [{dict(sgd=12, bsam=5)[rule]}] "):
         launch.train(args)

@@ -154,7 +154,7 @@ def test_the_float_model_is_trained_once(tmp_path, monkeypatch):
     (tmp_path / "short.py").write_text(
         f"_base_ = {str(module.ROOT / FLOAT)!r}\n"
         "train_cfg = dict(max_epochs=1, val_interval=1)\n"
-        "model = dict(net=dict(width=4))\n"
+        "model = dict(net=dict(width=8))\n"
         "custom_hooks = [dict(type='SyncBuffersHook')]\n"
         "default_hooks = dict(checkpoint=dict(interval=1))\n"
     )
@@ -163,7 +163,7 @@ def test_the_float_model_is_trained_once(tmp_path, monkeypatch):
     cfg = load("resnet18_w4a4_bsam", **{"model.checkpoint": file, "float_config": "short.py"})
     prepare_float(cfg)
     state = torch.load(file)["state_dict"]
-    assert state["net.conv1.weight"].shape[0] == 4
+    assert state["net.conv1.weight"].shape[0] == 8
     written = Path(file).stat().st_mtime_ns
     prepare_float(cfg)
     assert Path(file).stat().st_mtime_ns == written
@@ -200,7 +200,7 @@ def test_a_float_model_that_was_stopped_is_trained_on(tmp_path, monkeypatch):
     (tmp_path / "short.py").write_text(
         f"_base_ = {str(module.ROOT / FLOAT)!r}\n"
         "train_cfg = dict(max_epochs=2, val_interval=2)\n"
-        "model = dict(net=dict(width=4))\n"
+        "model = dict(net=dict(width=8))\n"
         "custom_hooks = [dict(type='SyncBuffersHook'), dict(type='StopOnce')]\n"
         "default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=2))\n"
     )
