@@ -95,7 +95,8 @@ def test(args: Namespace) -> None:
 
 
 def _prepare(args: Namespace, rule: tuple[str, dict] | None = None) -> Config:
-    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    if args.launcher != "none":
+        os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     patch_mmengine()
     cfg = load_config(args.config, args.cfg_options, rule)
     cfg.launcher = args.launcher

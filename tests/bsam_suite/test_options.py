@@ -135,7 +135,9 @@ def test_the_next_command_can_be_pasted(tmp_path, monkeypatch, capsys):
     (folder / "last_checkpoint").write_text(str(folder / "epoch 1.pth"))
     hub = MessageHub("pasted")
     hub.update_scalar("train/time", 1.0)
-    runner = SimpleNamespace(message_hub=hub, work_dir=str(folder), iter=1)
+    runner = SimpleNamespace(
+        message_hub=hub, work_dir=str(folder), iter=1, optim_wrapper=SimpleNamespace()
+    )
     typed = parse(KeyValues, "data_root=/a b/$HOME", "betas=(0.9,0.99)", "metric=coco/AP .5")
     monkeypatch.chdir(tmp_path)
     summarize(runner, SimpleNamespace(config="my config.py", cfg_options=typed))

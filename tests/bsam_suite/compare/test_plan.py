@@ -99,7 +99,7 @@ def test_a_folder_of_other_settings_is_refused(planned):
     for run in planned():
         run.write_config()
     planned(["bsam", "none", "sam"], 3)  # more rules and seeds go on with what is there
-    with pytest.raises(InputError, match="sgd,seed=0.py is of a comparison with other settings"):
+    with pytest.raises(InputError, match="sgd,seed=0.py .*other settings"):
         planned(options={"optim_wrapper.optimizer.lr": 0.01})
     with pytest.raises(InputError, match="--seeds 0: give a number from 1"):
         planned(seeds=0)
@@ -132,7 +132,7 @@ def test_stretch():
     warmup, cosine, steps, every = cfg.param_scheduler
     assert (warmup.end, cosine.begin, cosine.end, cosine.T_max) == (500, 3, 30, 27)
     assert steps.milestones == [12, 24] and every.step_size == 6
-    with pytest.raises(InputError, match="no train_cfg.max_epochs"):
+    with pytest.raises(InputError, match="train_cfg.max_epochs"):
         multiply_epochs(Config(dict(train_cfg=dict(max_iters=10))), 1)
 
 

@@ -153,7 +153,7 @@ def test_the_config_says_where_and_whether_to_go_on(small):
     Path("mine.py").write_text('_base_ = "small.py"\nwork_dir = "mine"\n')
     small(config="mine.py")
     assert sorted(os.listdir()) == ["mine", "mine.py", "run", "small.py"]
-    with pytest.raises(InputError, match="work_dir mine holds the checkpoints"):
+    with pytest.raises(InputError, match="work_dir mine has the checkpoints"):
         small(config="mine.py")
     time = Path("mine/epoch_3.pth").stat().st_mtime_ns
     for given in (dict(), dict(load_from="mine/epoch_4.pth")):

@@ -28,6 +28,7 @@ CONFIG = "configs/classification/resnet18_sgd.py"
 def checkpoint(tmp_path_factory):
     """A random ResNet-18 of width 8 for digits, with statistics that are not the first ones."""
     patch_mmengine()
+    torch.manual_seed(0)
     model = MODELS.build(load_config(CONFIG, OPTIONS).model).train()
     model(torch.randn(64, 3, 16, 16), None)
     file = tmp_path_factory.mktemp("checkpoint") / "a.pth"

@@ -160,8 +160,8 @@ def cut(path):
 
 
 REFUSED = {
-    "float.tif": (image((RAMP / 65535).astype(np.float32)), "float.tif has floats"),
-    "int32.tif": (image(RAMP.astype(np.int32)), "int32.tif has 32-bit integers"),
+    "float.tif": (image((RAMP / 65535).astype(np.float32)), "has floats"),
+    "int32.tif": (image(RAMP.astype(np.int32)), "has 32-bit integers"),
     "bomb.png": (huge, "cannot be read .*3600000000 pixels"),
     "empty.jpg": (lambda path: path.touch(), "cannot be read"),
     "text.jpg": (lambda path: path.write_text("no image"), "cannot be read"),
@@ -239,7 +239,7 @@ def test_the_config_sees_the_same_classes(littered, capsys):
     check_images(cfg)
     assert cfg.model.num_classes == 2
     (told,) = re.findall("^Skipped: (.*)$", capsys.readouterr().out, re.M)
-    assert re.match(rf"2 files of {littered}/train .*(notes.txt|old.gif)$", told)
+    assert re.match(rf"2 files in {littered}/train .*(notes.txt|old.gif)$", told)
 
 
 def test_a_folder_of_hidden_folders_has_no_classes(littered):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.registry import PARAM_SCHEDULERS
 
-from tasks.classification import parts  # noqa: F401
+from tasks.classification import register_all  # noqa: F401
 
 
 @pytest.mark.parametrize(

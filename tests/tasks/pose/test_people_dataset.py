@@ -14,7 +14,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from tasks.pose.coco import KEYPOINTS
-from tasks.pose.people import VERSION, dataset, people_root, work, write_people
+from tasks.pose.people import VERSION, dataset, jobs, people_root, write_people
 from tasks.pose.people.__main__ import main
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -150,9 +150,9 @@ def test_an_exception_leaves_nothing(tmp_path, monkeypatch):
             raise OSError("No space left on device")
         return make_picture(job)
 
-    make_picture = work.make_picture
+    make_picture = jobs.make_picture
     with monkeypatch.context() as patch:
-        patch.setattr(work, "make_picture", failing)
+        patch.setattr(jobs, "make_picture", failing)
         with pytest.raises(OSError, match="No space"):
             write_people(tmp_path / "s", train=3, val=0, workers=1, progress=False)
     assert len(calls) == 2 and not list(tmp_path.iterdir())
@@ -182,7 +182,7 @@ def test_a_killed_run_leaves_no_set_and_its_rest_is_removed(tmp_path):
 
 
 def test_a_failing_worker_ends_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "Job", lambda seed, i, path: work.Job(seed, i, path + "/no.jpg"))
+    monkeypatch.setattr(dataset, "Job", lambda seed, i, path: jobs.Job(seed, i, path + "/no.jpg"))
     with pytest.raises(OSError, match="no.jpg"):
         write_people(tmp_path / "s", train=3, val=0, workers=2, progress=False)
     assert not list(tmp_path.iterdir())

@@ -88,8 +88,8 @@ def test_workers_have_a_core_each(monkeypatch, cores, processes, wanted):
 def test_rtmpose_keeps_its_augmentation():
     cfg = load("rtmpose-s_bsam_coco-256x192.py")
     (last,) = (hook for hook in cfg.custom_hooks if hook.type == "PipelineSwitchHook")
-    assert last.epochs == 30 and "EMAHook" in [hook.type for hook in cfg.custom_hooks]
-    for steps, erase in ((cfg.train_dataloader.dataset.pipeline, 1.0), (last.pipeline, 0.5)):
+    assert last.num_last_epochs == 30 and "EMAHook" in [hook.type for hook in cfg.custom_hooks]
+    for steps, erase in ((cfg.train_dataloader.dataset.pipeline, 1.0), (last.switch_pipeline, 0.5)):
         types = [step.type for step in steps]
         assert (types[2], types[4]) == ("FastRandomFlip", "FastRandomBBoxTransform")
         assert types[5:8] == ["TopdownAffine", "YOLOXHSVRandomAug", "BlurAndErase"]
