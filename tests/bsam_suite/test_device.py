@@ -42,6 +42,8 @@ def make(face, rule="BSAM", base="SGD", double=False, device=DEVICE, dropout=0.2
     torch.manual_seed(0)
     net = Net(dropout).to(device, torch.float64 if double else torch.float32)
     kind = dict(type="BSAM", start="released") if rule == "released" else dict(type=rule)
+    if base == "SGD":
+        kwargs.setdefault("momentum", 0.9)  # along which Momentum-SAM looks
     return net, face(net, net.parameters(), base, kind, lr=0.05, **kwargs)
 
 

@@ -77,7 +77,7 @@ def test_what_the_file_says_of_itself(checkpoint, exported):
     scores = session.run(None, {"input": images.transpose(0, 3, 1, 2)})[0]
     with torch.no_grad():
         wanted = model(**model.data_preprocessor(raw, False), mode="tensor")
-    assert wanted.argmax(1).unique().numel() > 1
+    assert wanted.std(0).max() > 0.1  # the images matter
     torch.testing.assert_close(torch.from_numpy(scores), wanted, rtol=0, atol=1e-3)
 
 
