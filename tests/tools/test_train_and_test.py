@@ -39,7 +39,7 @@ def test_train_stop_resume_test(tool, home, tmp_path):
     (tmp_path / "own.py").write_text(OWN)
     whole = tool("train", tmp_path / "own.py", "--work-dir", "whole", options=OPTIONS)
     assert whole.returncode == 0, whole.stderr[-2000:]
-    assert "people that come with the suite" in whole.stdout.splitlines()[0]
+    assert "synthetic people" in whole.stdout.splitlines()[0]
     for name in ("max_sharpness", "min_sharpness", "flatness", "eta:"):
         assert name in whole.stdout
     assert (tmp_path / "whole/curves.png").stat().st_size > 1000

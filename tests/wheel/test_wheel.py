@@ -97,7 +97,7 @@ def test_any_config_trains_with_any_rule_and_goes_on_with_it_alone(in_wheel, pro
     went_on = in_wheel(f"bsam train configs/line_sgd.py --rule BSAM rho=0.1 {more}")
     assert went_on.returncode == 0, went_on.stderr[-2000:]
     refused = in_wheel(f"bsam train configs/line_sgd.py --rule SAM rho=0.1 {more}")
-    assert refused.returncode == 1 and "rule is BSAM there, SAM" in refused.stderr
+    assert refused.returncode == 1 and "rule is BSAM in the checkpoint, SAM" in refused.stderr
 
     plain = in_wheel("bsam train configs/line_sgd.py --rule none --amp --work-dir plain")
     assert plain.returncode == 0, plain.stderr[-2000:]
