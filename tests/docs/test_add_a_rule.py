@@ -52,7 +52,7 @@ def test_the_page_works(tmp_path):
     assert float(lines[0][0]) > 0.6 and float(lines[-1][0]) < 0.1
     assert all(0 < float(sharpness) < 0.3 for _, sharpness in lines)
 
-    config = re.search(r"^```python\n(optim_wrapper = .*?|custom_imports = .*?)^```", page, re.M | re.S)[1]
+    config = re.search(r"^```python\n(custom_imports = .*?)^```", page, re.M | re.S)[1]
     (tmp_path / "config.py").write_text(config)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/train.py").write_text(TRAIN)
