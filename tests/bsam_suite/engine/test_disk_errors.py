@@ -1,4 +1,4 @@
-"""A full disk, as the limit of a file's size stands for it, is told in one line."""
+"""A full disk, as a limit on the size of files stands for it, is an error of one line."""
 
 import errno
 import logging
@@ -12,11 +12,15 @@ from bsam_suite.engine.disk_errors import report_disk_errors
 from bsam_suite.errors import InputError
 
 
+# More than the output of the tests themselves has, to which the limit applies, too.
+LIMIT = 2**25
+
+
 @pytest.fixture
 def full():
-    """Files cannot be longer than 1,000 bytes."""
+    """Files cannot be longer than ``LIMIT`` bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
@@ -26,7 +30,7 @@ def test_the_old_file_stays_and_the_folder_is_named(full, tmp_path):
     write_bytes(file, b"old")
     said = f"cannot write to {tmp_path}: "
     with pytest.raises(InputError, match=said), report_disk_errors(tmp_path):
-        write_bytes(file, bytes(2000))
+        write_bytes(file, bytes(LIMIT + 1))
     assert file.read_bytes() == b"old" and os.listdir(tmp_path) == ["epoch_1.pth"]
 
 
