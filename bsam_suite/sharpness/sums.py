@@ -101,19 +101,19 @@ def blocks(tensors: list[Tensor]) -> Iterator[list[int]]:
 
 def squares(tensors: list[Tensor]) -> Tensor:
     """The square of the Euclidean norm of each of n tensors; shape (n,), on the device."""
-    return _sums([as_real(t) for t in tensors], _squares)
+    return _sums(_squares, tensors)
 
 
-def totals(tensors: list[Tensor]) -> Tensor:
-    """The sum of the elements of each of n tensors; shape (n,), on the device."""
-    return _sums(tensors, _totals)
+def products(tensors: list[Tensor], others: list[Tensor]) -> Tensor:
+    """The inner product of each of n tensors with another one; shape (n,), on the device."""
+    return _sums(_products, tensors, others)
 
 
-def _sums(tensors: list[Tensor], function: Callable[[list[Tensor]], Tensor]) -> Tensor:
-    """``function`` of the tensors, in double precision where the device has it; shape (n,)."""
-    if not tensors:
+def _sums(function: Callable[..., Tensor], *lists: list[Tensor]) -> Tensor:
+    """``function`` of lists of n tensors, in double precision where the device has it."""
+    if not lists[0]:
         return torch.zeros(0)
-    sums = _over_shards(tensors, function)
+    sums = _over_shards(function, *([as_real(t) for t in tensors] for tensors in lists))
     return sums if sums.device.type == "mps" else sums.double()
 
 
@@ -134,10 +134,10 @@ def _flat(tensor: Tensor) -> Tensor:
     return tensor.permute(order).reshape(-1)
 
 
-def _totals(tensors: list[Tensor]) -> Tensor:
-    """The sum of each tensor's elements."""
+def _products(tensors: list[Tensor], others: list[Tensor]) -> Tensor:
+    """The inner product of each pair, one after the other, which saves memory."""
     dtype = _sum_dtype(tensors)
-    return _stack([t.sum(dtype=dtype) for t in tensors])
+    return _stack([(t * other).sum(dtype=dtype) for t, other in zip(tensors, others)])
 
 
 def _stack(scalars: Sequence[Tensor]) -> Tensor:
@@ -164,25 +164,26 @@ def is_sharded(tensor: Tensor) -> bool:
     return hasattr(tensor, "placements")
 
 
-def _over_shards(tensors: list[Tensor], function: Callable[[list[Tensor]], Tensor]) -> Tensor:
+def _over_shards(function: Callable[..., Tensor], *lists: list[Tensor]) -> Tensor:
     """``function`` of the tensors, summed over the processes that hold shards of them.
 
     Args:
-        tensors: plain ones and DTensors may be mixed.
-        function: from n tensors to a tensor of shape (n,): for each a sum over its elements.
+        function: from lists of n tensors to a tensor of shape (n,): for each place a sum over the
+            elements there.
+        lists: plain tensors and DTensors may be mixed; the lists' tensors at one place are alike.
 
     Returns:
-        Shape (n,): a number for each tensor, the same in all processes of its mesh.
+        Shape (n,): a number for each place, the same in all processes of its mesh.
     """
     kinds: dict[tuple | None, list[int]] = {}
-    for i, t in enumerate(tensors):
+    for i, t in enumerate(lists[0]):
         kind = (t.device_mesh, t.placements) if is_sharded(t) else None
         kinds.setdefault(kind, []).append(i)
     if list(kinds) == [None]:
-        return function(tensors)
-    sums: list[Tensor] = [torch.empty(0)] * len(tensors)
+        return function(*lists)
+    sums: list[Tensor] = [torch.empty(0)] * len(lists[0])
     for kind, indices in kinds.items():
-        total = function([local(tensors[i]) for i in indices])
+        total = function(*([local(tensors[i]) for i in indices] for tensors in lists))
         if kind is not None:
             from torch.distributed.tensor import DTensor, Partial, Replicate  # takes 2 s to import
 

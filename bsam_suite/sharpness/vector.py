@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from bsam_suite.sharpness.sums import add_scaled_, as_real, squares, totals
+from bsam_suite.sharpness.sums import add_scaled_, products, squares
 
 Number = float | Tensor
 """A number; a tensor of no dimensions where it was computed on the device and stays there."""
@@ -94,8 +94,8 @@ class Vector:
     def dot(self, other: Vector) -> Tensor:
         """Inner product over all parameters; a tensor of no dimensions, on the device."""
         pairs = [(a, b) for pair in zip(self.groups, other.groups) for a, b in zip(*pair)]
-        pairs = [(as_real(a), as_real(b)) for a, b in pairs if a is not None and b is not None]
-        return totals([a * b for a, b in pairs]).sum()
+        pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
+        return products([a for a, _ in pairs], [b for _, b in pairs]).sum()
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Vector:
         """A new vector: ``function`` of each tensor."""

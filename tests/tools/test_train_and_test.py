@@ -81,7 +81,7 @@ def test_train_stop_resume_test(tool, home, tmp_path):
 
     # Earlier results stay: the same folder is refused, by default a new one is taken.
     again = tool("train", CONFIG, "--work-dir", "whole", options=OPTIONS)
-    assert again.returncode == 1 and "error: --work-dir whole holds" in again.stderr
+    assert again.returncode == 1 and "error: --work-dir whole has" in again.stderr
     # A checkpoint of another model.
     other = tool(
         "test", CONFIG, "whole/epoch_2.pth", options=[*OPTIONS, "model.head.out_channels=5"]

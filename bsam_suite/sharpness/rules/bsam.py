@@ -13,7 +13,6 @@ from bsam_suite.sharpness.rule import (
     check_period,
     check_positive,
 )
-from bsam_suite.sharpness.rules.reuse import split_off
 from bsam_suite.sharpness.vector import PerGroup, Vector, ratio
 
 
@@ -102,11 +101,13 @@ class BSAM(Rule):
         h.memory.free(self.reuses)
         g_max = yield self.point(h, g, h.rho, "loss_max")
         q = sum(self.downwards(h)) / sum(h.rho)
-        g_min = (1 + q) * g - q * g_max
-        r = ratio(g_max.norm(), g_min.norm())
-        del g_min
+        # Of g_min, (1 + q) g - q g_max, the norm alone is needed.
+        gg, gm, mm = g.norm() ** 2, g.dot(g_max), g_max.norm() ** 2
+        min_squared = (1 + q) ** 2 * gg - 2 * q * (1 + q) * gm + q**2 * mm
+        r = ratio(g_max.norm(), min_squared.clamp(min=0).sqrt())
         # g_max + g - r g_min, and of g_max what is along g and what is not
-        along, v = split_off(g_max, g)
+        along = ratio(gm, gg)
+        v = g_max.add_(g, alpha=-along)
         v, norm = v.mul_(1 + q * r), g.norm()
         a = (1 + q * r) * along - r * (1 + q)
         if self.k > 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bsam_suite.sharpness.rule import Along, Here, Rule, RuleContext, Walk, check_period
-from bsam_suite.sharpness.rules.reuse import split_off
 from bsam_suite.sharpness.vector import ratio
 
 
@@ -12,8 +11,9 @@ class LookSAM(Rule):
     ``g + alpha |g| g_v / |g_v|``.
 
     g_v is the part of the last g_max at right angles to its g. 1 + 1/k passes. Y. Liu et al.,
-    "Towards Efficient and Scalable Sharpness-Aware Minimization", arXiv 2203.02714. Norms and
-    right angles are of the whole gradient, as in the paper; some codes take each tensor's.
+    "Towards Efficient and Scalable Sharpness-Aware Minimization", arXiv 2203.02714; the formula is
+    that of public descriptions and implementations of it. Norms and right angles are those of the
+    whole gradient here, where some implementations take each tensor's.
 
     Args:
         rho: radius of the neighbourhood. Default 0.05.
@@ -44,7 +44,8 @@ class LookSAM(Rule):
             return g.add_(h.memory[self.reuses].within(g), alpha=factor)
         h.memory.free(self.reuses)
         g_max = yield Along(g, h.rho, "loss_max")
-        along, v = split_off(g_max, g)
+        along = ratio(g_max.dot(g), g.norm() ** 2)
+        v = g_max.add_(g, alpha=-along)
         h.memory[self.reuses] = v
         h.memory["looksam_norm"] = v.norm() if "alpha" in self.hyper else g.norm()
         return g.mul_(along).add_(v)

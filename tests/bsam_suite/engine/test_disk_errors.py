@@ -11,7 +11,6 @@ from bsam_suite.atomic_write import write_bytes
 from bsam_suite.engine.disk_errors import report_disk_errors
 from bsam_suite.errors import InputError
 
-
 # More than the output of the tests themselves has, to which the limit applies, too.
 LIMIT = 2**25
 
