@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import final
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ class ForwardState:
         self.random.restore()
 
 
+@final
 class StepState:
     """What a step starts from, for each micro-batch, and what its first pass leaves behind.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,8 +66,9 @@ class SkippedSteps:
 def step_if(finite: Tensor, optimizer: Optimizer, make_step: Callable[[], object]) -> None:
     """Make a fused optimizer's step, which happens or not as the device says."""
     device = optimizer.param_groups[0]["params"][0].device
-    optimizer.grad_scale, optimizer.found_inf = None, (~finite).float().to(device)
+    fused: Any = optimizer  # PyTorch does not declare these two, which the step reads
+    fused.grad_scale, fused.found_inf = None, (~finite).float().to(device)
     try:
         make_step()
     finally:
-        del optimizer.grad_scale, optimizer.found_inf
+        del fused.grad_scale, fused.found_inf

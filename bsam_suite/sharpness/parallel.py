@@ -80,12 +80,12 @@ def average_kept(
             average_gradients(model)
             kept[name] = take_gradient(params)
     set_gradient(params, gradient)
-    names = [name for name, value in kept.items() if not isinstance(value, Vector)]
-    if names:
-        numbers = torch.stack([kept[name].to(params[0][0].device) for name in names])
-        torch.distributed.all_reduce(numbers, group=model.process_group)
-        numbers /= torch.distributed.get_world_size(model.process_group)
-        kept.update(zip(names, numbers.unbind()))
+    numbers = {name: value for name, value in kept.items() if not isinstance(value, Vector)}
+    if numbers:
+        means = torch.stack([value.to(params[0][0].device) for value in numbers.values()])
+        torch.distributed.all_reduce(means, group=model.process_group)
+        means /= torch.distributed.get_world_size(model.process_group)
+        kept.update(zip(numbers, means.unbind()))
 
 
 class _HandOver(nn.Module):

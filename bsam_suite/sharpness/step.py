@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -73,7 +74,7 @@ class SharpnessStep:
         self.hyper = Hyperparameters(rule, optimizer, place, rho_warmup)
         self.memory, self._weights, self._state = Memory(optimizer), Weights(), StepState()
         self._skips, self._known = SkippedSteps(), id(None)
-        self._visits: Visits | None = None  # of the step under way
+        self._visits: list[Visits] = []  # of the step under way, which has one
         self._found: Found | None = None  # in the parts of its batch that have ended
 
     @property
@@ -92,7 +93,7 @@ class SharpnessStep:
         except BaseException:
             self._weights.restore()
             self._state.undo()
-            self._visits = self._found = None
+            self._visits, self._found = [], None
             self.memory.new.clear()
             self.optimizer.zero_grad()
             raise
@@ -101,9 +102,9 @@ class SharpnessStep:
     def first_pass(self, model: nn.Module | None) -> Iterator[None]:
         """The context of a step's forwards at its first point."""
         with torch.no_grad():
-            if self._visits is None:
-                self._visits = self._plan()
-            self._visits.go_to_first()
+            if not self._visits:
+                self._visits.append(self._plan())
+            self._visits[0].go_to_first()
         with self._sharing(model):
             yield
 
@@ -129,9 +130,10 @@ class SharpnessStep:
         if id(model) != self._known:
             data_parallel(model)
             self._known = id(model)
-        if self._visits.further:
+        further = self._visits[0].further
+        if further:
             self._state.keep(model, self.parameters())
-        return self._visits.further
+        return further
 
     def pause(self) -> None:
         """Bring the weights back to w until the next micro-batch."""
@@ -221,19 +223,18 @@ class SharpnessStep:
         """The further passes, after the first: see :meth:`Visits.follow`."""
         self.memory.scale = scaler.scale(torch.ones((), device=loss.device)) if scaler else None
         self._state.first_pass_ends(model, self.parameters())
-        visits, self._visits = self._visits, None
-        return visits.follow(loss, lambda: self._repeat(model, again))
+        return self._visits.pop().follow(loss, lambda: self._repeat(model, again))
 
     def _repeat(self, model: nn.Module | None, again: Again) -> Tensor:
         """Make a further pass, each micro-batch from where it started, and return its loss."""
-        total = 0.0
+        losses: list[Tensor] = []
         for number, make in enumerate(again):
             self._state.begin_again(number)
             last = number + 1 == len(again)
             with self._sharing(model) if last else without_sync(model):
                 # Copied: PyTorch's mse_loss keeps the memory of all its summands with its mean.
-                total = total + make().detach().clone()
-        return total
+                losses.append(make().detach().clone())
+        return reduce(torch.add, losses)
 
     def _refuse(self) -> None:
         """Give up a step whose gradient is not finite, by the policy."""

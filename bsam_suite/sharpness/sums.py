@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
+from typing import TYPE_CHECKING, TypeGuard
 
 import torch
 from torch import Tensor
 from torch.optim.sgd import sgd
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
 
 
 def add_scaled_(targets: list[Tensor], tensors: list[Tensor], factor: float | Tensor) -> None:
@@ -84,7 +88,8 @@ def blocks(tensors: list[Tensor]) -> Iterator[list[int]]:
     many that there are few kernels, but with a bound on the memory. A tensor larger than that is
     alone.
     """
-    block, size = [], 0
+    block: list[int] = []
+    size = 0
     for i, t in enumerate(tensors):
         first = tensors[block[0]] if block else t
         largest = 2**16 if t.device.type == "cpu" else 2**25
@@ -159,7 +164,7 @@ def local(tensor: Tensor) -> Tensor:
     return tensor.to_local() if is_sharded(tensor) else tensor
 
 
-def is_sharded(tensor: Tensor) -> bool:
+def is_sharded(tensor: Tensor) -> TypeGuard[DTensor]:
     """Whether it is a DTensor (FSDP2, tensor parallelism)."""
     return hasattr(tensor, "placements")
 

@@ -42,7 +42,7 @@ class PerGroup(tuple):
     def __neg__(self) -> PerGroup:
         return self * -1
 
-    __radd__, __rmul__ = __add__, __mul__
+    __radd__, __rmul__ = __add__, __mul__  # type: ignore[assignment]
 
     @property
     def all_zero(self) -> bool:
@@ -63,7 +63,7 @@ class Vector:
         groups: for each parameter group its tensors, in the order of the group's ``params``.
     """
 
-    def __init__(self, groups: Iterable[list[Tensor | None]]) -> None:
+    def __init__(self, groups: Iterable[Iterable[Tensor | None]]) -> None:
         self.groups = [list(group) for group in groups]
         self._squares: list[Tensor] | None = None
         self._norms: dict[tuple[bool, ...], Tensor] = {}
@@ -93,9 +93,9 @@ class Vector:
 
     def dot(self, other: Vector) -> Tensor:
         """Inner product over all parameters; a tensor of no dimensions, on the device."""
-        pairs = [(a, b) for pair in zip(self.groups, other.groups) for a, b in zip(*pair)]
-        pairs = [(a, b) for a, b in pairs if a is not None and b is not None]
-        return products([a for a, _ in pairs], [b for _, b in pairs]).sum()
+        pairs = ((a, b) for pair in zip(self.groups, other.groups) for a, b in zip(*pair))
+        both = [(a, b) for a, b in pairs if a is not None and b is not None]
+        return products([a for a, _ in both], [b for _, b in both]).sum()
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Vector:
         """A new vector: ``function`` of each tensor."""
@@ -157,9 +157,9 @@ class Vector:
         """Add ``alpha * other`` in place and return self."""
         self._changed()
         for mine, theirs, a in zip(self.groups, other.groups, self._numbers(alpha)):
-            both = _both(mine, theirs)
+            both = [(m, t) for m, t in zip(mine, theirs) if m is not None and t is not None]
             if both:
-                add_scaled_([mine[i] for i in both], [theirs[i] for i in both], a)
+                add_scaled_([m for m, _ in both], [t for _, t in both], a)
             for i, (m, t) in enumerate(zip(mine, theirs)):
                 if m is None and t is not None:
                     mine[i] = t * a

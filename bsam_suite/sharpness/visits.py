@@ -40,7 +40,8 @@ class Found:
         share = other.parts / self.parts
         self.gradient.mul_(1 - share).add_(other.gradient, alpha=share)
         self.finite = self.finite & other.finite
-        for mine, theirs in ((self.losses, other.losses), (self.kept, other.kept)):
+        means: list[tuple[dict, dict]] = [(self.losses, other.losses), (self.kept, other.kept)]
+        for mine, theirs in means:
             mine.update({k: v * (1 - share) + theirs[k] * share for k, v in mine.items()})
         return self
 
@@ -96,6 +97,7 @@ class Visits:
         try:
             while True:
                 point = self._formula.send(gradient)
+                assert isinstance(point, Along), "Here() may be the first point alone"
                 if first is not None and point.rho.all_zero:
                     gradient = first.again()
                     continue

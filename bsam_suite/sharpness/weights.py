@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -81,7 +81,7 @@ class Weights:
             for block in blocks([params[i] for i in moved]):
                 which = [moved[i] for i in block]
                 self._keep([i for i in which if home[i] is params[i]], params, home)
-                ps, ws, ds = ([local(ts[i]) for i in which] for ts in (params, home, directions))
+                ps, ws, ds = (_local(ts, which) for ts in (params, home, directions))
                 if can_fuse(ps, ds):
                     torch._foreach_copy_(ps, ws)
                     fused_add_scaled_(ps, ds, step.to(ps[0].device), nowhere.to(ps[0].device))
@@ -98,10 +98,10 @@ class Weights:
             self._bring_back(_away(params, home), params, home, unless)
             home[:] = params
 
-    def _keep(self, which: list[int], params: list[Tensor], home: list[Tensor]) -> None:
+    def _keep(self, which: list[int], params: list[Tensor], home: list[Tensor | None]) -> None:
         if which:
             copies = [self._copy_of(params[i]) for i in which]
-            torch._foreach_copy_([local(c) for c in copies], [local(params[i]) for i in which])
+            torch._foreach_copy_([local(c) for c in copies], _local(params, which))
             for i, copy in zip(which, copies):
                 home[i] = copy
 
@@ -120,14 +120,19 @@ class Weights:
         self,
         which: set[int],
         params: list[Tensor],
-        home: list[Tensor],
+        home: list[Tensor | None],
         unless: Tensor | None = None,
     ) -> None:
-        ps, ws = [local(params[i]) for i in which], [local(home[i]) for i in which]
+        ps, ws = _local(params, which), _local(home, which)
         if unless is not None:
             ws = [torch.where(unless.to(p.device), p, w) for p, w in zip(ps, ws)]
         if which:
             torch._foreach_copy_(ps, ws)
+
+
+def _local(tensors: Sequence[Tensor | None], which: Iterable[int]) -> list[Tensor]:
+    """What this process holds of these tensors, none of which is ``None``."""
+    return [local(t) for t in (tensors[i] for i in which) if t is not None]
 
 
 def _zero_nan(tensors: list[Tensor]) -> None:
@@ -137,7 +142,7 @@ def _zero_nan(tensors: list[Tensor]) -> None:
         torch.nan_to_num(t, 0.0, 0.0, 0.0, out=t)
 
 
-def _away(params: list[Tensor], home: list[Tensor]) -> set[int]:
+def _away(params: list[Tensor], home: list[Tensor | None]) -> set[int]:
     return {i for i, w in enumerate(home) if w is not params[i]}
 
 

@@ -33,7 +33,7 @@ class AdaptiveBSAM(BSAM):
         rho: float = 0.5,
         rho_min: float = 0.5,
         eta: float = 0.01,
-        **kwargs: bool | str | float | None,
+        **kwargs,
     ) -> None:
         super().__init__(rho, rho_min, **kwargs)
         self.add(eta=eta)

@@ -110,7 +110,7 @@ class BSAM(Rule):
         v = g_max.add_(g, alpha=-along)
         v, norm = v.mul_(1 + q * r), g.norm()
         a = (1 + q * r) * along - r * (1 + q)
-        if self.k > 1:
+        if self.k != 1:
             h.memory[self.reuses], h.memory["bsam_norm"] = v, norm
             h.memory["bsam_parallel"] = a * norm
         return g.mul_(1 + a).add_(v)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bsam_suite.sharpness.rule import Along, Here, Rule, RuleContext, Walk, check_period
-from bsam_suite.sharpness.vector import ratio
+from bsam_suite.sharpness.vector import Number, PerGroup, ratio
 
 
 class LookSAM(Rule):
@@ -38,7 +38,7 @@ class LookSAM(Rule):
         if h.rho.all_zero:
             return g
         if not self.refreshes(h):
-            factor = ratio(g.norm(), h.memory.number("looksam_norm"))
+            factor: PerGroup | Number = ratio(g.norm(), h.memory.number("looksam_norm"))
             if "alpha" in self.hyper:
                 factor = h.alpha * factor
             return g.add_(h.memory[self.reuses].within(g), alpha=factor)

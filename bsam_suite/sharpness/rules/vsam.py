@@ -41,7 +41,7 @@ class VSAM(Rule):
     def __init__(self, rho: float = 0.05, k: int = 5, beta: float = 0.7) -> None:
         super().__init__(rho=rho, beta=beta)
         check_period("k", k, type(self).__name__)
-        self.k = k
+        self.k: int = k
 
     def gradient(self, h: RuleContext) -> Walk:
         g = yield Here()
