@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial, reduce
 
 import torch
 from mmengine.optim import OptimWrapper
@@ -85,8 +86,7 @@ class SharpnessOptimWrapper(OptimWrapper):
         self.dtype = amp_dtype(dtype)
         device = optimizer.param_groups[0]["params"][0].device.type
         self.loss_scaler, self._fixed_scale = loss_scaler(loss_scale, self.dtype, device)
-        rule = build_rule(rule)
-        place = "optim_wrapper"
+        rule, place = build_rule(rule), "optim_wrapper"
         self._step = SharpnessStep(rule, optimizer, perturbation, nonfinite, place, rho_warmup)
         if self.base_param_settings is not None:  # a group of MMEngine's own, for schedulers
             self._step.hyper.enter([self.base_param_settings])
@@ -152,8 +152,8 @@ class SharpnessOptimWrapper(OptimWrapper):
             passes, self._passes = self._passes, []
             losses = self._step.finish(
                 replay.model,
-                sum(done.loss * done.share for done in passes),
-                [lambda done=done: self._again(done) for done in passes],
+                reduce(torch.add, (done.loss * done.share for done in passes)),
+                [partial(self._again, done) for done in passes],
                 lambda: self.step(**(step_kwargs or {})),
                 scaler,
             )
@@ -163,12 +163,12 @@ class SharpnessOptimWrapper(OptimWrapper):
     def _end_parts(self, replay: Replay, loss: Tensor, scaler: GradScaler | None) -> None:
         """The further passes over the first m samples, then all passes over the others."""
         first = FirstPass(replay, 1.0, loss)
-        self._step.part(replay.model, loss, lambda: self._again(first), scaler)
+        self._step.part(replay.model, loss, partial(self._again, first), scaler)
         for part in (FirstPass(other, 1.0, loss) for other in replay.others):
             with self._step.first_pass(replay.model):
                 self._step.begin(replay.model)
                 loss = self._again(part).detach()
-            self._step.part(replay.model, loss, lambda part=part: self._again(part), scaler)
+            self._step.part(replay.model, loss, partial(self._again, part), scaler)
 
     def _again(self, done: FirstPass) -> Tensor:
         """Make a pass again and return its share of the loss."""

@@ -55,7 +55,7 @@ def check_accumulation() -> None:
 def mark_used(parameters: Iterable[Tensor]) -> None:
     """Tell the gradients that a step leaves behind from those that others bring."""
     for grad in _gradients(parameters):
-        grad.used_as = grad._version
+        grad.used_as = grad._version  # type: ignore[attr-defined]  # of our own
 
 
 @contextmanager
@@ -66,11 +66,11 @@ def checked_gradients(parameters: Sequence[Tensor]) -> Iterator[None]:
         InputError: gradients were there before which it did not zero, or it left none.
     """
     brought = [g for g in _gradients(parameters) if getattr(g, "used_as", None) != g._version]
+    mark = None
     if any(g.count_nonzero() for g in brought):
-        watch = next(p for p in parameters if p.grad is not None)
-        mark = watch.grad = torch.full_like(watch.grad, torch.nan)
+        watch, grad = next((p, p.grad) for p in parameters if p.grad is not None)
+        mark = watch.grad = torch.full_like(grad, torch.nan)
     else:
-        watch = mark = None
         for p in parameters:
             p.grad = None
     yield

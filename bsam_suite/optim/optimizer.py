@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from functools import partial
 
 from torch import Tensor, nn
 from torch.amp import GradScaler
@@ -123,9 +124,9 @@ class SharpnessOptimizer(Optimizer):
                 with refuse_batch_norm(type(self).__name__) if watched else nullcontext():
                     loss = loss_of(part)
             if len(parts) > 1:
-                step.part(self.model, loss, lambda part=part: loss_of(part), scaler)
+                step.part(self.model, loss, partial(loss_of, part), scaler)
         make_step = base.step if scaler is None else lambda: scaler.step(base)
-        self.losses = step.finish(self.model, loss, [lambda: loss_of(part)], make_step, scaler)
+        self.losses = step.finish(self.model, loss, [partial(loss_of, part)], make_step, scaler)
         mark_used(step.parameters())
         return self.losses["loss"]
 
