@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmengine.registry import MODELS
 from torch import nn
@@ -25,7 +25,7 @@ from bsam_suite.quantization.quantizable import (
     weight_of,
 )
 
-QUANTIZED = {
+QUANTIZED: dict[type[nn.Module], type[layers.QuantizedLayer]] = {
     nn.Conv2d: layers.Conv2d,
     nn.ConvTranspose2d: layers.ConvTranspose2d,
     nn.Linear: layers.Linear,
@@ -135,7 +135,8 @@ def _quantize_layer(
     name: str, layer: nn.Module, weight: dict, activation: dict | None, changes: dict
 ) -> None:
     dims, values = channel_dims(layer), weight_of(layer)
-    built = {}
+    assert values is not None, "check_supported refuses layers without"
+    built: dict[str, Any] = {}
     for kind, config in (("weight", weight), ("activation", activation)):
         if config is None:
             built[kind] = nn.Identity()

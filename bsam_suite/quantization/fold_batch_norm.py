@@ -6,7 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Container
 from itertools import chain, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,8 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
 class Pair(NamedTuple):
     """A layer and the batch norm that is registered right behind it, with their names."""
 
-    layer: nn.Module
-    norm: nn.Module
+    layer: Any  # of LAYERS
+    norm: Any  # of BATCH_NORMS
     names: tuple[str, str]
 
 
@@ -84,7 +84,7 @@ def _pairs(model: nn.Module) -> list[Pair]:
             if kind_of(layer) not in LAYERS or type(norm) not in BATCH_NORMS:
                 continue
             if norm.running_mean is not None and norm.num_features == _outputs(layer):
-                names = tuple(f"{name}.{child}".lstrip(".") for child in (first, second))
+                names = f"{name}.{first}".lstrip("."), f"{name}.{second}".lstrip(".")
                 found.append(Pair(layer, norm, names))
     return found
 
@@ -118,11 +118,11 @@ HOOKS = (
 )
 
 
-def _outputs(layer: nn.Module) -> int:
+def _outputs(layer: Any) -> int:
     return layer.out_features if isinstance(layer, nn.Linear) else layer.out_channels
 
 
-def _fold(layer: nn.Module, norm: nn.Module) -> None:
+def _fold(layer: Any, norm: Any) -> None:
     mean, variance = norm.running_mean.double(), norm.running_var.double()
     gamma = torch.ones_like(mean) if norm.weight is None else norm.weight.double()
     beta = torch.zeros_like(mean) if norm.bias is None else norm.bias.double()

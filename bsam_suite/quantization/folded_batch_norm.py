@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
@@ -64,7 +66,7 @@ class FoldedBatchNorm(nn.Module):
         # A batch norm's channels are in dimension 1, a linear layer's features in the last.
         self.ndim = 2 if isinstance(layer, nn.Linear) else 4
         self._unseen_modes = {True, False}
-        self._weight: Reserved | None = None  # as the rest of the model sees it in a forward
+        self._weight: Any = None  # Reserved, as the rest of the model sees it in a forward
         layer.register_forward_pre_hook(self._before_layer)
         layer.register_forward_hook(self._after_layer)
 

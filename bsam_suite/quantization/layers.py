@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,6 +24,8 @@ class QuantizedLayer(nn.Module):
         folded: whether a batch norm was folded into weight and bias.
     """
 
+    weight_quantizer: FakeQuantizer | RoundedWeight
+    input_quantizer: FakeQuantizer | nn.Identity
     folded = False
     #: Name of the parameter that is quantized.
     weight_name = "weight"
@@ -49,15 +53,17 @@ class QuantizedLayer(nn.Module):
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
         start = f"{prefix}weight_quantizer."
         state = {k[len(start) :]: v for k, v in state_dict.items() if k.startswith(start)}
-        if isinstance(self.weight_quantizer, RoundedWeight):
-            self._quantize_weight_by(*self.weight_quantizer.fake_quantizer)
+        quantizer = self.weight_quantizer
+        if isinstance(quantizer, RoundedWeight):
+            (quantizer,) = quantizer.fake_quantizer
+            self._quantize_weight_by(quantizer)
         if "rounded" in state:
-            self._quantize_weight_by(RoundedWeight(self.weight_quantizer, state))
+            self._quantize_weight_by(RoundedWeight(quantizer, state))
         elif not state and prefix + self.weight_name in state_dict:
             self._float_weight_arrives(prefix[:-1])
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def _quantize_weight_by(self, quantizer: nn.Module) -> None:
+    def _quantize_weight_by(self, quantizer: FakeQuantizer | RoundedWeight) -> None:
         device = getattr(self, self.weight_name).device
         self.weight_quantizer = quantizer.to(device).train(self.training)
 
@@ -85,15 +91,15 @@ class ConvTranspose2d(QuantizedLayer, nn.ConvTranspose2d):
     """``nn.ConvTranspose2d``, quantized. Its weight's output channels are in dimension 1."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        output_padding = self._output_padding(
-            x, output_size, self.stride, self.padding, self.kernel_size, 2, self.dilation
-        )
+        # PyTorch declares lists there and text here, and has tuples of numbers in both places.
+        sizes: Any = self.stride, self.padding, self.kernel_size, 2, self.dilation
+        output_padding = self._output_padding(x, output_size, *sizes)
         return F.conv_transpose2d(
             self.input_quantizer(x),
             self.quantized_weight(),
             self.bias,
             self.stride,
-            self.padding,
+            self.padding,  # type: ignore[arg-type]
             output_padding,
             self.groups,
             self.dilation,

@@ -97,4 +97,5 @@ def channel_dims(layer: nn.Module) -> dict[str, tuple[int, int]]:
         return {"weight": (layer.out_channels, 0), "activation": (layer.in_channels, 1)}
     if isinstance(layer, nn.MultiheadAttention):
         return {"weight": (3 * layer.embed_dim, 0), "activation": (layer.embed_dim, -1)}
+    assert isinstance(layer, nn.Linear), "check_supported refuses all others"
     return {"weight": (layer.out_features, 0), "activation": (layer.in_features, -1)}

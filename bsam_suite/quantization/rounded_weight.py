@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from bsam_suite.errors import InputError
-from bsam_suite.quantization.fake_quantizers import Codes
+from bsam_suite.quantization.fake_quantizers import Codes, FakeQuantizer
 
 
 class RoundedWeight(nn.Module):
@@ -23,7 +23,10 @@ class RoundedWeight(nn.Module):
         InputError: the quantizer has other bits.
     """
 
-    def __init__(self, fake_quantizer: nn.Module, state: dict[str, Tensor]) -> None:
+    quant_range: Tensor
+    scale: Tensor
+
+    def __init__(self, fake_quantizer: FakeQuantizer, state: dict[str, Tensor]) -> None:
         super().__init__()
         self.fake_quantizer = (fake_quantizer,)  # no submodule: it is no part of the state
         self.bit_width = int(state["bits"])

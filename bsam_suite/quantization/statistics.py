@@ -96,4 +96,5 @@ def _best(samples: Tensor, levels: int, ranges: list) -> tuple[Tensor, Tensor]:
         errors.append((codes * step + offset - samples).square().mean(1))
     best = torch.stack(errors).argmin(0)
     row = torch.arange(len(best), device=best.device)
-    return tuple(torch.stack([r[i] for r in ranges])[best, row] for i in range(2))
+    low, high = (torch.stack([r[i] for r in ranges])[best, row] for i in range(2))
+    return low, high

@@ -42,7 +42,7 @@ class PerGroup(tuple):
     def __neg__(self) -> PerGroup:
         return self * -1
 
-    __radd__, __rmul__ = __add__, __mul__  # type: ignore[assignment]
+    __radd__, __rmul__ = __add__, __mul__  # type: ignore[assignment]  # not a tuple's
 
     @property
     def all_zero(self) -> bool:

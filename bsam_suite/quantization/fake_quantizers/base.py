@@ -63,6 +63,8 @@ class FakeQuantizer(nn.Module):
     #: Of a quantizer's config, what ``quantize`` reads itself.
     builder_fields: ClassVar[dict] = {"per_channel": frozenset({bool})}
     formula: StraightThrough
+    quant_range: Tensor
+    initialized: Tensor
 
     def __init__(
         self,
@@ -123,7 +125,7 @@ class FakeQuantizer(nn.Module):
         if perturbed():
             return x + self._rounding
         rounded = self.fake_quantize(x)
-        self._rounding = (rounded - x).detach()
+        self._rounding: Tensor = (rounded - x).detach()
         return rounded
 
     def fake_quantize(self, x: Tensor) -> Tensor:
@@ -156,13 +158,10 @@ class FakeQuantizer(nn.Module):
         if self.dim is not None:
             shape[self.dim] = -1
         scale, offset = self.formula.grid(*arguments)
-        return Codes(
-            view.from_matrix(values).to(torch.int16),
-            scale.view(shape),
-            None if offset is None else offset.view(shape),
-            *map(int, self.quant_range.tolist()),
-            self.bit_width,
-        )
+        offset = None if offset is None else offset.view(shape)
+        integers = view.from_matrix(values).to(torch.int16)
+        low, high = map(int, self.quant_range.tolist())
+        return Codes(integers, scale.view(shape), offset, low, high, self.bit_width)
 
     def start_calibration(self) -> None:
         """From now on a forward changes nothing of its input and takes notes."""
@@ -183,9 +182,8 @@ class FakeQuantizer(nn.Module):
         Raises:
             InputError: nothing was seen.
         """
-        saw_data = self.saw_data()
         seen, self._statistics = self._statistics, None
-        if not saw_data:
+        if seen is None or seen.batches == 0:
             raise InputError(
                 f"{self.name or type(self).__name__} saw no data in calibration: give batches that "
                 "reach this layer, or name it in skip"

@@ -9,6 +9,7 @@ from bsam_suite.quantization.fold_batch_norm import scale_and_shift
 from bsam_suite.quantization.onnx.edit import (
     constant,
     drop_unused,
+    inputs_of,
     made_by,
     numbers,
     only_user,
@@ -27,13 +28,13 @@ def scale_by_batch_norms(model: ir.Model) -> None:
         model: changed in place.
     """
     for norm in [n for n in model.graph if n.op_type == "BatchNormalization"]:
-        conv = made_by(norm.inputs[0], "Conv")
-        dequantize = conv and made_by(conv.inputs[1], "DequantizeLinear")
-        if dequantize is None or norm.attributes.get_int("training_mode", 0):
+        conv = made_by(inputs_of(norm)[0], "Conv")
+        dequantize = conv and made_by(inputs_of(conv)[1], "DequantizeLinear")
+        if conv is None or dequantize is None or norm.attributes.get_int("training_mode", 0) != 0:
             continue
         if only_user(conv.outputs[0]) is None or only_user(dequantize.outputs[0]) is None:
             continue
-        constants = [*norm.inputs[1:5], *conv.inputs[2:3], *dequantize.inputs[:2]]
+        constants = [*inputs_of(norm)[1:5], *inputs_of(conv)[2:3], *inputs_of(dequantize)[:2]]
         if all(value.is_initializer() for value in constants):
             _fold(model.graph, norm, conv, dequantize)
     drop_unused(model)
@@ -41,9 +42,10 @@ def scale_by_batch_norms(model: ir.Model) -> None:
 
 def _fold(graph: ir.Graph, norm: ir.Node, conv: ir.Node, dequantize: ir.Node) -> None:
     epsilon = norm.attributes.get_float("epsilon", 1e-5)
-    statistics = (numbers(value).astype(np.float64) for value in norm.inputs[1:5])
-    factor, shift = scale_and_shift(*statistics, epsilon)
-    integers = numbers(dequantize.inputs[0])
+    statistics = (numbers(value).astype(np.float64) for value in inputs_of(norm)[1:5])
+    gamma, beta, mean, variance = statistics
+    factor, shift = scale_and_shift(gamma, beta, mean, variance, epsilon)
+    integers = numbers(inputs_of(dequantize)[0])
     negative = factor < 0
     if negative.any() and (integers.dtype != np.int8 or (integers[negative] == -128).any()):
         return
@@ -51,12 +53,12 @@ def _fold(graph: ir.Graph, norm: ir.Node, conv: ir.Node, dequantize: ir.Node) ->
     if negative.any() or (factor == 0).any():
         sign = np.sign(factor).astype(integers.dtype).reshape(-1, *[1] * (integers.ndim - 1))
         set_input(dequantize, 0, constant(graph, f"{name}.weight", integers * sign))
-    scale = numbers(dequantize.inputs[1]) * np.where(factor == 0, 1, np.abs(factor))
+    scale = numbers(inputs_of(dequantize)[1]) * np.where(factor == 0, 1, np.abs(factor))
     set_input(dequantize, 1, constant(graph, f"{name}.scale", scale.astype(np.float32)))
     zero = np.zeros(len(factor), integers.dtype)
     set_input(dequantize, 2, constant(graph, f"{name}.zero_point", zero))
     dequantize.attributes.add(ir.AttrInt64("axis", 0))
-    bias = numbers(conv.inputs[2]) if len(conv.inputs) > 2 else 0
+    bias = numbers(inputs_of(conv)[2]) if len(conv.inputs) > 2 else 0
     bias = (bias * factor + shift).astype(np.float32)
     set_input(conv, 2, constant(graph, f"{name}.bias", bias))
     values = [norm.outputs[0]], [conv.outputs[0]]

@@ -18,12 +18,12 @@ class Agreement(NamedTuple):
 
     Attributes:
         same: their number.
-        count: of all answers.
+        total: of all answers.
         difference: the largest of an output, relative to that output's largest magnitude.
     """
 
     same: int
-    count: int
+    total: int
     difference: float
 
     @property
@@ -34,11 +34,11 @@ class Agreement(NamedTuple):
         of the binomial", Biometrika 26, 1934: the share with which so few equal answers, or fewer,
         come about in 2.5% of all cases.
         """
-        others = self.count - self.same
-        low, high = self.same / self.count, 1.0
+        others = self.total - self.same
+        low, high = self.same / self.total, 1.0
         while others and high - low > 1e-9:
             share = (low + high) / 2
-            if _at_least(others, self.count, 1 - share) > 0.025:
+            if _at_least(others, self.total, 1 - share) > 0.025:
                 low = share
             else:
                 high = share
@@ -46,7 +46,7 @@ class Agreement(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"{self.same} of {self.count} argmaxes as in the model, largest difference "
+            f"{self.same} of {self.total} argmaxes as in the model, largest difference "
             f"{self.difference:.2%}"
         )
 

@@ -9,7 +9,14 @@ import onnx_ir as ir
 from torch import Tensor
 
 from bsam_suite.onnx.session import Session
-from bsam_suite.quantization.onnx.edit import axis_of, constant, drop_unused, made_by, numbers
+from bsam_suite.quantization.onnx.edit import (
+    axis_of,
+    constant,
+    drop_unused,
+    inputs_of,
+    made_by,
+    numbers,
+)
 
 ROUNDS = 20
 
@@ -25,16 +32,17 @@ def without_rounding(model: ir.Model):
     """
     model = model.clone()
     for node in [n for n in model.graph if n.op_type == "DequantizeLinear"]:
-        source, scale, output = *node.inputs[:2], node.outputs[0]
+        (source, factor), output = inputs_of(node)[:2], node.outputs[0]
         if source.is_initializer():
-            values, scale = numbers(source), numbers(scale)
+            values, scale = numbers(source), numbers(factor)
             if scale.ndim:
                 shape = [-1 if i == axis_of(node) else 1 for i in range(values.ndim)]
                 scale = scale.reshape(shape)
             source = constant(model.graph, f"{output.name}.float", values * scale)
         else:
             clip = made_by(source, "Clip")
-            source = (clip.inputs[0] if clip else source).producer().inputs[0]
+            rounded = inputs_of(clip)[0] if clip else source
+            source = inputs_of(rounded.producer())[0]
         output.replace_all_uses_with(source)
     drop_unused(model)
     return ir.to_proto(model)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, cast
+
 import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
@@ -9,7 +12,12 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 def numbers(value: ir.Value) -> np.ndarray:
     """Those of a constant."""
-    return value.const_value.numpy()
+    return cast(ir.TensorProtocol, value.const_value).numpy()
+
+
+def inputs_of(node: ir.Node | None) -> Sequence[ir.Value]:
+    """Those of a node, which is there and leaves none of them out: ``onnx_ir`` knows neither."""
+    return cast(Any, node).inputs
 
 
 def made_by(value: ir.Value, op_type: str) -> ir.Node | None:
@@ -20,11 +28,11 @@ def made_by(value: ir.Value, op_type: str) -> ir.Node | None:
 
 def only_user(value: ir.Value) -> ir.Node | None:
     """The node that uses a value, where nothing else does and it is no output of the model."""
-    uses = value.uses()
+    uses = tuple(value.uses())
     return uses[0].node if len(uses) == 1 and not value.is_graph_output() else None
 
 
-def constant(graph: ir.Graph, name: str, values: np.ndarray) -> ir.Value:
+def constant(graph: ir.Graph, name: str, values: np.ndarray | np.generic) -> ir.Value:
     """A new initializer; several nodes may share an old one."""
     while name in graph.initializers:
         name += "_"

@@ -9,6 +9,7 @@ from bsam_suite.quantization.onnx.edit import (
     axis_of,
     constant,
     drop_unused,
+    inputs_of,
     insert,
     made_by,
     numbers,
@@ -32,36 +33,36 @@ def float_convolutions(model: ir.Model, constant_weights: bool = True) -> None:
     """
     graph = model.graph
     for layer in [n for n in graph if n.op_type in ("Conv", "ConvTranspose")]:
-        weight = made_by(layer.inputs[1], "DequantizeLinear")
-        if weight is None or (len(layer.inputs) > 2 and layer.inputs[2].producer()):
+        weight = made_by(inputs_of(layer)[1], "DequantizeLinear")
+        if weight is None or (len(layer.inputs) > 2 and inputs_of(layer)[2].producer()):
             continue  # a float weight, or an int32 bias
-        integers, axis, name = weight.inputs[0], axis_of(weight), layer.outputs[0].name
-        scale = numbers(weight.inputs[1]).astype(np.float64) * _integers_as_floats(graph, layer)
-        if constant_weights and scale.ndim:
-            scale = scale.reshape([-1 if i == axis else 1 for i in range(len(integers.shape))])
-        scale = constant(graph, f"{name}.scale", scale.astype(np.float32))
+        (integers, step), axis = inputs_of(weight)[:2], axis_of(weight)
+        steps = numbers(step).astype(np.float64) * _integers_as_floats(graph, layer)
+        if constant_weights and steps.ndim:
+            steps = steps.reshape([-1 if i == axis else 1 for i in range(numbers(integers).ndim)])
+        scale = constant(graph, f"{layer.outputs[0].name}.scale", steps.astype(np.float32))
         if constant_weights:
             values = insert(graph, "Cast", [integers], to=FLOAT)
-            weight = insert(graph, "Mul", [values, scale])
+            product = insert(graph, "Mul", [values, scale])
         else:
-            weight = insert(graph, "DequantizeLinear", [integers, scale], axis=axis)
-        set_input(layer, 1, weight)
+            product = insert(graph, "DequantizeLinear", [integers, scale], axis=axis)
+        set_input(layer, 1, product)
     drop_unused(model)
 
 
 def _integers_as_floats(graph: ir.Graph, layer: ir.Node) -> float:
     """Give a layer its input's integers less their zero point; returns what one is worth."""
-    x = made_by(layer.inputs[0], "DequantizeLinear")
-    if x is None or numbers(x.inputs[1]).ndim:
+    x = made_by(inputs_of(layer)[0], "DequantizeLinear")
+    if x is None or numbers(inputs_of(x)[1]).ndim:
         return 1.0
-    values = insert(graph, "Cast", [x.inputs[0]], to=FLOAT)
-    zero_point = numbers(x.inputs[2]) if len(x.inputs) > 2 else 0
+    values = insert(graph, "Cast", [inputs_of(x)[0]], to=FLOAT)
+    zero_point = numbers(inputs_of(x)[2]) if len(x.inputs) > 2 else 0
     if zero_point:
         name = f"{layer.outputs[0].name}.zero_point"
         zero = constant(graph, name, np.float32(zero_point))
         values = insert(graph, "Sub", [values, zero])
     set_input(layer, 0, values)
-    return float(numbers(x.inputs[1]))
+    return float(numbers(inputs_of(x)[1]))
 
 
 def add_biases(model: ir.Model) -> None:
@@ -75,8 +76,8 @@ def add_biases(model: ir.Model) -> None:
         model: changed in place.
     """
     for layer in [n for n in model.graph if n.op_type == "Gemm" and len(n.inputs) > 2]:
-        bias, output = layer.inputs[2], layer.outputs[0]
-        if made_by(layer.inputs[1], "DequantizeLinear") is None or not bias.is_initializer():
+        bias, output = inputs_of(layer)[2], layer.outputs[0]
+        if made_by(inputs_of(layer)[1], "DequantizeLinear") is None or not bias.is_initializer():
             continue
         layer.resize_inputs(2)
         product = ir.val(None, output.dtype, output.shape)

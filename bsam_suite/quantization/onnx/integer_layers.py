@@ -7,7 +7,7 @@ A convolution whose output is not rounded is computed in float.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 import numpy as np
 import onnx_ir as ir
@@ -15,6 +15,7 @@ import onnx_ir as ir
 from bsam_suite.quantization.onnx.edit import (
     constant,
     drop_unused,
+    inputs_of,
     insert,
     made_by,
     numbers,
@@ -44,7 +45,7 @@ def integer_biases(model: ir.Model, exact: Container[str] = ()) -> None:
         if rounding is not None and _integer_bias(model.graph, layer):
             end = end_of(layer)
             if rounding.inputs[0] is not end:
-                round_here(model.graph, end, rounding.inputs[1:])
+                round_here(model.graph, end, inputs_of(rounding)[1:])
     drop_unused(model)
 
 
@@ -62,13 +63,13 @@ def _has_integers(layer: ir.Node) -> bool:
     transposed = layer.attributes.get_int("transB", 0)
     if layer.op_type != "Conv" and not (layer.op_type == "Gemm" and transposed):
         return False
-    x, weight = (made_by(value, "DequantizeLinear") for value in layer.inputs[:2])
+    x, weight = (made_by(value, "DequantizeLinear") for value in inputs_of(layer)[:2])
     if x is None or weight is None:
         return False
-    constants = [x.inputs[1], *weight.inputs[:2], *layer.inputs[2:]]
+    constants = [inputs_of(x)[1], *inputs_of(weight)[:2], *inputs_of(layer)[2:]]
     if not all(value.is_initializer() for value in constants):
         return False
-    return numbers(x.inputs[1]).ndim == 0 and numbers(weight.inputs[0]).dtype == np.int8
+    return numbers(constants[0]).ndim == 0 and numbers(constants[1]).dtype == np.int8
 
 
 def end_of(layer: ir.Node) -> ir.Value:
@@ -85,11 +86,12 @@ def rounding_of(layer: ir.Node) -> ir.Node | None:
     user = only_user(layer.outputs[0])
     while user is not None and user.op_type in KEEP_GRID:
         user = only_user(user.outputs[0])
-    found = user is not None and user.op_type == "QuantizeLinear"
-    return user if found and numbers(user.inputs[1]).ndim == 0 else None
+    if user is None or user.op_type != "QuantizeLinear":
+        return None
+    return user if numbers(inputs_of(user)[1]).ndim == 0 else None
 
 
-def round_here(graph: ir.Graph, value: ir.Value, grid: list[ir.Value]) -> None:
+def round_here(graph: ir.Graph, value: ir.Value, grid: Sequence[ir.Value]) -> None:
     """Make all users of a value take it rounded; ``grid``: scale and zero point."""
     users = list(value.uses())
     integers = insert(graph, "QuantizeLinear", [value, *grid])
@@ -99,26 +101,26 @@ def round_here(graph: ir.Graph, value: ir.Value, grid: list[ir.Value]) -> None:
 
 
 def _integer_bias(graph: ir.Graph, layer: ir.Node) -> bool:
-    weight, name = layer.inputs[1].producer(), layer.outputs[0].name
-    integers = numbers(weight.inputs[0]).astype(np.int32)
+    weight, name = inputs_of(inputs_of(layer)[1].producer()), layer.outputs[0].name
+    integers = numbers(weight[0]).astype(np.int32)
     step, bias = bias_steps(layer)
     factor = _factors(integers, bias)
     if np.abs(bias * factor).max() >= 2**31:  # a channel of next to nothing but its bias
         return False
-    scale = np.broadcast_to(numbers(weight.inputs[1]), len(integers)).astype(np.float64)
+    scale = np.broadcast_to(numbers(weight[1]), len(integers)).astype(np.float64)
     integers *= factor.reshape(-1, *[1] * (integers.ndim - 1))
     bias = np.round(bias * factor).astype(np.int32)
     stored = ("weight", integers.astype(np.int8), scale), ("bias", bias, step)
-    for index, (part, values, scale) in enumerate(stored, 1):
-        scale = constant(graph, f"{name}.{part}.scale", (scale / factor).astype(np.float32))
-        values = constant(graph, f"{name}.{part}", values)
-        set_input(layer, index, insert(graph, "DequantizeLinear", [values, scale], axis=0))
+    for index, (part, values, steps) in enumerate(stored, 1):
+        grid = constant(graph, f"{name}.{part}.scale", (steps / factor).astype(np.float32))
+        inputs = [constant(graph, f"{name}.{part}", values), grid]
+        set_input(layer, index, insert(graph, "DequantizeLinear", inputs, axis=0))
     return True
 
 
 def bias_error(layer: ir.Node) -> np.ndarray:
     """How far an int32 bias is off, in the output's unit, (channels,)."""
-    integers = numbers(layer.inputs[1].producer().inputs[0]).astype(np.int32)
+    integers = numbers(inputs_of(inputs_of(layer)[1].producer())[0]).astype(np.int32)
     step, bias = bias_steps(layer)
     factor = _factors(integers, bias)
     return np.abs(np.round(bias * factor) / factor - bias) * step
@@ -126,11 +128,11 @@ def bias_error(layer: ir.Node) -> np.ndarray:
 
 def bias_steps(layer: ir.Node) -> tuple[np.ndarray, np.ndarray]:
     """Input scale * weight scale, and the bias in steps of it, (channels,) each."""
-    x, weight = (value.producer() for value in layer.inputs[:2])
-    count = weight.inputs[0].shape[0]
-    scale = np.broadcast_to(numbers(weight.inputs[1]), count).astype(np.float64)
-    step = numbers(x.inputs[1]) * scale
-    return step, numbers(layer.inputs[2]) / step if len(layer.inputs) > 2 else np.zeros(count)
+    x, weight, *bias = inputs_of(layer)
+    (_, unit), (integers, scale) = (inputs_of(v.producer())[:2] for v in (x, weight))
+    count = len(numbers(integers))
+    step = numbers(unit) * np.broadcast_to(numbers(scale), count).astype(np.float64)
+    return step, numbers(bias[0]) / step if bias else np.zeros(count)
 
 
 def _factors(integers: np.ndarray, bias: np.ndarray) -> np.ndarray:

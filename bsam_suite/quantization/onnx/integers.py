@@ -87,16 +87,14 @@ def activation_grid(quantizer: FakeQuantizer, name: str) -> Grid:
             calibrated.
     """
     codes = quantizer.codes(torch.zeros(_one_of_each(quantizer)))
-    scale = codes.scale.flatten()
-    zero_point = torch.zeros_like(scale)
-    if codes.offset is not None:
-        zero_point = _whole(-codes.offset.flatten() / scale)
-        if zero_point is None:
-            raise InputError(
-                f"{name}: {type(quantizer).__name__}'s offset is no whole number of steps, and "
-                "ONNX's zero points are integers; train the activations with LSQ or with "
-                "EMAFakeQuantizer, or export to .safetensors"
-            )
+    scale, offset = codes.scale.flatten(), codes.offset
+    zero_point = torch.zeros_like(scale) if offset is None else _whole(-offset.flatten() / scale)
+    if zero_point is None:
+        raise InputError(
+            f"{name}: {type(quantizer).__name__}'s offset is no whole number of steps, and "
+            "ONNX's zero points are integers; train the activations with LSQ or with "
+            "EMAFakeQuantizer, or export to .safetensors"
+        )
     kind = torch.uint8 if codes.quant_min >= 0 else torch.int8
     if not _within(zero_point, *RANGES[kind]):
         raise InputError(
@@ -108,7 +106,8 @@ def activation_grid(quantizer: FakeQuantizer, name: str) -> Grid:
     if axis is None:
         scale, zero_point = scale.reshape(()), zero_point.reshape(())
     ends = codes.quant_min, codes.quant_max
-    limits = tuple(torch.tensor(end, dtype=kind) for end in ends) if ends != RANGES[kind] else None
+    low, high = (torch.tensor(end, dtype=kind) for end in ends)
+    limits = (low, high) if ends != RANGES[kind] else None
     return Grid(scale, zero_point.to(kind), axis, limits)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from bsam_suite.quantization.onnx.edit import constant, drop_unused, numbers, set_input
+from bsam_suite.quantization.onnx.edit import constant, drop_unused, inputs_of, numbers, set_input
 
 
 def narrow_weights(model: ir.Model) -> None:
@@ -16,7 +16,7 @@ def narrow_weights(model: ir.Model) -> None:
     """
     int4 = ir.DataType.INT4.numpy()
     for node in [n for n in model.graph if n.op_type == "DequantizeLinear"]:
-        weight, scale = node.inputs[:2]
+        weight, scale = inputs_of(node)[:2]
         values = numbers(weight) if weight.is_initializer() else np.zeros(0)
         if values.dtype == np.int8 and values.min() >= -8 and values.max() <= 7:
             set_input(node, 0, constant(model.graph, f"{weight.name}.int4", values.astype(int4)))

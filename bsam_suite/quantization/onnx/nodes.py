@@ -12,6 +12,8 @@ from bsam_suite.quantization.onnx.integers import Grid, Integers
 class QuantizeDequantize(nn.Module):
     """In place of an activation's quantizer."""
 
+    zero_point: Tensor
+
     def __init__(self, grid: Grid) -> None:
         super().__init__()
         self.attributes = {} if grid.axis is None else {"axis": grid.axis}
@@ -34,6 +36,8 @@ class QuantizeDequantize(nn.Module):
 
 class Dequantize(nn.Module):
     """In place of a weight's quantizer: the weight as integers in a DequantizeLinear."""
+
+    scale: Tensor
 
     def __init__(self, integers: Integers) -> None:
         super().__init__()

@@ -45,7 +45,7 @@ def seen_outputs(model: ir.Model, inputs: np.ndarray) -> dict[str, Seen]:
         inputs: the model's input, (N, ...).
     """
     ends = {
-        layer.outputs[0].name: end_of(layer).name
+        str(layer.outputs[0].name): str(end_of(layer).name)
         for layer in integer_layers(model)
         if rounding_of(layer) is not None or not _reaches_output(layer.outputs[0])
     }
@@ -63,12 +63,12 @@ def round_outputs(model: ir.Model, seen: dict[str, Seen], exact: Container[str] 
         exact: outputs of the layers to leave out.
     """
     for layer in integer_layers(model, exact):
-        found = seen.get(layer.outputs[0].name)
+        found = seen.get(str(layer.outputs[0].name))
         if found is not None and rounding_of(layer) is None:
             end = end_of(layer)
             scale = constant(model.graph, f"{end.name}.scale", np.float32(found.step))
-            zero_point = np.uint8(round(-found.low * MARGIN / found.step))
-            zero_point = constant(model.graph, f"{end.name}.zero_point", zero_point)
+            zero = np.uint8(round(-found.low * MARGIN / found.step))
+            zero_point = constant(model.graph, f"{end.name}.zero_point", zero)
             round_here(model.graph, end, [scale, zero_point])
 
 

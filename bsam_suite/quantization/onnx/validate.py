@@ -104,8 +104,8 @@ def _compare(session: Session, data: list[Tensor], wanted: list) -> Agreement:
     same = count = 0
     difference = 0.0
     for x, expected in zip(data, wanted):
-        for a, b in zip(as_tuple(session(x)), expected, strict=True):
-            a, b = a.numpy(), b.numpy()
+        for found, answer in zip(as_tuple(session(x)), expected, strict=True):
+            a, b = found.numpy(), answer.numpy()
             same, count = np.add((same, count), agreement(a, b))
             difference = max(difference, np.abs(a - b).max() / np.abs(b).max())
     return Agreement(int(same), int(count), float(difference))

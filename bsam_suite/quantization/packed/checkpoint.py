@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +61,7 @@ def save_packed(model: nn.Module, file: str | Path, config: str | None = None) -
     save_file = need("safetensors.torch", "export").save_file
     file = check_new_file(file)
     layers = quantized_layers(model)
-    state = model.state_dict()
+    state: Any = model.state_dict()
     versions = {k: v["version"] for k, v in state._metadata.items() if v.get("version", 1) != 1}
     state = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
     entries, size = {}, PackedSize(0, 0, 0.0, 0, 0)
@@ -76,7 +77,7 @@ def save_packed(model: nn.Module, file: str | Path, config: str | None = None) -
         size.weight_bytes += _bytes(tensors)
         size.ideal_bytes += codes.values.numel() * codes.bit_width / 8
         state.update(tensors)
-    content = dict(config=config, versions=versions, weights=entries)
+    content: dict[str, Any] = dict(config=config, versions=versions, weights=entries)
     content["crc32"] = checksum(content, state)
     with atomic_path(file) as part:
         save_file(state, part, metadata={FORMAT: json.dumps(content)})
@@ -105,14 +106,14 @@ def _pack(codes: Codes, name: str) -> dict[str, Tensor]:
     values = (codes.values - codes.quant_min).cpu().numpy()
     tensors = {f"{name}.packed": torch.from_numpy(pack(values, codes.bit_width))}
     tensors[f"{name}.scale"] = codes.scale.detach().cpu().contiguous().clone()
-    if codes.offset is not None and not _halves(codes):
+    if codes.offset is not None and not _halves(codes, codes.offset):
         tensors[f"{name}.offset"] = codes.offset.detach().cpu().contiguous().clone()
     return tensors
 
 
-def _halves(codes: Codes) -> bool:
+def _halves(codes: Codes, offset: Tensor) -> bool:
     """Whether the two values of a single bit are -scale / 2 and scale / 2."""
-    return codes.bit_width == 1 and torch.equal(codes.offset, -codes.scale / 2)
+    return codes.bit_width == 1 and torch.equal(offset, -codes.scale / 2)
 
 
 def _bytes(tensors: dict[str, Tensor]) -> int:

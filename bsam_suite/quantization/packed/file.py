@@ -117,7 +117,8 @@ def _read(file: Path) -> tuple[dict, OrderedDict[str, Tensor]]:
     versions = content["versions"]
     if not isinstance(versions, dict) or not _whole(list(versions.values())):
         raise InputError(f"{file}: its versions are {_short(versions)}, no numbers: {AGAIN}")
-    state._metadata = {name: dict(version=version) for name, version in versions.items()}
+    metadata = {name: dict(version=version) for name, version in versions.items()}
+    state._metadata = metadata  # type: ignore[attr-defined]  # as in those of PyTorch
     return content, state
 
 
@@ -134,7 +135,7 @@ def checksum(content: dict, state: dict[str, Tensor]) -> int:
     total = zlib.crc32(json.dumps(content, sort_keys=True).encode())
     for name in sorted(state):
         total = zlib.crc32(name.encode(), total)
-        total = zlib.crc32(state[name].reshape(-1).view(torch.uint8).numpy(), total)
+        total = zlib.crc32(state[name].reshape(-1).view(torch.uint8).numpy().data, total)
     return total
 
 
@@ -155,6 +156,7 @@ def _take_weight(state: dict[str, Tensor], name: str, entry: Entry, file: str) -
             raise InputError(
                 f"{file}: {name}.{part} is not finite floats for {tuple(entry.shape)}: {AGAIN}"
             )
+    assert scale is not None, "a missing one does not fit"
     low, high = entry.quant_min, entry.quant_max
     values = torch.from_numpy(unpack(packed.numpy(), entry.bit_width, count)).to(torch.int16) + low
     if count and values.max() > high:
