@@ -22,7 +22,7 @@ def report_disk_errors(folder: str | Path) -> Iterator[None]:
         InputError: for such an error, also for one of a log file. Other errors are not changed.
     """
     handle = logging.Handler.handleError
-    logging.Handler.handleError = _raise_or(handle)
+    logging.Handler.handleError = _raise_or(handle)  # type: ignore[method-assign]
     try:
         yield
     except OSError as error:
@@ -31,7 +31,7 @@ def report_disk_errors(folder: str | Path) -> Iterator[None]:
             raise
         raise cannot_write(folder, error) from error
     finally:
-        logging.Handler.handleError = handle
+        logging.Handler.handleError = handle  # type: ignore[method-assign]
 
 
 def cannot_write(folder: str | Path, error: OSError) -> InputError:
