@@ -51,7 +51,7 @@ def test_work_dirs_with_results_are_kept(tmp_path, monkeypatch):
     Path("work_dirs/a/epoch_1.pth").touch()
     assert choose_work_dir("configs/a.py", None, resume=None) == "work_dirs/a-2"
     assert choose_work_dir("configs/a.py", None, resume="auto") == "work_dirs/a"
-    with pytest.raises(InputError, match="--work-dir work_dirs/a holds"):
+    with pytest.raises(InputError, match="--work-dir work_dirs/a .*--resume auto"):
         choose_work_dir("configs/a.py", "work_dirs/a", resume=None)
     assert choose_work_dir("configs/a.py", "work_dirs/a", resume="auto") == "work_dirs/a"
 
