@@ -1,5 +1,6 @@
 """Shared by all tests: a small set of people, written once, and a runner of the tools."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -98,9 +99,10 @@ def wheel(tmp_path_factory):
     build = "from setuptools import build_meta; print(build_meta.build_wheel('..'))"
     run = partial(subprocess.run, check=True, capture_output=True, text=True)
     built = run([sys.executable, "-c", build], cwd=source).stdout.split()[-1]
-    venv.create(folder / "env", with_pip=True)
+    venv.create(folder / "env")
     python = folder / "env/bin/python"
-    run([python, "-m", "pip", "install", "--no-index", "--no-deps", folder / built])
+    pip = [sys.executable, "-m", "pip", "--python", python]
+    run([*pip, "install", "--no-index", "--no-deps", folder / built])
     where = run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
     packages = [path for path in sys.path if Path(path).name == "site-packages"]
     (Path(where.stdout.strip()) / "shared.pth").write_text("\n".join(packages))
@@ -117,16 +119,34 @@ def in_wheel(wheel, tmp_path):
     )
 
 
+@pytest.fixture(scope="session")
+def tool_server():
+    """The process that :mod:`tool_server` describes."""
+    command = [sys.executable, str(Path(__file__).with_name("tool_server.py"))]
+    pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as server:
+        yield server
+        server.stdin.close()
+
+
 @pytest.fixture
-def tool(home, tmp_path):
+def tool(tool_server, home, tmp_path):
     """Run ``tools/NAME.py`` from an empty folder, as a user would."""
 
     def run(name, config, *args, options=()):
-        config = str(ROOT / config) if not Path(config).is_absolute() else config
-        command = [sys.executable, str(ROOT / "tools" / f"{name}.py"), config, *map(str, args)]
+        path, config = ROOT / f"tools/{name}.py", str(ROOT / config)
+        arguments = [config, *map(str, args)]
         if options:
-            command += ["--cfg-options", *options]
-        env = dict(os.environ, BSAM_SUITE_HOME=str(home))
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+            arguments += ["--cfg-options", *options]
+        output = [tmp_path / name for name in (".stdout", ".stderr")]
+        request = dict(path=str(path), args=arguments, cwd=str(tmp_path))
+        request |= dict(env=dict(os.environ, BSAM_SUITE_HOME=str(home)))
+        request |= dict(out=str(output[0]), err=str(output[1]))
+        print(json.dumps(request), file=tool_server.stdin, flush=True)
+        status = int(tool_server.stdout.readline())
+        texts = [file.read_text() for file in output]
+        for file in output:
+            file.unlink()
+        return subprocess.CompletedProcess([str(path), *arguments], status, *texts)
 
     return run

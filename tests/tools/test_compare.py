@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "configs/classification/resnet18_sgd.py"
+CONFIG = str(ROOT / "configs/classification/resnet18_sgd.py")
 SMALL = [
     "train_cfg.max_epochs=3",
     "train_cfg.val_interval=1",
@@ -17,12 +17,6 @@ SMALL = [
     "image_size=8",
     "train_dataloader.batch_size=128",
 ]
-COMMAND = [sys.executable, str(ROOT / "tools/compare.py"), str(CONFIG), "--out", "out"]
-
-
-def compare(cwd, *args, options=SMALL):
-    command = [*COMMAND, *args, "--cfg-options", *options]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
 def wait_for(path, process):
@@ -31,11 +25,11 @@ def wait_for(path, process):
         time.sleep(0.02)
 
 
-def test_killed_and_started_again(tmp_path):
+def test_killed_and_started_again(tool, tmp_path):
     runs = tmp_path / "out/runs"
-    args = ["--rules", "none", "bsam", "--seeds", "1"]
+    args = ["--out", "out", "--rules", "none", "bsam", "--seeds", "1"]
     process = subprocess.Popen(
-        [*COMMAND, *args, "--cfg-options", *SMALL],
+        [sys.executable, str(ROOT / "tools/compare.py"), CONFIG, *args, "--cfg-options", *SMALL],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -52,7 +46,7 @@ def test_killed_and_started_again(tmp_path):
     assert (stopped / "log.txt").read_text() == log  # the run has ended with the comparison
     before = done.stat().st_mtime_ns
 
-    went_on = compare(tmp_path, *args)
+    went_on = tool("compare", CONFIG, *args, options=SMALL)
     assert went_on.returncode == 0, went_on.stderr
     assert "1 of 2 runs are already finished\n[2/2] bsam, seed=0: " in went_on.stdout
     assert done.stat().st_mtime_ns == before
@@ -64,9 +58,8 @@ def test_killed_and_started_again(tmp_path):
     ]
 
     # The stopped run ended as tools/train.py by itself does.
-    config = str(ROOT / "configs/classification/resnet18_bsam.py")
-    train = [sys.executable, str(ROOT / "tools/train.py"), config, "--work-dir", "alone"]
-    subprocess.run([*train, "--cfg-options", *SMALL], cwd=tmp_path, check=True, capture_output=True)
+    config = "configs/classification/resnet18_bsam.py"
+    assert tool("train", config, "--work-dir", "alone", options=SMALL).returncode == 0
     alone, compared = (
         json.loads((folder / "metrics.json").read_text())
         for folder in (tmp_path / "alone", stopped)
@@ -76,14 +69,15 @@ def test_killed_and_started_again(tmp_path):
 
     # Stopped between the last checkpoint and its validation.
     (stopped / "metrics.json").unlink()
-    assert compare(tmp_path, *args).returncode == 0
+    assert tool("compare", CONFIG, *args, options=SMALL).returncode == 0
     again = json.loads((stopped / "metrics.json").read_text())
     assert again["metrics"] == compared["metrics"]
 
 
-def test_a_run_that_fails(tmp_path):
+def test_a_run_that_fails(tool, tmp_path):
     failing = [*SMALL, "model.net.width=-1"]
-    found = compare(tmp_path, "--rules", "none", "--seeds", "1", options=failing)
+    args = ["--out", "out", "--rules", "none", "--seeds", "1"]
+    found = tool("compare", CONFIG, *args, options=failing)
     assert found.returncode == 1
     assert "sgd, seed=0 failed:" in found.stderr and "log.txt" in found.stderr
     assert os.path.getsize(tmp_path / "out/runs/sgd,seed=0/log.txt") > 100
