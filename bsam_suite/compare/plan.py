@@ -14,6 +14,7 @@ from bsam_suite.atomic_write import write_text
 from bsam_suite.compare.methods import Method, list_methods
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.rule_option import use_rule
 from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
 
@@ -96,7 +97,7 @@ def plan(
         base = load_config(config, chosen)
         for method in list_methods(base, rules, hyper, equal_compute):
             cfg = copy.deepcopy(base)
-            method.configure(cfg)
+            use_rule(cfg, method.rule)
             check_optim_wrapper(cfg)
             multiply_epochs(cfg, method.epoch_factor)
             hooks = cfg.get("default_hooks") or {}

@@ -4,6 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from bsam_suite.compare.methods import count_passes, list_methods
+from bsam_suite.engine.rule_option import use_rule
 from bsam_suite.errors import InputError
 
 
@@ -12,7 +13,7 @@ def config(**wrapper):
 
 
 def configured(method, cfg):
-    method.configure(cfg)
+    use_rule(cfg, method.rule)
     return cfg.optim_wrapper.to_dict()
 
 
