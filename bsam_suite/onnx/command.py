@@ -54,7 +54,7 @@ def export(
     need("onnxruntime", "export")
     cfg, model = load_trained(config, checkpoint, options)
     loader = validation_loader(cfg)
-    data = validation_inputs(cfg, model, batches, loader)
+    data = validation_inputs(model, loader, batches)
     outputs = Outputs(model).eval()
     wanted = [outputs(x) for x in data]
     graph = trace(outputs, data[0], file)

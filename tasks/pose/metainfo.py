@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from bsam_suite.compat import import_mmpose
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, brief
 from tasks.pose.skeleton import PERSON, Skeleton, default_sigmas
 
 
@@ -66,10 +66,9 @@ def sort_keypoint_info(info: dict, where: str) -> dict:
     entries = [info.get(i) for i in range(len(info))] if isinstance(info, dict) else [None]
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            shown = repr(info)
             raise InputError(
-                f"{where}.keypoint_info is {shown if len(shown) < 200 else shown[:197] + '...'}: "
-                "give {0: dict(name=...), 1: ...}, as in MMPose"
+                f"{where}.keypoint_info is {brief(info, 200)}: give {{0: dict(name=...), 1: ...}}, "
+                "as in MMPose"
             )
     return dict(enumerate(entries))
 

@@ -50,7 +50,7 @@ def export_checked(model: nn.Module, cfg, file: Path, batches: int, form: str = 
     need("onnxruntime", "export")
     check_new_file(file)
     loader = validation_loader(cfg)
-    data = validation_inputs(cfg, model, batches, loader)
+    data = validation_inputs(model, loader, batches)
     outputs = Outputs(model).eval()
     wanted = [as_tuple(outputs(x)) for x in data]
     needed = AGREEMENT if wanted[0][0].ndim == 2 else MAP_AGREEMENT

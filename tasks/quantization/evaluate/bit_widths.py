@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
 from mmengine.registry import MODELS
 from torch import nn
 
@@ -16,11 +17,12 @@ from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
 from bsam_suite.progress import progress_bar
 from bsam_suite.quantization import calibrate, layer_bits, quantize
+from bsam_suite.quantization.calibration import run
 from tasks.quantization.evaluate.cost import bit_operations, count_macs, size_bytes
 from tasks.quantization.evaluate.report import Row, draw, print_table, write_json
 from tasks.quantization.evaluate.request import Request
 from tasks.quantization.evaluate.sources import Sources, load_sources
-from tasks.quantization.evaluate.tester import Tester, batch_size, forward
+from tasks.quantization.evaluate.tester import Tester, batch_size
 
 
 @dataclass
@@ -123,7 +125,8 @@ def _bits(method: str, width: str) -> tuple[int, int]:
 def _macs(model: nn.Module, batch) -> tuple[dict[str, int], list[str]]:
     """Multiply-accumulates of each layer for one image, and a note of layers that do not count."""
     model.eval()
-    counts = count_macs(model, lambda: forward(model, batch))
+    with torch.no_grad():
+        counts = count_macs(model, lambda: run(model, batch))
     left = [row.name for row in layer_bits(model) if row.name not in counts]
     notes = [f"bit operations leave out {', '.join(left)}"] if left else []
     return {name: macs // batch_size(batch) for name, macs in counts.items()}, notes

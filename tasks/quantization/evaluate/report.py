@@ -35,7 +35,7 @@ def main_metric(rows: list[Row]) -> str:
     return next(iter(rows[0].metrics))
 
 
-def print_table(rows: list[Row], console: Console | None = None) -> None:
+def print_table(rows: list[Row]) -> None:
     """Print a line for each row."""
     table = Table()
     for name in ("", "bits W/A", main_metric(rows), "size, bytes", "bit operations"):
@@ -48,7 +48,7 @@ def print_table(rows: list[Row], console: Console | None = None) -> None:
             f"{row.size_bytes:,}",
             f"{row.bit_operations:.3g}",
         )
-    (console or Console()).print(table)
+    Console().print(table)
 
 
 def write_json(rows: list[Row], about: dict, folder: Path) -> Path:
@@ -67,11 +67,9 @@ def write_json(rows: list[Row], about: dict, folder: Path) -> Path:
 
 def draw(rows: list[Row], folder: Path) -> Path:
     """Draw the main metric against the bits of weights to ``quantized.png``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes, metric = figure.subplots(), main_metric(rows)
     labels = {"PTQ": "after training (PTQ)", "QAT": "trained quantized (QAT)"}
     for method, label in labels.items():

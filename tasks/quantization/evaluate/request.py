@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mmengine.registry import MODELS
-
 import tasks.quantization.register_all  # noqa: F401
 from bsam_suite.errors import InputError
-from bsam_suite.quantization import FakeQuantizer
+from bsam_suite.quantization.convert import quantizer_types
 
 # Measured after training at 4 and 3 bits, mean share of the float metric kept, over ResNet-18 on
 # digits after 3 and after 30 epochs and the small HRNet on built-in people: min-max weights with
@@ -72,12 +70,3 @@ class Request:
             weight=dict(type=self.weight_type, bit_width=bits, per_channel=True),
             activation=dict(type=self.activation_type, bit_width=bits),
         )
-
-
-def quantizer_types(kind: str) -> list[str]:
-    """Names of all quantizers for ``"weight"`` or for ``"activation"``."""
-    return sorted(
-        name
-        for name, entry in MODELS.module_dict.items()
-        if isinstance(entry, type) and issubclass(entry, FakeQuantizer) and kind in entry.kinds
-    )
