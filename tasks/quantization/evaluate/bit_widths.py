@@ -19,7 +19,7 @@ from bsam_suite.progress import progress_bar
 from bsam_suite.quantization import calibrate, layer_bits, quantize
 from bsam_suite.quantization.calibration import run
 from tasks.quantization.evaluate.cost import bit_operations, count_macs, size_bytes
-from tasks.quantization.evaluate.report import Row, draw, print_table, write_json
+from tasks.quantization.evaluate.report import Row, draw, print_table, save
 from tasks.quantization.evaluate.request import Request
 from tasks.quantization.evaluate.sources import Sources, load_sources
 from tasks.quantization.evaluate.tester import Tester, batch_size
@@ -83,7 +83,7 @@ def evaluate(request: Request) -> Results:
         macs=sum(macs.values()),
         notes=notes,
     )
-    return Results(rows, notes, write_json(rows, about, folder), draw(rows, folder))
+    return Results(rows, notes, save(rows, about, folder), draw(rows, folder))
 
 
 def _jobs(

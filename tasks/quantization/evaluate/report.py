@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+from bsam_suite.json_file import write_json
 
 
 @dataclass
@@ -51,17 +52,11 @@ def print_table(rows: list[Row]) -> None:
     Console().print(table)
 
 
-def write_json(rows: list[Row], about: dict, folder: Path) -> Path:
-    """Write ``about`` and the rows to ``quantized.json``; never over an earlier one.
-
-    Raises:
-        FileExistsError: there is one by now.
-    """
+def save(rows: list[Row], about: dict, folder: Path) -> Path:
+    """Write ``about`` and the rows to ``quantized.json``."""
     path = folder / "quantized.json"
-    content = {**about, "metric": main_metric(rows), "rows": [asdict(row) for row in rows]}
-    with path.open("x") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
+    rows_as_dicts = [asdict(row) for row in rows]
+    write_json(path, {**about, "metric": main_metric(rows), "rows": rows_as_dicts})
     return path
 
 

@@ -84,7 +84,7 @@ def test_a_trained_model_beside_its_float_one(folder):
         (FLOAT, "none.pth", {}, "checkpoint none.pth does not exist"),
         (FLOAT, "quantized.py", {}, "quantized.py is no checkpoint"),
         (FLOAT, "trained.pth", {}, "trained.pth is of another model: .*weight_quantizer"),
-        ("quantized.py", "float.pth", {}, "float.pth is of another model: .*missing there"),
+        ("quantized.py", "float.pth", {}, "float.pth is of another model: .*is missing in"),
         (FLOAT, "float.pth", dict(skip=["nets.*"]), "pattern 'nets.\\*' matches no layer"),
     ],
 )
