@@ -152,13 +152,10 @@ def _check_inside(value: Any, place: str, scope: str | None) -> None:
         if key == "metainfo":  # describes the data; its types are no parts
             continue
         if isinstance(inner, Mapping):
-            _check_unknown(inner, INSIDE.get(key, INSIDE.get(_owner(place))), where, scope)
+            registry = INSIDE.get(key, INSIDE.get(place.rpartition(".")[2]))
+            _check_unknown(inner, registry, where, scope)
         elif isinstance(inner, (list, tuple)):
             _check_inside(inner, where, scope)
-
-
-def _owner(place: str) -> str:
-    return place.rpartition(".")[2]
 
 
 def _check_unknown(

@@ -85,7 +85,7 @@ def choose_work_dir(
     if given is not None:
         folder = Path(given)
     elif resume == "auto":
-        folder = _last_with_results(default)
+        folder = [default, *takewhile(has_results, numbered(default))][-1]
     elif of_file is not None and _is_one_of(of_file, default):
         folder = of_file
     else:
@@ -102,11 +102,6 @@ def choose_work_dir(
             "auto, or give another folder"
         )
     return str(folder)
-
-
-def _last_with_results(default: Path) -> Path:
-    found = list(takewhile(has_results, numbered(default)))
-    return found[-1] if found else default
 
 
 def _is_one_of(folder: Path, default: Path) -> bool:

@@ -105,14 +105,11 @@ def _pack(codes: Codes, name: str) -> dict[str, Tensor]:
     values = (codes.values - codes.quant_min).cpu().numpy()
     tensors = {f"{name}.packed": torch.from_numpy(pack(values, codes.bit_width))}
     tensors[f"{name}.scale"] = codes.scale.detach().cpu().contiguous().clone()
-    if codes.offset is not None and not _halves(codes):
+    # The two values of a single bit are mostly -scale / 2 and scale / 2.
+    halves = codes.bit_width == 1 and torch.equal(codes.offset, -codes.scale / 2)
+    if codes.offset is not None and not halves:
         tensors[f"{name}.offset"] = codes.offset.detach().cpu().contiguous().clone()
     return tensors
-
-
-def _halves(codes: Codes) -> bool:
-    """Whether the two values of a single bit are -scale / 2 and scale / 2."""
-    return codes.bit_width == 1 and torch.equal(codes.offset, -codes.scale / 2)
 
 
 def _bytes(tensors: dict[str, Tensor]) -> int:
