@@ -40,10 +40,8 @@ def list_methods(
     The rule of ``cfg`` keeps its hyperparameters from there; other rules have their defaults.
 
     Args:
-        cfg: the config to compare rules on.
         rules: names as in ``RULES``, in any case; ``none`` is the config's optimizer alone, whose
             label is its name.
-        grid: values of hyperparameters by name.
         equal_compute: add the base optimizer with as many passes as each rule: twice the epochs
             for SAM, three times for BSAM.
 

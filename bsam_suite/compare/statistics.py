@@ -34,10 +34,7 @@ def mean_std(values: Sequence[float]) -> MeanStd:
 
 
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Difference:
-    """a - b over the seeds that both have.
-
-    Args:
-        a, b: values by seed.
+    """a - b, values by seed, over the seeds that both have.
 
     Raises:
         InputError: SciPy is not installed.

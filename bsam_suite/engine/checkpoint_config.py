@@ -74,8 +74,6 @@ def check_types(
         value: plain values of the config of a checkpoint.
         registries: where each ``type`` is looked up.
         packages: modules or packages that may define it, in addition to those the user allows.
-        where: the config, for messages.
-        name: of the value in the config.
 
     Raises:
         InputError: a ``type`` is none of these.
@@ -119,7 +117,6 @@ def building_safely(where: str, weights: int) -> Iterator[None]:
     Without this, a registry imports the module of a name that it does not have.
 
     Args:
-        where: the config, for messages.
         weights: number of weights in the file. The modules may have :data:`SLACK` times as many,
             because some are built only to be replaced.
 

@@ -64,7 +64,6 @@ def import_parts(cfg: Config, path: str) -> None:
 
     Args:
         cfg: a config that the user gave, never one out of a checkpoint.
-        path: its file.
 
     Raises:
         InputError: a module is missing or cannot be imported.

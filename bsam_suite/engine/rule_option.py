@@ -81,10 +81,6 @@ def use_rule(cfg: Config, rule: dict | None) -> None:
     What does not belong to the old rule stays: optimizer, clipping, accumulation, groups of
     parameters, mixed precision. Schedules of hyperparameters that only the old rule has go with it.
 
-    Args:
-        cfg: a config with one optimizer.
-        rule: from :func:`choose_rule`.
-
     Raises:
         InputError: its optimizer wrapper is another one than MMEngine's and the suite's.
     """

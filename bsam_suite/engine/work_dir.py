@@ -71,8 +71,6 @@ def choose_work_dir(
     uses the last of them with results, or that of the checkpoint it resumes from.
 
     Args:
-        config: config file.
-        given: the folder given by the user.
         resume: ``"auto"``, the checkpoint to resume from, or None for a new run.
         place: where ``given`` was set, for messages.
 

@@ -33,13 +33,6 @@ def export(
     ``mode="tensor"`` does, and holds the config and what :func:`bsam_suite.onnx.describe.describe`
     tells.
 
-    Args:
-        config: config file.
-        checkpoint: file with the weights.
-        out: a new file, ``.onnx``.
-        batches: validation batches to compare on.
-        options: overrides of the config, by dotted keys.
-
     Returns:
         What was written, in a line.
 

@@ -22,15 +22,6 @@ def export(
 ) -> str:
     """Export a trained model; the end of ``out`` says as what.
 
-    Args:
-        config: config file of the quantized model.
-        checkpoint: file with its weights.
-        out: a new file, ``.safetensors`` for a packed checkpoint or ``.onnx``.
-        batches: validation batches that ONNX Runtime is checked with.
-        int4: store weights that 4 bits hold as int4, in ONNX.
-        options: overrides of the config, by dotted keys.
-        form: in ONNX, "fast", "exact", or "auto" for the fastest that answers as the model does.
-
     Returns:
         What was written, in a few lines.
 

@@ -19,7 +19,6 @@ def full_dataset_info(given: dict, data: Skeleton, where: str) -> dict | None:
         given: the ``metainfo``: all fields, ``from_file=FILE``, or some fields such as ``sigmas``,
             which replace those of ``data``.
         data: the keypoints that the annotation file names.
-        where: place of the ``metainfo``, for messages.
 
     Returns:
         MMPose's ``dataset_info``, or ``from_file`` for one of MMPose's own files; None for COCO's

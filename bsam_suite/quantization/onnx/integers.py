@@ -48,10 +48,6 @@ def weight_integers(codes: Codes, name: str) -> Integers:
     An offset that is a whole number of steps is added to the codes. One of a whole number of half
     steps (a single bit's -s and s, DoReFa's) makes twice the codes, of half the scale.
 
-    Args:
-        codes: the weight.
-        name: the layer's, for messages.
-
     Raises:
         InputError: no 8-bit integers stand for the values.
     """

@@ -25,8 +25,6 @@ class Report:
     """The counts and findings of a data set.
 
     Attributes:
-        root: the data set's folder.
-        decoded: whether the images were decoded.
         counts: of images, annotations, persons and keypoints, by split.
         findings: faults first.
     """

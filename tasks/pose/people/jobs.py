@@ -60,7 +60,6 @@ def run_jobs(jobs: list[Job], workers: int, progress: bool) -> list[Result]:
     """Do all jobs and return their results in the order of the jobs.
 
     Args:
-        jobs: What to do.
         workers: Number of processes; 1 works in the calling process.
         progress: Whether to show a bar (on a terminal only).
 

@@ -22,11 +22,9 @@ class Drawing:
     """Writes images or a video with skeletons, and contact sheets of them.
 
     Args:
-        source: the images, which are drawn in order.
         folder: for ``pictures/NAME`` or the video, and ``contact_sheet.jpg``. After 48 images there
             is a ``contact_sheet-2.jpg``, and so on. The sheet of a video has 48 frames, evenly
             spaced.
-        skeleton: the keypoints of the results.
     """
 
     def __init__(self, source: Images | Video, folder: Path, skeleton: Skeleton = PERSON) -> None:
@@ -41,13 +39,7 @@ class Drawing:
         self._every = -(-len(source) // (COLUMNS * ROWS)) if is_video else 1
 
     def add(self, picture: InputImage, results: Sequence[dict], boxes: bool) -> None:
-        """Draw the next image.
-
-        Args:
-            picture: image and name.
-            results: its persons in COCO's format.
-            boxes: whether to draw their boxes.
-        """
+        """Draw the next image."""
         image = picture.image
         drawn = draw_results(image, results, boxes, skeleton=self._skeleton)
         if isinstance(self._source, Video):

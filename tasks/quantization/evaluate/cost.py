@@ -65,7 +65,6 @@ def count_macs(model: nn.Module, run: Callable[[], object]) -> dict[str, int]:
     Products of two activations, as inside of attention, have no weights and do not count.
 
     Args:
-        model: a float or a quantized model.
         run: calls ``model`` once.
 
     Returns:
@@ -114,12 +113,7 @@ def _macs(layer: nn.Module, args: tuple, kwargs: dict, output) -> dict[str, int]
 
 
 def bit_operations(model: nn.Module, macs: dict[str, int]) -> int:
-    """Sum over layers of MACs x bits of weights x bits of inputs; float counts as 32 bits.
-
-    Args:
-        model: a float or a quantized model.
-        macs: of each layer, see :func:`count_macs`.
-    """
+    """Sum over layers of MACs x bits of weights x bits of inputs; float counts as 32 bits."""
     return sum(
         macs.get(row.name, 0) * row.weight_bits * row.activation_bits for row in layer_bits(model)
     )

@@ -22,14 +22,11 @@ class Request:
 
     Args:
         config: config file of a float or of a quantized model.
-        checkpoint: its weights.
         bits: widths of weights and inputs, 2 to 8.
         out: folder for the results; None: ``quantized`` beside the checkpoint.
         weight_type: quantizer of weights, with a scale for each output channel.
         activation_type: quantizer of inputs, one for each layer.
         calibration_batches: training batches that the inputs' quantizers are set by.
-        skip: patterns of layers that stay float.
-        cfg_options: what to change in the config.
 
     Raises:
         InputError: a value that is not usable.
