@@ -96,7 +96,7 @@ def test_a_checkpoint_goes_on_in_its_own_folder_or_a_new_one(tmp_path, monkeypat
     assert choose_work_dir("a.py", None, "work_dirs/a/epoch_3.pth") == "work_dirs/a"
     assert choose_work_dir("a.py", None, "elsewhere/epoch_3.pth") == "work_dirs/a-3"
     assert choose_work_dir("a.py", "elsewhere", "elsewhere/epoch_3.pth") == "elsewhere"
-    with pytest.raises(InputError, match="--work-dir elsewhere holds"):
+    with pytest.raises(InputError, match="--work-dir elsewhere has"):
         choose_work_dir("a.py", "elsewhere", "work_dirs/a/epoch_3.pth")
 
 
