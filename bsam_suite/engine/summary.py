@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.runner import Runner
 
+from bsam_suite.engine.work_dir import POINTER
 from bsam_suite.json_file import write_json
 from bsam_suite.shell import near, short, tool
 
@@ -40,7 +41,7 @@ def summarize(runner: Runner, args: Namespace) -> None:
 
 def last_checkpoint(work_dir: str | Path) -> str | None:
     """The checkpoint that was saved last, as seen from the current folder."""
-    pointer = Path(work_dir) / "last_checkpoint"
+    pointer = Path(work_dir) / POINTER
     saved = pointer.read_text().strip() if pointer.is_file() else ""
     return short(saved) if saved else None
 

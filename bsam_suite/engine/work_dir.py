@@ -10,10 +10,13 @@ from pathlib import Path
 from bsam_suite.engine.folder_lock import LOCK, lock_folder
 from bsam_suite.errors import InputError
 
+POINTER = "last_checkpoint"
+"""MMEngine's file in it that names the checkpoint which was saved last."""
+
 
 def has_results(folder: Path) -> bool:
     """Whether a training run has saved a checkpoint in ``folder``."""
-    return (folder / "last_checkpoint").exists() or any(folder.glob("*.pth"))
+    return (folder / POINTER).exists() or any(folder.glob("*.pth"))
 
 
 def numbered(folder: Path) -> Iterator[Path]:

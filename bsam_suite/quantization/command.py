@@ -32,8 +32,6 @@ def export(
         raise InputError(f"--out {out}: give a name that ends in .safetensors or .onnx")
     if int4 and not out.endswith(".onnx"):
         raise InputError(f"--int4 with --out {out}: packed weights have their bits anyway; omit it")
-    if form not in ("auto", "fast", "exact"):
-        raise InputError(f"--form {form}: give auto, fast or exact")
     if form != "auto" and not out.endswith(".onnx"):
         raise InputError(f"--form {form} with --out {out}: forms are ONNX's, omit it")
     if form != "auto" and int4:

@@ -136,7 +136,7 @@ def contact_sheet(
     sheet = np.full(shape, 32, np.uint8)
     for i, tile in enumerate(tiles):
         x, y = gap + i % columns * (width + gap), gap + i // columns * (height + line + gap)
-        fitted = _fit(tile, width, height)
+        fitted = resized(tile, min(width / tile.shape[1], height / tile.shape[0]))
         dx, dy = (width - fitted.shape[1]) // 2, (height - fitted.shape[0]) // 2
         sheet[y + dy : y + dy + fitted.shape[0], x + dx : x + dx + fitted.shape[1]] = fitted
         if captions is not None:
@@ -146,9 +146,9 @@ def contact_sheet(
     return sheet
 
 
-def _fit(tile: np.ndarray, width: int, height: int) -> np.ndarray:
-    factor = min(width / tile.shape[1], height / tile.shape[0])
+def resized(image: np.ndarray, factor: float) -> np.ndarray:
+    """An image in another size; itself where the factor is 1."""
     if factor == 1:
-        return tile
-    shape = max(round(tile.shape[1] * factor), 1), max(round(tile.shape[0] * factor), 1)
-    return cv2.resize(tile, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+        return image
+    size = max(round(image.shape[1] * factor), 1), max(round(image.shape[0] * factor), 1)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)

@@ -82,7 +82,7 @@ def activation_grid(quantizer: FakeQuantizer, name: str) -> Grid:
         InputError: its offset is no whole number of steps, as a zero point has to be; or it is not
             calibrated.
     """
-    codes = quantizer.codes(torch.zeros(_one_of_each(quantizer)))
+    codes = quantizer.codes(torch.zeros(1, quantizer.num_scales))  # one value of each channel
     scale = codes.scale.flatten()
     zero_point = torch.zeros_like(scale)
     if codes.offset is not None:
@@ -106,13 +106,6 @@ def activation_grid(quantizer: FakeQuantizer, name: str) -> Grid:
     ends = codes.quant_min, codes.quant_max
     limits = tuple(torch.tensor(end, dtype=kind) for end in ends) if ends != RANGES[kind] else None
     return Grid(scale, zero_point.to(kind), axis, limits)
-
-
-def _one_of_each(quantizer: FakeQuantizer) -> list[int]:
-    """Shape of a tensor with a single value for each channel."""
-    if quantizer.dim is None:
-        return [1]
-    return [1, quantizer.num_scales, 1, 1] if quantizer.dim == 1 else [1, quantizer.num_scales]
 
 
 def _whole(steps: Tensor) -> Tensor | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tasks.pose.predict.sources import Images, InputImage, Video
 from tasks.pose.skeleton import PERSON, Skeleton
-from tasks.pose.visualization import contact_sheet, draw_person
+from tasks.pose.visualization import contact_sheet, draw_person, resized
 
 LEAST = 0.2
 """Persons and keypoints that score less are not drawn."""
@@ -89,16 +89,14 @@ def draw_results(
     skeleton: Skeleton = PERSON,
 ) -> np.ndarray:
     """Draw persons in COCO's results format on a resized copy of an image."""
-    size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    drawn = image.copy() if scale == 1 else cv2.resize(image, size, interpolation=way)
+    drawn = resized(image, scale)
     for result in sorted(results, key=lambda r: r["score"]):
         if result["score"] < LEAST:
             continue
         points = np.reshape(result["keypoints"], (-1, 3)) * (scale, scale, 1)
         points[:, 2] = np.where(points[:, 2] < LEAST, 0, 2)
         box = np.array(result["bbox"]) * scale
-        thickness = max(round(min(max(size) / 300, max(box[2:]) / 80)), 1)
+        thickness = max(round(min(max(drawn.shape[:2]) / 300, max(box[2:]) / 80)), 1)
         drawn = draw_person(
             drawn, points, box if boxes else None, thickness=thickness, skeleton=skeleton
         )

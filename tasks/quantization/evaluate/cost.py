@@ -52,7 +52,6 @@ def _grid_bytes(quantizer: nn.Module, weight: torch.Tensor | None) -> int:
     if weight is None:
         # No value of an input is at hand, and none is needed: its grid is in the parameters.
         weight = quantizer.quant_range.new_zeros(1, quantizer.num_scales)
-        weight = weight.movedim(1, quantizer.dim) if quantizer.dim is not None else weight
     codes = quantizer.codes(weight)
     offsets = 0 if codes.offset is None or not codes.offset.any() else codes.offset.numel()
     return SCALE_BYTES * (codes.scale.numel() + offsets)

@@ -45,10 +45,8 @@ class Request:
     def __post_init__(self) -> None:
         self.bits = list(dict.fromkeys(self.bits))
         for bits in self.bits:
-            if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= 8:
+            if not 2 <= bits <= 8:
                 raise InputError(f"--bits {bits}: give whole numbers from 2 to 8, such as 8 4 3 2")
-        if not self.bits:
-            raise InputError("--bits is empty: give whole numbers from 2 to 8, such as 8 4 3 2")
         for option, kind, name in (
             ("--weight-type", "weight", self.weight_type),
             ("--activation-type", "activation", self.activation_type),
