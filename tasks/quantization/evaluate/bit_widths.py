@@ -61,12 +61,11 @@ def evaluate(request: Request) -> Results:
         macs, uncounted = _macs(tester.model, batches[0])
         bar.update(task, total=tester.test_batch_count() * len(jobs))
         rows = []
-        for (method, width), build in jobs.items():
-            bar.update(task, description=f"{method} {width}".strip())
+        for (method, *bits), build in jobs.items():
+            bar.update(task, description=f"{method} {'/'.join(map(str, bits))}")
             model = build()
             if method == "PTQ":
                 calibrate(model, batches)
-            bits = _bits(method, width)
             metrics = tester.metrics(model)
             operations = bit_operations(model, macs)
             rows.append(Row(method, *bits, metrics, size_bytes(model), operations))
@@ -88,8 +87,8 @@ def evaluate(request: Request) -> Results:
 
 def _jobs(
     request: Request, sources: Sources, tester: Tester
-) -> dict[tuple[str, str], Callable[[], nn.Module]]:
-    """A function that builds the model of each row; all that can be checked has been."""
+) -> dict[tuple[str, int, int], Callable[[], nn.Module]]:
+    """What builds the model of each row, by method and bits; all that can be checked has been."""
     jobs, model = {}, tester.model
 
     def convert(bits: int) -> nn.Module:
@@ -98,28 +97,21 @@ def _jobs(
     if sources.float_weights is not None:
         _load(model, sources.float_weights, sources.float_path)
         convert(request.bits[0])  # a layer that cannot be quantized shows now
-        jobs["float", ""] = lambda: model
+        jobs["float", 32, 32] = lambda: model
         for bits in request.bits:
-            jobs["PTQ", str(bits)] = partial(convert, bits)
+            jobs["PTQ", bits, bits] = partial(convert, bits)
     if sources.quantized is not None:
         trained = MODELS.build(sources.quantized).to(tester.device)
         _load(trained, sources.quantized_weights, sources.quantized_path)
         own = sources.quantized["quantization"]
         activation = (own.get("activation") or {}).get("bit_width", 32)
-        jobs["QAT", f"{own['weight']['bit_width']}/{activation}"] = lambda: trained
+        jobs["QAT", own["weight"]["bit_width"], activation] = lambda: trained
     return jobs
 
 
 def _load(model: nn.Module, checkpoint: dict, path: str) -> None:
     load_weights(model, checkpoint, path)
     model.eval()
-
-
-def _bits(method: str, width: str) -> tuple[int, int]:
-    if method == "float":
-        return 32, 32
-    weight, _, activation = width.partition("/")
-    return int(weight), int(activation or weight)
 
 
 def _macs(model: nn.Module, batch) -> tuple[dict[str, int], list[str]]:
