@@ -37,7 +37,9 @@ QUICK = {
 def arguments(config, fish, work_dir, **others):
     options = dict(QUICK, data_root=str(fish), **others.pop("options", {}))
     usual = dict(resume=None, amp=False, no_validate=False, auto_scale_lr=False, show_dir=None)
-    usual |= dict(seed=None, launcher="none", dump=None, config=str(config), cfg_options=options)
+    usual |= dict(
+        rule=None, seed=None, launcher="none", dump=None, config=str(config), cfg_options=options
+    )
     return Namespace(**usual, work_dir=str(work_dir), **others)
 
 
