@@ -1,10 +1,9 @@
 """The registry of sharpness-aware rules; a new rule needs one more line here or in user code."""
 
-from collections.abc import Callable
+import inspect
 
 from mmengine.registry import Registry
 
-from bsam_suite.engine.signatures import fields_of
 from bsam_suite.errors import InputError
 from bsam_suite.nearest import did_you_mean
 from bsam_suite.sharpness import Rule, rules
@@ -40,6 +39,11 @@ def build_rule(config: dict | Rule) -> Rule:
     return rule(**fields)
 
 
-def hyperparameters(rule: Callable | None) -> set[str]:
-    """The names of a rule's arguments, with those that it hands on to the rule it extends."""
-    return set() if rule is None else set(fields_of(rule).kinds)
+def hyperparameters(rule: type[Rule] | None) -> set[str]:
+    """The names of a rule's arguments, with those of the rules that it extends."""
+    names = set()
+    for kind in rule.__mro__[: rule.__mro__.index(Rule)] if rule else ():
+        if "__init__" in vars(kind):
+            arguments = inspect.signature(vars(kind)["__init__"]).parameters
+            names |= {n for n, a in arguments.items() if a.kind is not a.VAR_KEYWORD}
+    return names - {"self"}
