@@ -6,37 +6,30 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from bsam_suite.errors import InputError
 from bsam_suite.options import KeyValues
 from bsam_suite.shell import tool
 
-
-class Option(NamedTuple):
-    """One argument of ``argparse.ArgumentParser.add_argument``, to be added to several parsers."""
-
-    names: tuple[str, ...]
-    settings: dict[str, Any]
-
-    def add_to(self, parser: argparse._ActionsContainer) -> None:
-        parser.add_argument(*self.names, **self.settings)
-
-
-class OneOf(NamedTuple):
-    """Options of which at most one may be given."""
-
-    options: tuple[Option, ...]
-
-    def add_to(self, parser: argparse._ActionsContainer) -> None:
-        group = parser.add_mutually_exclusive_group()
-        for one in self.options:
-            one.add_to(group)
+Option = Callable[[argparse._ActionsContainer], object]
+"""Adds itself to a parser."""
 
 
 def option(*names: str, **settings: Any) -> Option:
     """An option, declared as in ``add_argument``."""
-    return Option(names, settings)
+    return lambda parser: parser.add_argument(*names, **settings)
+
+
+def one_of(*options: Option) -> Option:
+    """Options of which at most one may be given."""
+
+    def add(parser: argparse._ActionsContainer) -> None:
+        group = parser.add_mutually_exclusive_group()
+        for one in options:
+            one(group)
+
+    return add
 
 
 class Command:
@@ -51,7 +44,7 @@ class Command:
     def __init__(
         self,
         run: Callable[[argparse.Namespace], None],
-        options: Sequence[Option | OneOf],
+        options: Sequence[Option],
         stopped: str | None = None,
     ) -> None:
         self.run, self.options, self.stopped = run, options, stopped
@@ -88,14 +81,14 @@ class Command:
         """The options in ``argv``, and ``command_line``, which does the same again."""
         parser = argparse.ArgumentParser(prog, description=self.help)
         for one in self.options:
-            one.add_to(parser)
+            one(parser)
         args = parser.parse_args(argv)
         args.command_line = f"{tool(self.name)} {shlex.join(argv)}"
         return args
 
 
 def command(
-    *options: Option | OneOf, stopped: str | None = None
+    *options: Option, stopped: str | None = None
 ) -> Callable[[Callable[[argparse.Namespace], None]], Command]:
     """Make a function of the parsed options a :class:`Command` that takes ``options``."""
     return lambda run: Command(run, options, stopped)

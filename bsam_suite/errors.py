@@ -17,6 +17,12 @@ class InputError(ValueError):
         super().__init__(message.rpartition("InputError: ")[2].rstrip())
 
 
+def brief(value: object, at_most: int = 80) -> str:
+    """``value`` as Python writes it, cut off where it is long."""
+    text = repr(value)
+    return text if len(text) <= at_most else f"{text[: at_most - 3]}..."
+
+
 def listed(items: Iterable[object], at_most: int = 3, separator: str = ", ") -> str:
     """The first ``items`` in one line, and how many more there are."""
     texts = [str(item) for item in items]

@@ -1,11 +1,17 @@
-"""Read JSON files from users, with one-line errors."""
+"""JSON files: those from users are read with one-line errors, the suite's own are written."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+from bsam_suite.atomic_write import write_text
 from bsam_suite.errors import InputError
+
+
+def write_json(path: str | Path, content: object) -> None:
+    """Write ``content``, indented, in one step: see :mod:`bsam_suite.atomic_write`."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def read_json(path: str | Path):

@@ -18,9 +18,6 @@ from bsam_suite.options import Typed, items, meaning
 def compare(args: Namespace) -> int:
     """Make the runs that are missing and report on all.
 
-    Args:
-        args: the command line.
-
     Returns:
         The number of runs that failed.
 

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 
 from bsam_suite.engine.registry import RULES, hyperparameters
-from bsam_suite.engine.rule_option import choose_rule, find_rule, use_rule
+from bsam_suite.engine.rule_option import choose_rule, find_rule, optimizer_name
 from bsam_suite.errors import InputError
 from bsam_suite.optim import SharpnessOptimizer
 
@@ -31,10 +31,6 @@ class Method:
     passes: float = 1
     epoch_factor: float = 1
 
-    def configure(self, cfg: Config) -> None:
-        """Make ``cfg`` train with this variant."""
-        use_rule(cfg, self.rule)
-
 
 def list_methods(
     cfg: Config, rules: Sequence[str], grid: dict[str, list], equal_compute: bool
@@ -44,10 +40,8 @@ def list_methods(
     The rule of ``cfg`` keeps its hyperparameters from there; other rules have their defaults.
 
     Args:
-        cfg: the config to compare rules on.
         rules: names as in ``RULES``, in any case; ``none`` is the config's optimizer alone, whose
             label is its name.
-        grid: values of hyperparameters by name.
         equal_compute: add the base optimizer with as many passes as each rule: twice the epochs
             for SAM, three times for BSAM.
 
@@ -55,11 +49,11 @@ def list_methods(
         InputError: the config has no optimizer or several, a rule is unknown, or none of the rules
             has a hyperparameter.
     """
-    plain = _optimizer_name(cfg)
+    plain = optimizer_name(cfg).lower()
     found, used = [], set()
     for name in dict.fromkeys(rule.lower() for rule in rules):
         kind = find_rule(name, cfg.get("default_scope"), "--rules")
-        takes = [n for n in grid if kind and n in hyperparameters(kind)]
+        takes = [n for n in grid if n in hyperparameters(kind)]
         used.update(takes)
         for values in product(*(grid[n] for n in takes)):
             rule = choose_rule(cfg, name, dict(zip(takes, values)), "--rules")
@@ -88,14 +82,3 @@ def count_passes(rule: dict) -> float:
     for _ in range(built.k or 1):
         optimizer.step(closure)
     return optimizer.passes_per_step
-
-
-def _optimizer_name(cfg: Config) -> str:
-    optimizer = cfg.get("optim_wrapper", {}).get("optimizer")
-    kind = optimizer.get("type") if isinstance(optimizer, dict) else None
-    if not isinstance(kind, str):
-        raise InputError(
-            f"{cfg.filename}: optim_wrapper.optimizer is {optimizer!r}: a comparison needs one "
-            "optimizer, given as dict(type='SGD', ...)"
-        )
-    return kind.lower()

@@ -14,6 +14,7 @@ from bsam_suite.atomic_write import write_text
 from bsam_suite.compare.methods import Method, list_methods
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.rule_option import use_rule
 from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
 
@@ -23,15 +24,7 @@ class Run:
     """One training run.
 
     Attributes:
-        name: unique among the runs of a comparison.
         setting: label of the config fields that ``--grid`` sets, ``""`` if it sets none.
-        method: the rule.
-        seed: of all random numbers.
-        config: its config file, which :meth:`write_config` writes.
-        text: of that file.
-        imports: modules that the config imports.
-        epochs: number of epochs.
-        folder: its work directory.
     """
 
     name: str
@@ -70,15 +63,12 @@ def plan(
     """The runs in their order: all rules of a seed, then the next seed.
 
     Args:
-        config: config file.
         rules: see :func:`bsam_suite.compare.methods.list_methods`.
         seeds: number of seeds; they are 0, 1, ...
         grid: lists of values. A name with a dot, such as ``model.label_smoothing``, is a field of
             the config: all rules are compared for each of its values. Others are hyperparameters of
             rules.
         equal_compute: see :func:`bsam_suite.compare.methods.list_methods`.
-        options: changes of the config for all runs.
-        out: folder of the comparison.
 
     Raises:
         InputError: a value cannot be used, the config counts iterations, or ``out`` has a run of
@@ -96,7 +86,7 @@ def plan(
         base = load_config(config, chosen)
         for method in list_methods(base, rules, hyper, equal_compute):
             cfg = copy.deepcopy(base)
-            method.configure(cfg)
+            use_rule(cfg, method.rule)
             check_optim_wrapper(cfg)
             multiply_epochs(cfg, method.epoch_factor)
             hooks = cfg.get("default_hooks") or {}

@@ -9,13 +9,7 @@ from bsam_suite.compare.results import Record
 
 
 def plot_runs(records: Sequence[Record], metric: str, path: Path) -> None:
-    """Plot each run as a dot and the mean of each rule as a line, one panel for each setting.
-
-    Args:
-        records: of the finished runs.
-        metric: its name.
-        path: the PNG to write.
-    """
+    """Plot each run as a dot and the mean of each rule as a line, one panel for each setting."""
     from matplotlib.figure import Figure
 
     settings = list(dict.fromkeys(r.setting for r in records))

@@ -14,10 +14,6 @@ class Progress:
 
     Attributes:
         succeeded: number of finished runs, including those of earlier calls.
-
-    Args:
-        runs: all runs.
-        waiting: those that are not finished.
     """
 
     def __init__(self, runs: Sequence[Run], waiting: Sequence[Run]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, fields
@@ -13,17 +12,11 @@ from bsam_suite.atomic_write import atomic_path, write_text
 from bsam_suite.compare.plot import plot_runs
 from bsam_suite.compare.results import Record, Summary, summarize
 from bsam_suite.compare.statistics import Difference, MeanStd
+from bsam_suite.json_file import write_json
 
 
 def report(records: Sequence[Record], metric: str, command: str, out: Path) -> None:
-    """Print the table and write ``results.json``, ``.csv``, ``.md`` and ``.png`` to ``out``.
-
-    Args:
-        records: of the finished runs.
-        metric: its name.
-        command: the command line of the comparison.
-        out: folder; earlier results of the same comparison are replaced.
-    """
+    """Print the table and write ``results.json``, ``.csv``, ``.md`` and ``.png`` to ``out``."""
     summaries = summarize(records)
     header, rows = _cells(summaries, metric)
     widths = [max(map(len, column)) for column in zip(header, *rows)]
@@ -44,7 +37,7 @@ def report(records: Sequence[Record], metric: str, command: str, out: Path) -> N
         summaries=[_named(summary) for summary in summaries],
         runs=[asdict(record) for record in records],
     )
-    write_text(out / "results.json", json.dumps(content, indent=2) + "\n")
+    write_json(out / "results.json", content)
     plot_runs(records, metric, out / "results.png")
 
 

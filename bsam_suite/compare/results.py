@@ -18,9 +18,6 @@ class Record:
     """One run.
 
     Attributes:
-        setting, rule: labels.
-        seed: of all chance.
-        epochs: trained.
         passes: forward and backward passes over the training set, as they were made.
         seconds: of training, without validation.
         metric: its value at the last validation.
@@ -58,11 +55,7 @@ class Summary:
 
 
 def collect(runs: Sequence[Run], metric: str | None) -> tuple[str, list[Record]]:
-    """Name and values of a metric of the finished ``runs``.
-
-    Args:
-        runs: from :func:`bsam_suite.compare.plan.plan`.
-        metric: its name; None for the evaluator's first.
+    """Name and values of a metric (None: the evaluator's first) of the finished ``runs``.
 
     Raises:
         InputError: the runs do not have this metric.

@@ -25,9 +25,7 @@ def run_all(runs: Sequence[Run], jobs: int, out: Path) -> list[Run]:
     folder.
 
     Args:
-        runs: from :func:`bsam_suite.compare.plan.plan`.
         jobs: number of runs at a time. Each uses one GPU, if there are any, and its share of cores.
-        out: folder of the comparison.
 
     Returns:
         The runs that failed.

@@ -34,20 +34,13 @@ def mean_std(values: Sequence[float]) -> MeanStd:
 
 
 def paired_difference(a: Mapping[int, float], b: Mapping[int, float]) -> Difference:
-    """a - b over the seeds that both have.
-
-    Args:
-        a, b: values by seed.
+    """a - b, values by seed, over the seeds that both have.
 
     Raises:
         InputError: SciPy is not installed.
     """
     n, mean, std = mean_std([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
-    if n < 2:
-        return Difference(n, mean, math.nan, math.nan)
-    half = _t_quantile(n - 1) * std / math.sqrt(n)
+    half = math.nan
+    if n > 1:
+        half = float(need("scipy.stats", "compare").t.ppf(0.975, n - 1)) * std / math.sqrt(n)
     return Difference(n, mean, mean - half, mean + half)
-
-
-def _t_quantile(freedom: int) -> float:
-    return float(need("scipy.stats", "compare").t.ppf(0.975, freedom))

@@ -19,11 +19,8 @@ def work(config: Path, folder: Path, seed: int, device: str | None, threads: int
     """Train ``config`` from the last checkpoint in ``folder``; a failure ends the process.
 
     Args:
-        config: config file.
         folder: of the run. The output is written to ``LOG`` in it.
-        seed: of all random numbers.
         device: the GPU, as in ``CUDA_VISIBLE_DEVICES``; None without a GPU.
-        threads: number of PyTorch's CPU threads.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with (folder / LOG).open("a") as log:

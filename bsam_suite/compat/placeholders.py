@@ -43,9 +43,16 @@ def mmcv_ext() -> Iterator[bool]:
     only, so that ``mmcv_full_available()`` is right afterwards. Its ops raise an error when
     called. Yields whether it was needed.
     """
-    with _present("mmcv._ext", _CompiledOps) as placed:
-        yield placed
-    if placed and hasattr(sys.modules.get("mmcv"), "_ext"):
+    name = "mmcv._ext"
+    if name in sys.modules or not is_missing(name):
+        yield False
+        return
+    sys.modules[name] = _CompiledOps(name)
+    try:
+        yield True
+    finally:
+        del sys.modules[name]
+    if hasattr(sys.modules.get("mmcv"), "_ext"):
         del sys.modules["mmcv"]._ext
 
 
@@ -89,15 +96,3 @@ def _can_be_imported(name: str) -> bool:
     except Exception:  # whatever the reason: this suite does not need it
         return False
     return True
-
-
-@contextmanager
-def _present(name: str, make) -> Iterator[bool]:
-    if name in sys.modules or not is_missing(name):
-        yield False
-        return
-    sys.modules[name] = make(name)
-    try:
-        yield True
-    finally:
-        del sys.modules[name]

@@ -34,13 +34,10 @@ def add_safe_globals() -> None:
         torch.serialization.add_safe_globals(
             [(array, f"{core}.multiarray._reconstruct"), (number, f"{core}.multiarray.scalar")]
         )
-    torch.serialization.add_safe_globals([np.ndarray, np.dtype, *dtypes])
-    torch.serialization.add_safe_globals(
-        [HistoryBuffer, OneCycleParamScheduler, (_method, "builtins.getattr")]
-    )
-    torch.serialization.add_safe_globals([(_no_bytes, "builtins.bytes")])
+    allowed = [np.ndarray, np.dtype, *dtypes, HistoryBuffer, OneCycleParamScheduler]
+    allowed += [(_method, "builtins.getattr"), (_no_bytes, "builtins.bytes")]
     classes = [name for name in allowed_by_user() if is_missing(name)]  # the others are modules
-    torch.serialization.add_safe_globals([(_find(name), name) for name in classes])
+    torch.serialization.add_safe_globals([*allowed, *((_find(name), name) for name in classes)])
 
 
 def allowed_by_user() -> list[str]:

@@ -14,9 +14,9 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner, Tes
 from mmengine.utils.dl_utils import set_multi_processing
 from torch.utils.data import DataLoader
 
-from bsam_suite.engine.check_part import BOOL, EMPTY, check_fields, check_part, short
+from bsam_suite.engine.check_part import BOOL, EMPTY, check_fields, check_part
 from bsam_suite.engine.signatures import Fields, fields_of, reads
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, brief
 from bsam_suite.nearest import did_you_mean, nearest
 
 
@@ -105,7 +105,7 @@ def _check_scope(scope: str | None) -> None:
 
 def _check_loader(loader: object, place: str, scope: str | None) -> None:
     if not isinstance(loader, (Mapping, DataLoader)):
-        raise InputError(f"{place}={short(loader)}: give a dict")
+        raise InputError(f"{place}={brief(loader)}: give a dict")
     if isinstance(loader, DataLoader):
         return
     own = reads(Runner.build_dataloader, "dataloader_cfg")
@@ -154,7 +154,7 @@ def _check_each(parts: object, registry: Registry, place: str, scope: str | None
 def _check_hooks(cfg: Config, scope: str | None) -> None:
     hooks = cfg.get("default_hooks") or {}
     if not isinstance(hooks, Mapping):
-        raise InputError(f"default_hooks={short(hooks)}: give a dict of dicts")
+        raise InputError(f"default_hooks={brief(hooks)}: give a dict of dicts")
     own = reads(Runner.register_default_hooks, "default_hooks")
     for name, hook in hooks.items():
         place = f"default_hooks.{name}"
@@ -165,6 +165,6 @@ def _check_hooks(cfg: Config, scope: str | None) -> None:
             check_part(hook, registries.HOOKS, place, scope, extra={"priority": None})
     custom = cfg.get("custom_hooks") or []
     if not isinstance(custom, (list, tuple)):
-        raise InputError(f"custom_hooks={short(custom)}: give a list of dicts")
+        raise InputError(f"custom_hooks={brief(custom)}: give a list of dicts")
     for i, hook in enumerate(custom):
         check_part(hook, registries.HOOKS, f"custom_hooks.{i}", scope, extra={"priority": None})

@@ -38,7 +38,7 @@ def check_optim_wrapper(cfg: Config) -> None:
     """
     wrapper, scope = cfg.get("optim_wrapper"), cfg.get("default_scope")
     if not isinstance(wrapper, Mapping):
-        if wrapper is not None and isinstance(wrapper, (str, list, tuple)):
+        if isinstance(wrapper, (str, list, tuple)):
             raise InputError(f"optim_wrapper={wrapper!r}: give a dict, such as dict(type=...)")
         return
     _check_finite(wrapper, "optim_wrapper")

@@ -11,7 +11,7 @@ from mmengine.registry import Registry
 
 from bsam_suite.engine.registered import find, find_anywhere, registered, registries_of
 from bsam_suite.engine.signatures import Fields, fields_of, reads, wrong_kind
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, brief
 from bsam_suite.nearest import did_you_mean, nearest
 
 ALWAYS = {"type", "_scope_"}
@@ -115,18 +115,12 @@ def check_fields(
         # Where others are taken, what is nearly one of the names is meant for it all the same.
         if name not in names and (not known.open or nearest(str(name), names, 0.85)):
             raise InputError(
-                f"{place}.{name}={short(value)}: {owner} takes no {name!r}"
+                f"{place}.{name}={brief(value)}: {owner} takes no {name!r}"
                 f"{did_you_mean(str(name), {*names, 'type'})}"
             )
         wanted = wrong_kind(value, names.get(name)) or _too_small(name, value)
         if wanted:
-            raise InputError(f"{place}.{name}={short(value)}: give {wanted}")
-
-
-def short(value: object) -> str:
-    """``value`` for a message."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+            raise InputError(f"{place}.{name}={brief(value)}: give {wanted}")
 
 
 def _too_small(name: str, value: object) -> str | None:
@@ -158,13 +152,10 @@ def _check_inside(value: Any, place: str, scope: str | None) -> None:
         if key == "metainfo":  # describes the data; its types are no parts
             continue
         if isinstance(inner, Mapping):
-            _check_unknown(inner, INSIDE.get(key, INSIDE.get(_owner(place))), where, scope)
+            registry = INSIDE.get(key, INSIDE.get(place.rpartition(".")[2]))
+            _check_unknown(inner, registry, where, scope)
         elif isinstance(inner, (list, tuple)):
             _check_inside(inner, where, scope)
-
-
-def _owner(place: str) -> str:
-    return place.rpartition(".")[2]
 
 
 def _check_unknown(

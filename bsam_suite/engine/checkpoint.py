@@ -44,9 +44,7 @@ def load_weights(
     of older versions. If an error is raised, the model is not changed.
 
     Args:
-        model: takes the weights.
         checkpoint: has them, under ``state_dict`` or directly.
-        path: of the checkpoint, for messages.
         remedy: the end of the message for weights of another model.
 
     Raises:

@@ -32,10 +32,6 @@ def config_of_checkpoint(checkpoint: dict, path: str) -> dict:
 
     MMEngine's ``Config.fromstring`` would run the text as a program.
 
-    Args:
-        checkpoint: from :func:`bsam_suite.engine.checkpoint.read_checkpoint`.
-        path: of the checkpoint.
-
     Raises:
         InputError: there is no config, it contains more than plain values, or it imports a module
             that is not in :data:`MODULES`, not in ``BSAM_SUITE_ALLOW`` and not yet imported.
@@ -78,8 +74,6 @@ def check_types(
         value: plain values of the config of a checkpoint.
         registries: where each ``type`` is looked up.
         packages: modules or packages that may define it, in addition to those the user allows.
-        where: the config, for messages.
-        name: of the value in the config.
 
     Raises:
         InputError: a ``type`` is none of these.
@@ -123,7 +117,6 @@ def building_safely(where: str, weights: int) -> Iterator[None]:
     Without this, a registry imports the module of a name that it does not have.
 
     Args:
-        where: the config, for messages.
         weights: number of weights in the file. The modules may have :data:`SLACK` times as many,
             because some are built only to be replaced.
 
@@ -139,7 +132,7 @@ def building_safely(where: str, weights: int) -> Iterator[None]:
             raise InputError(f"{where} is of a larger model than the {weights} weights of the file")
 
     handle = register_module_parameter_registration_hook(count)
-    imported, lookup.get_object_from_string = lookup.get_object_from_string, _no_object
+    imported, lookup.get_object_from_string = lookup.get_object_from_string, lambda name: None
     try:
         yield
     except InputError:
@@ -150,10 +143,6 @@ def building_safely(where: str, weights: int) -> Iterator[None]:
     finally:
         lookup.get_object_from_string = imported
         handle.remove()
-
-
-def _no_object(name: str) -> None:
-    return None
 
 
 def _parse(text: str) -> dict:

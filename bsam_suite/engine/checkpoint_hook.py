@@ -11,7 +11,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
 from bsam_suite.atomic_write import write_text
-from bsam_suite.engine.resume import POINTER
+from bsam_suite.engine.work_dir import POINTER
 
 
 @HOOKS.register_module()

@@ -50,8 +50,6 @@ def draw_curves(records: list[dict], metric: str, path: Path) -> None:
     Args:
         records: dicts as in MMEngine's ``scalars.json``: training records hold ``iter``,
             validation records the metric and ``step``.
-        metric: name of the validation metric.
-        path: the PNG to write.
     """
     from matplotlib.figure import Figure
 

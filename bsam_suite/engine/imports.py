@@ -64,7 +64,6 @@ def import_parts(cfg: Config, path: str) -> None:
 
     Args:
         cfg: a config that the user gave, never one out of a checkpoint.
-        path: its file.
 
     Raises:
         InputError: a module is missing or cannot be imported.
@@ -96,19 +95,21 @@ def _import(name: object, folder: Path) -> None:
     if not isinstance(name, str):
         raise InputError(f"custom_imports.imports: {name!r} is no name of a module: give text")
     try:
-        importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if not _is_part(error.name, name):
-            raise _refused(name, error) from error
-        _import_beside(name, folder)
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if not f"{name}.".startswith(f"{error.name}."):  # it is found, but not what it imports
+                raise
+            _add_home(name, folder)
+            importlib.import_module(name)
     except InputError:
         raise
     except Exception as error:  # whatever the module's own code raises
         raise _refused(name, error) from error
 
 
-def _import_beside(name: str, folder: Path) -> None:
-    """Import from ``folder`` or one above it, such as the project's that holds the config.
+def _add_home(name: str, folder: Path) -> None:
+    """Let a module be found in ``folder`` or one above it, such as the project of the config.
 
     They come last in ``sys.path``: nothing that is installed is hidden by them.
     """
@@ -123,20 +124,10 @@ def _import_beside(name: str, folder: Path) -> None:
     if str(home) not in sys.path:
         sys.path.append(str(home))
     importlib.invalidate_caches()
-    try:
-        importlib.import_module(name)
-    except InputError:
-        raise
-    except Exception as error:  # whatever the module's own code raises
-        raise _refused(name, error) from error
 
 
 def _is_module(path: Path) -> bool:
     return path.is_dir() or path.with_name(f"{path.name}.py").is_file()
-
-
-def _is_part(missing: str | None, name: str) -> bool:
-    return missing is not None and f"{name}.".startswith(f"{missing}.")
 
 
 def _refused(name: str, error: Exception) -> InputError:

@@ -110,17 +110,16 @@ def _prepare(args: Namespace, rule: tuple[str, dict] | None = None) -> Config:
 
 def _seed(args: Namespace, cfg: Config, checkpoint: dict | None) -> int:
     resumed = (checkpoint or {}).get("meta", {}).get("seed") if cfg.get("resume") else None
-    if args.seed is not None:
-        if resumed is not None and args.seed != resumed:
-            raise InputError(
-                f"--seed {args.seed}: the run to resume has seed {resumed}; leave --seed out"
-            )
-        if not 0 <= args.seed < 2**31:
-            raise InputError(f"--seed {args.seed}: give a number from 0 to {2**31 - 1}")
-        return args.seed
+    if resumed is not None and args.seed not in (None, resumed):
+        raise InputError(
+            f"--seed {args.seed}: the run to resume has seed {resumed}; leave --seed out"
+        )
     if resumed is not None:
         return resumed
-    seed = cfg.get("randomness", {}).get("seed") or 0
+    seed, place = args.seed, f"--seed {args.seed}"
+    if seed is None:
+        seed = cfg.get("randomness", {}).get("seed") or 0
+        place = f"randomness.seed={seed!r}"
     if not (isinstance(seed, int) and 0 <= seed < 2**31):
-        raise InputError(f"randomness.seed={seed!r}: give a number from 0 to {2**31 - 1}")
+        raise InputError(f"{place}: give a number from 0 to {2**31 - 1}")
     return seed

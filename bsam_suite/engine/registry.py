@@ -39,10 +39,10 @@ def build_rule(config: dict | Rule) -> Rule:
     return rule(**fields)
 
 
-def hyperparameters(rule: type[Rule]) -> set[str]:
-    """The names of a rule's arguments, those that it hands on to the rule it extends included."""
+def hyperparameters(rule: type[Rule] | None) -> set[str]:
+    """The names of a rule's arguments, with those of the rules that it extends."""
     names = set()
-    for kind in rule.__mro__[: rule.__mro__.index(Rule)]:
+    for kind in rule.__mro__[: rule.__mro__.index(Rule)] if rule else ():
         if "__init__" in vars(kind):
             arguments = inspect.signature(vars(kind)["__init__"]).parameters
             names |= {n for n, a in arguments.items() if a.kind is not a.VAR_KEYWORD}

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from bsam_suite.engine.checkpoint import read_checkpoint
+from bsam_suite.engine.work_dir import POINTER
 from bsam_suite.errors import InputError
 
-POINTER = "last_checkpoint"
 PERIODIC = re.compile(r"(epoch|iter)_(\d+)\.pth")
 
 

@@ -43,7 +43,7 @@ def choose_rule(cfg: Config, name: str, values: Mapping[str, object], option: st
         InputError: there is no such rule, or it has no such hyperparameter.
     """
     rule: Any = find_rule(name, cfg.get("default_scope"), option)
-    known = hyperparameters(rule) if rule else set()
+    known = hyperparameters(rule)
     for key, value in values.items():
         if key not in known:
             hint = did_you_mean(key, known)
@@ -81,10 +81,6 @@ def use_rule(cfg: Config, rule: dict | None) -> None:
     What does not belong to the old rule stays: optimizer, clipping, accumulation, groups of
     parameters, mixed precision. Schedules of hyperparameters that only the old rule has go with it.
 
-    Args:
-        cfg: a config with one optimizer.
-        rule: from :func:`choose_rule`.
-
     Raises:
         InputError: its optimizer wrapper is another one than MMEngine's and the suite's.
     """
@@ -92,7 +88,7 @@ def use_rule(cfg: Config, rule: dict | None) -> None:
     if rule is None and not issubclass(kind, SharpnessOptimWrapper):
         return
     old, _ = _own(cfg)
-    of_old = hyperparameters(old) if old else set()
+    of_old = hyperparameters(old)
     left_out = {"type", "rule", "dtype", "loss_scale", *(of_old if hasattr(kind, "rule") else ())}
     if rule is None:
         left_out |= {"perturbation", "nonfinite"}
@@ -107,24 +103,33 @@ def use_rule(cfg: Config, rule: dict | None) -> None:
     else:
         new |= dict(type=BFloat16OptimWrapper.__name__)
     cfg.optim_wrapper = new
-    now = find_rule(rule["type"], cfg.get("default_scope"), "") if rule else None
-    _drop_schedules(cfg, of_old - (hyperparameters(now) if now else set()))
+    _drop_schedules(cfg, of_old - hyperparameters(_own(cfg)[0]))
+
+
+def optimizer_name(cfg: Config) -> str:
+    """The name of the config's optimizer.
+
+    Raises:
+        InputError: there is none or several.
+    """
+    wrapper = cfg.get("optim_wrapper")
+    optimizer = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else None
+    if not (isinstance(optimizer, Mapping) and "type" in optimizer):
+        raise InputError(
+            f"{cfg.filename}: optim_wrapper.optimizer is {optimizer!r}: a rule needs one "
+            "optimizer, given as dict(type='SGD', ...)"
+        )
+    return str(getattr(optimizer["type"], "__name__", optimizer["type"]))
 
 
 def _wrapper(cfg: Config) -> type[OptimWrapper]:
     """The class of the config's optimizer wrapper.
 
     Raises:
-        InputError: there is none or several, or it is neither MMEngine's nor the suite's.
+        InputError: see :func:`optimizer_name`; or it is neither MMEngine's nor the suite's.
     """
-    wrapper = cfg.get("optim_wrapper")
-    optimizer = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else None
-    if not isinstance(optimizer, Mapping):
-        raise InputError(
-            f"{cfg.filename}: optim_wrapper.optimizer is {optimizer!r}: a rule needs one "
-            "optimizer, given as dict(type='SGD', ...)"
-        )
-    name = wrapper.get("type", "OptimWrapper")
+    optimizer_name(cfg)
+    name = cfg.optim_wrapper.get("type", "OptimWrapper")
     kind: Any = find(name, OPTIM_WRAPPERS, cfg.get("default_scope"))
     plain = kind in (OptimWrapper, AmpOptimWrapper, BFloat16OptimWrapper)
     if plain or (isinstance(kind, type) and issubclass(kind, SharpnessOptimWrapper)):

@@ -13,15 +13,11 @@ ALIKE = (str, bytes, bool, int, float, type(None))
 
 
 def split_arguments(args: tuple, kwargs: dict, m: int) -> list[tuple[tuple, dict]]:
-    """The arguments of a forward for each part of the batch.
+    """The arguments of a forward for each part of ``m`` samples.
 
     Tensors are split along their first dimension, lists and tuples by their elements; dicts are
     gone through, and so are lists that hold something for each part of the model's input. Text,
     numbers, None and tensors of no dimensions go to every part.
-
-    Args:
-        args, kwargs: of the forward of the whole batch.
-        m: samples of a part.
 
     Raises:
         InputError: m does not divide the batch, or something in it cannot be split.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from argparse import Namespace
 from pathlib import Path
 
 from mmengine.runner import Runner
 
-from bsam_suite.atomic_write import write_text
+from bsam_suite.engine.work_dir import POINTER
+from bsam_suite.json_file import write_json
 from bsam_suite.shell import near, short, tool
 
 METRICS = "metrics.json"
@@ -41,7 +41,7 @@ def summarize(runner: Runner, args: Namespace) -> None:
 
 def last_checkpoint(work_dir: str | Path) -> str | None:
     """The checkpoint that was saved last, as seen from the current folder."""
-    pointer = Path(work_dir) / "last_checkpoint"
+    pointer = Path(work_dir) / POINTER
     saved = pointer.read_text().strip() if pointer.is_file() else ""
     return short(saved) if saved else None
 
@@ -49,11 +49,14 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
 def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> None:
     """Write ``WORK_DIR/metrics.json``: the last validation, and the time of training."""
     seconds = runner.message_hub.get_scalar("train/time").data[0]
-    content = dict(metrics=metrics, iterations=runner.iter, seconds=float(seconds.sum()))
-    content["skipped_steps"] = skipped
-    content["passes_per_step"] = getattr(runner.optim_wrapper, "passes_per_step", 1)
-    file = Path(runner.work_dir) / METRICS
-    write_text(file, json.dumps(content, indent=2) + "\n")
+    content = dict(
+        metrics=metrics,
+        iterations=runner.iter,
+        seconds=float(seconds.sum()),
+        skipped_steps=skipped,
+        passes_per_step=getattr(runner.optim_wrapper, "passes_per_step", 1),
+    )
+    write_json(Path(runner.work_dir) / METRICS, content)
 
 
 def table(metrics: dict) -> str:

@@ -10,10 +10,13 @@ from pathlib import Path
 from bsam_suite.engine.folder_lock import LOCK, lock_folder
 from bsam_suite.errors import InputError
 
+POINTER = "last_checkpoint"
+"""MMEngine's file in it that names the checkpoint which was saved last."""
+
 
 def has_results(folder: Path) -> bool:
     """Whether a training run has saved a checkpoint in ``folder``."""
-    return (folder / "last_checkpoint").exists() or any(folder.glob("*.pth"))
+    return (folder / POINTER).exists() or any(folder.glob("*.pth"))
 
 
 def numbered(folder: Path) -> Iterator[Path]:
@@ -71,8 +74,6 @@ def choose_work_dir(
     uses the last of them with results, or that of the checkpoint it resumes from.
 
     Args:
-        config: config file.
-        given: the folder given by the user.
         resume: ``"auto"``, the checkpoint to resume from, or None for a new run.
         place: where ``given`` was set, for messages.
 
@@ -85,7 +86,7 @@ def choose_work_dir(
     if given is not None:
         folder = Path(given)
     elif resume == "auto":
-        folder = _last_with_results(default)
+        folder = [default, *takewhile(has_results, numbered(default))][-1]
     elif of_file is not None and _is_one_of(of_file, default):
         folder = of_file
     else:
@@ -102,11 +103,6 @@ def choose_work_dir(
             "auto, or give another folder"
         )
     return str(folder)
-
-
-def _last_with_results(default: Path) -> Path:
-    found = list(takewhile(has_results, numbered(default)))
-    return found[-1] if found else default
 
 
 def _is_one_of(folder: Path, default: Path) -> bool:

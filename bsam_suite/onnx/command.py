@@ -33,13 +33,6 @@ def export(
     ``mode="tensor"`` does, and holds the config and what :func:`bsam_suite.onnx.describe.describe`
     tells.
 
-    Args:
-        config: config file.
-        checkpoint: file with the weights.
-        out: a new file, ``.onnx``.
-        batches: validation batches to compare on.
-        options: overrides of the config, by dotted keys.
-
     Returns:
         What was written, in a line.
 
@@ -54,7 +47,7 @@ def export(
     need("onnxruntime", "export")
     cfg, model = load_trained(config, checkpoint, options)
     loader = validation_loader(cfg)
-    data = validation_inputs(cfg, model, batches, loader)
+    data = validation_inputs(model, loader, batches)
     outputs = Outputs(model).eval()
     wanted = [outputs(x) for x in data]
     graph = trace(outputs, data[0], file)

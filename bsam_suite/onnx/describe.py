@@ -18,11 +18,9 @@ def describe(
     """Values of a file's metadata, JSON, by keys; docs/onnx.md explains them.
 
     Args:
-        cfg: config of the model.
         model: an MMEngine model. Its ``data_preprocessor`` has ``mean`` and ``std``, of values from
             0 to 255, where it normalizes.
         inputs: an example of the network's input, (N, C, H, W) of images.
-        outputs: what the network makes of it.
         metainfo: of the data, with the names of classes or keypoints.
 
     Returns:

@@ -50,20 +50,14 @@ def validation_loader(cfg: Config) -> DataLoader:
         return Runner.build_dataloader(cfg.val_dataloader)
 
 
-def validation_inputs(
-    cfg: Config, model: nn.Module, batches: int, loader: DataLoader | None = None
-) -> list[Tensor]:
-    """Inputs of the network for the first batches of ``val_dataloader``, preprocessed.
-
-    Args:
-        loader: what :func:`validation_loader` built; None: build it.
+def validation_inputs(model: nn.Module, loader: DataLoader, batches: int) -> list[Tensor]:
+    """Inputs of the network for the first batches of ``loader``, preprocessed.
 
     Raises:
-        InputError: ``batches`` is less than 1, or see :func:`validation_loader`.
+        InputError: ``batches`` is less than 1.
     """
     if batches < 1:
         raise InputError(f"--batches {batches}: give a whole number from 1")
-    loader = loader or validation_loader(cfg)
     preprocess: Any = model.data_preprocessor
     return [preprocess(b, False)["inputs"] for b in islice(loader, batches)]
 

@@ -20,7 +20,6 @@ def write(
 
     Args:
         graph: ``onnx.ModelProto``, changed in place.
-        file: a new file.
         config: text of the config that the network was trained with, kept in the file.
         about: more metadata, by keys: see :func:`bsam_suite.onnx.describe.describe`.
 

@@ -9,7 +9,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, listed
 from bsam_suite.quantization.fake_quantizers import FakeQuantizer
 
 
@@ -59,7 +59,7 @@ def calibrate(
         # Notes are no part of a graph: a compiled model would be compiled anew for each layer.
         with torch.compiler.set_stance("force_eager"):
             for batch in batches:
-                forward(batch) if forward else _run(model, batch)
+                forward(batch) if forward else run(model, batch)
                 count += 1
         _check_reached(found, count)
         for quantizer in found.values():
@@ -72,7 +72,12 @@ def calibrate(
     return count
 
 
-def _run(model: nn.Module, batch: Any) -> None:
+def run(model: nn.Module, batch: Any) -> None:
+    """Run ``model`` on what :func:`calibrate` takes for a batch.
+
+    Raises:
+        InputError: it is something else.
+    """
     if isinstance(model, BaseModel) and not isinstance(batch, Tensor):
         model._run_forward(model.data_preprocessor(batch, False), mode="tensor")
         return
@@ -91,9 +96,8 @@ def _check_reached(found: dict[str, FakeQuantizer], count: int) -> None:
         raise InputError("calibration got no batch: give at least one")
     missed = [name for name, quantizer in found.items() if not quantizer.saw_data()]
     if missed:
-        layers = list(dict.fromkeys(name.rpartition(".")[0] for name in missed))
-        more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
+        layers = dict.fromkeys(name.rpartition(".")[0] for name in missed)
         raise InputError(
-            f"calibration on {count} batches never called {', '.join(layers[:3])}{more}: the model "
-            "uses the weight by itself, or not at all in evaluation; name the layer in skip"
+            f"calibration on {count} batches never called {listed(layers)}: the model uses the "
+            "weight by itself, or not at all in evaluation; name the layer in skip"
         )

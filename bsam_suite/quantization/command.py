@@ -22,15 +22,6 @@ def export(
 ) -> str:
     """Export a trained model; the end of ``out`` says as what.
 
-    Args:
-        config: config file of the quantized model.
-        checkpoint: file with its weights.
-        out: a new file, ``.safetensors`` for a packed checkpoint or ``.onnx``.
-        batches: validation batches that ONNX Runtime is checked with.
-        int4: store weights that 4 bits hold as int4, in ONNX.
-        options: overrides of the config, by dotted keys.
-        form: in ONNX, "fast", "exact", or "auto" for the fastest that answers as the model does.
-
     Returns:
         What was written, in a few lines.
 
@@ -41,8 +32,6 @@ def export(
         raise InputError(f"--out {out}: give a name that ends in .safetensors or .onnx")
     if int4 and not out.endswith(".onnx"):
         raise InputError(f"--int4 with --out {out}: packed weights have their bits anyway; omit it")
-    if form not in ("auto", "fast", "exact"):
-        raise InputError(f"--form {form}: give auto, fast or exact")
     if form != "auto" and not out.endswith(".onnx"):
         raise InputError(f"--form {form} with --out {out}: forms are ONNX's, omit it")
     if form != "auto" and int4:

@@ -156,6 +156,15 @@ def _class(config: dict) -> type[FakeQuantizer]:
     return MODELS.get(config["type"]) if isinstance(config["type"], str) else config["type"]
 
 
+def quantizer_types(kind: str) -> list[str]:
+    """Names of all quantizers for ``"weight"`` or for ``"activation"``."""
+    return sorted(
+        name
+        for name, entry in MODELS.module_dict.items()
+        if isinstance(entry, type) and issubclass(entry, FakeQuantizer) and kind in entry.kinds
+    )
+
+
 def _check_config(kind: str, config: dict) -> None:
     if not isinstance(config, dict) or "type" not in config or "bit_width" not in config:
         raise InputError(
@@ -164,11 +173,7 @@ def _check_config(kind: str, config: dict) -> None:
         )
     found = _class(config)
     if not (isinstance(found, type) and issubclass(found, FakeQuantizer)):
-        names = sorted(
-            name
-            for name, entry in MODELS.module_dict.items()
-            if isinstance(entry, type) and issubclass(entry, FakeQuantizer)
-        )
+        names = quantizer_types(kind)
         raise InputError(f"{kind}: type={config['type']!r} is no quantizer: give one of {names}")
     if not isinstance(config.get("per_channel", False), bool):
         raise InputError(f"{kind}: per_channel={config['per_channel']!r}: give True or False")

@@ -18,8 +18,6 @@ class Reserved(Tensor):
     """A folded layer's output or weight: only the batch norm's stand-in or the layer may take it.
 
     Attributes:
-        original: the tensor itself.
-        names: of the layer and of its batch norm.
         what: "output" or "weight".
 
     Raises:
@@ -53,12 +51,7 @@ class Reserved(Tensor):
 
 
 class FoldedBatchNorm(nn.Module):
-    """Stands where a batch norm was that is now part of the layer before it: changes nothing.
-
-    Args:
-        layer: what it was folded into.
-        names: of the layer and of the batch norm.
-    """
+    """Stands where a batch norm was that is now part of the layer before it: changes nothing."""
 
     def __init__(self, layer: nn.Module, names: tuple[str, str]) -> None:
         super().__init__()

@@ -21,7 +21,6 @@ def decode_images(
 
     Args:
         load: returns image i; called from ``threads`` threads at the same time.
-        names: of the images, for error messages.
         size: side in pixels; each image is cropped to a square and resized to it. None keeps the
             images as they are; then all must have the same size.
         threads: number of images to decode at the same time.

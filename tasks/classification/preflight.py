@@ -68,7 +68,6 @@ def check_transfer(cfg: Config, pretrain: str | None = None) -> None:
     """Check the initial weights; a resumed run does not need them.
 
     Args:
-        cfg: the config.
         pretrain: config of the suite that trains these weights, if there is one.
 
     Raises:

@@ -1,12 +1,9 @@
 """Registers all modules that classification configs use; named in their ``custom_imports``."""
 
 from bsam_suite import engine  # noqa: F401
-from bsam_suite.compat import is_missing
-from bsam_suite.errors import InputError
-from bsam_suite.shell import add_extra
+from bsam_suite.optional import need
 
-if is_missing("torchvision"):
-    raise InputError(f"torchvision is missing: {add_extra('classification')}")
+need("torchvision", "classification")
 
 from tasks.classification import (  # noqa: E402, F401
     classifier,

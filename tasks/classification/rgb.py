@@ -41,7 +41,6 @@ def to_rgb(image: Image.Image, name: str) -> Image.Image:
 
     Args:
         image: of any mode; it may be modified.
-        name: of the image, for error messages.
 
     Raises:
         InputError: its values are 32-bit integers or floats.

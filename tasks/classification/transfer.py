@@ -17,8 +17,6 @@ def load_all_but_head(net: nn.Module, num_classes: int, file: str) -> None:
     weights must fit.
 
     Args:
-        net: the network.
-        num_classes: its number of logits.
         file: a checkpoint of this task, or a state dict of the same network as published by
             torchvision and timm (``.pth`` or ``.safetensors``).
 

@@ -31,7 +31,6 @@ def category_skeleton(category: dict, where: str) -> Skeleton:
     Args:
         category: an entry of ``categories`` with ``keypoints`` and optionally a ``skeleton`` of
             pairs, counted from 1 (or from 0 if one of them is 0).
-        where: the file, for messages.
 
     Raises:
         InputError: the names are not different strings, or the skeleton has other keypoints.

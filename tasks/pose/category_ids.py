@@ -14,10 +14,6 @@ def keypoint_categories(content: dict, path: str | Path) -> set[int]:
     These are the categories with ``keypoints``. If there are none: those of annotations with
     keypoints, or else those named ``person``, or else the only one. A file with images only has 1.
 
-    Args:
-        content: of the file.
-        path: of the file.
-
     Raises:
         InputError: none of these rules applies.
     """
@@ -46,11 +42,6 @@ def keypoint_categories(content: dict, path: str | Path) -> set[int]:
 
 def of_categories(found: list[dict], categories: set[int], path: str | Path) -> list[dict]:
     """The entries whose ``category_id`` is that of the persons.
-
-    Args:
-        found: results or annotations in COCO's format.
-        categories: from :func:`keypoint_categories`.
-        path: their file.
 
     Raises:
         InputError: there are entries, but none of these categories.

@@ -44,10 +44,8 @@ def read_annotations(path: str | Path, *fields: str, keypoints: int = len(KEYPOI
     """A COCO file with ``images``, ``annotations`` and ``categories``.
 
     Args:
-        path: the file.
         fields: required fields of each annotation in addition to ``image_id`` and
             ``category_id``: ``"keypoints"``, ``"bbox"`` or ``"area"``.
-        keypoints: number of keypoints.
 
     Raises:
         InputError: it cannot be read, or something is missing.
@@ -76,11 +74,9 @@ def read_results(
     """A list of results in COCO's format, each with ``image_id``, ``category_id`` and ``score``.
 
     Args:
-        path: the file.
         images: ids of the known images; None for any.
         kind: another required field: ``"keypoints"`` (x, y, score of each) or ``"bbox"`` (x, y,
             width, height).
-        keypoints: number of keypoints.
 
     Raises:
         InputError: it cannot be read, or an entry is wrong; or only some of the results with

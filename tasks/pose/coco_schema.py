@@ -6,6 +6,8 @@ import math
 from array import array
 from collections.abc import Callable
 
+from bsam_suite.errors import brief
+
 _NUMBERS = {int, float}
 _LARGEST = 2**53  # JSON readers differ for larger numbers (RFC 7493)
 
@@ -52,27 +54,13 @@ FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
 
 
 def schema_error(entry, *names: str, optional: tuple[str, ...] = ()) -> str | None:
-    """What is wrong with an entry of a file, or None.
-
-    Args:
-        entry: should be a JSON object.
-        names: required fields, from ``FIELDS``.
-        optional: optional fields.
-    """
+    """What is wrong with an entry of a file, or None, by ``FIELDS``: required and optional ones."""
     if type(entry) is not dict:
         return f"it is a {type(entry).__name__}, not an object"
-    for name in names:
+    for name in (*names, *(name for name in optional if name in entry)):
+        valid, wanted = FIELDS[name]
         if name not in entry:
-            return f"it has no {name!r}: give {FIELDS[name][1]}"
-        if not FIELDS[name][0](entry[name]):
-            return _wrong(name, entry[name])
-    for name in optional:
-        if name in entry and not FIELDS[name][0](entry[name]):
-            return _wrong(name, entry[name])
+            return f"it has no {name!r}: give {wanted}"
+        if not valid(entry[name]):
+            return f"{name} is {brief(entry[name], 60)}: give {wanted}"
     return None
-
-
-def _wrong(name: str, value) -> str:
-    shown = repr(value)
-    shown = shown if len(shown) < 60 else shown[:57] + "..."
-    return f"{name} is {shown}: give {FIELDS[name][1]}"

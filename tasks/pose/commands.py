@@ -6,29 +6,27 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from bsam_suite.command import CFG_OPTIONS, CONFIG, OneOf, command, option
+from bsam_suite.command import CFG_OPTIONS, CONFIG, command, one_of, option
 
 
 @command(
     option("checkpoint", help="of a top-down pose model: .pth, packed .safetensors or .onnx"),
     option("inputs", type=Path, nargs="+", metavar="IMAGES|FOLDER|VIDEO", help="what to look at"),
     option("--config", help="config file (the one recorded in the checkpoint)"),
-    OneOf(
-        (
-            option(
-                "--boxes",
-                type=Path,
-                metavar="FILE",
-                help="where persons are: COCO annotations, or a detector's COCO results "
-                "(otherwise each picture is one person)",
-            ),
-            option(
-                "--detector",
-                metavar="NAME",
-                help="find persons by a detector of torchvision whose weights are on disk, such "
-                "as fasterrcnn_mobilenet_v3_large_320_fpn",
-            ),
-        )
+    one_of(
+        option(
+            "--boxes",
+            type=Path,
+            metavar="FILE",
+            help="where persons are: COCO annotations, or a detector's COCO results "
+            "(otherwise each picture is one person)",
+        ),
+        option(
+            "--detector",
+            metavar="NAME",
+            help="find persons by a detector of torchvision whose weights are on disk, such "
+            "as fasterrcnn_mobilenet_v3_large_320_fpn",
+        ),
     ),
     option(
         "--annotations",

@@ -36,8 +36,6 @@ class Crop:
 
         Args:
             keypoints: (K, 3) x, y in pixels of the whole image, and visibility.
-            skeleton: describes the keypoints.
-            box: optional x, y, width, height.
         """
         points = np.array(keypoints, float)
         points[:, :2] = (points[:, :2] - self.corner) * self.scale

@@ -68,11 +68,6 @@ class PeopleDataset(AnyCategoryCocoDataset):
 def read_detections(path: str, content: dict, annotations: str) -> list[dict]:
     """The detections of persons whose box is not empty.
 
-    Args:
-        path: file with results in COCO's format.
-        content: of the annotation file.
-        annotations: the annotation file.
-
     Raises:
         InputError: the file cannot be read, or has no such detection.
     """

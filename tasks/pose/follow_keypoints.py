@@ -121,10 +121,6 @@ def skeleton_of(dataset: dict, where: str) -> Skeleton:
 def check_keypoints(cfg: Config, categories: Mapping[Path, list]) -> None:
     """Make sure that each data set describes the keypoints of its file, and say which these are.
 
-    Args:
-        cfg: the config.
-        categories: of each annotation file.
-
     Raises:
         InputError: a file names others, or the same in another order.
     """
@@ -145,11 +141,6 @@ def check_keypoints(cfg: Config, categories: Mapping[Path, list]) -> None:
 
 def check_head(model: dict, skeleton: Skeleton, where: str) -> None:
     """Make sure that a model's head is for the keypoints of its data.
-
-    Args:
-        model: its config.
-        skeleton: the data's.
-        where: what the config is of, for messages.
 
     Raises:
         InputError: it is for another number.

@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from bsam_suite.compat import import_mmpose
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, brief
 from tasks.pose.skeleton import PERSON, Skeleton, default_sigmas
 
 
@@ -19,7 +19,6 @@ def full_dataset_info(given: dict, data: Skeleton, where: str) -> dict | None:
         given: the ``metainfo``: all fields, ``from_file=FILE``, or some fields such as ``sigmas``,
             which replace those of ``data``.
         data: the keypoints that the annotation file names.
-        where: place of the ``metainfo``, for messages.
 
     Returns:
         MMPose's ``dataset_info``, or ``from_file`` for one of MMPose's own files; None for COCO's
@@ -66,10 +65,9 @@ def sort_keypoint_info(info: dict, where: str) -> dict:
     entries = [info.get(i) for i in range(len(info))] if isinstance(info, dict) else [None]
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            shown = repr(info)
             raise InputError(
-                f"{where}.keypoint_info is {shown if len(shown) < 200 else shown[:197] + '...'}: "
-                "give {0: dict(name=...), 1: ...}, as in MMPose"
+                f"{where}.keypoint_info is {brief(info, 200)}: give {{0: dict(name=...), 1: ...}}, "
+                "as in MMPose"
             )
     return dict(enumerate(entries))
 

@@ -31,7 +31,6 @@ def draw_person(
     keypoints: np.ndarray,
     box: Sequence[float] | None = None,
     scale: float = 1.0,
-    least: float = 0.0,
     thickness: int = 1,
     skeleton: Skeleton = PERSON,
 ) -> np.ndarray:
@@ -39,12 +38,11 @@ def draw_person(
 
     Args:
         image: (H, W, 3) uint8 BGR.
-        keypoints: (K, 3) x, y in pixels of ``image`` and visibility (0, 1, 2) or score. The
-            circle of a keypoint with exactly 1 is hollow, others are filled. Keypoints that are
-            not finite or far away are not drawn.
+        keypoints: (K, 3) x, y in pixels of ``image`` and visibility: 0 is not drawn, the circle
+            of 1 is hollow, others are filled. Keypoints that are not finite or far away are not
+            drawn.
         box: Optional (x, y, width, height) in pixels of ``image``.
         scale: Factor by which the image is enlarged first, so that lines stay thin.
-        least: Only keypoints whose third value exceeds this are drawn.
         thickness: Width of the limbs' lines in pixels of the result; circles grow with it.
         skeleton: Describes the K keypoints.
 
@@ -68,7 +66,7 @@ def draw_person(
     if scale != 1:
         size = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
         picture = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
-    drawn = (points[:, 2] > least) & (abs(points[:, :2]) * scale < _FAR).all(1)
+    drawn = (points[:, 2] > 0) & (abs(points[:, :2]) * scale < _FAR).all(1)
     # OpenCV draws at fractions of a pixel given as fixed-point numbers with 4 bits.
     places = np.where(drawn[:, None], points[:, :2], 0)
     fixed = np.rint(((places + 0.5) * scale - 0.5) * 16).astype(int)
@@ -103,7 +101,6 @@ def contact_sheet(
     columns: int,
     captions: Sequence[str] | None = None,
     size: tuple[int, int] | None = None,
-    gap: int = 4,
 ) -> np.ndarray:
     """Lay images out in rows.
 
@@ -113,7 +110,6 @@ def contact_sheet(
         captions: Optional line of ASCII text below each image.
         size: (width, height) in pixels; each image is resized to fit, keeping its aspect ratio. By
             default the largest width and height.
-        gap: Pixels between images.
 
     Returns:
         (H, W, 3) uint8 BGR sheet.
@@ -132,7 +128,7 @@ def contact_sheet(
         _check_image(tile)
     if size is None:
         size = max(t.shape[1] for t in tiles), max(t.shape[0] for t in tiles)
-    width, height = size
+    (width, height), gap = size, 4
     line = 16 if captions is not None else 0
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
@@ -140,7 +136,7 @@ def contact_sheet(
     sheet = np.full(shape, 32, np.uint8)
     for i, tile in enumerate(tiles):
         x, y = gap + i % columns * (width + gap), gap + i // columns * (height + line + gap)
-        fitted = _fit(tile, width, height)
+        fitted = resized(tile, min(width / tile.shape[1], height / tile.shape[0]))
         dx, dy = (width - fitted.shape[1]) // 2, (height - fitted.shape[0]) // 2
         sheet[y + dy : y + dy + fitted.shape[0], x + dx : x + dx + fitted.shape[1]] = fitted
         if captions is not None:
@@ -150,9 +146,9 @@ def contact_sheet(
     return sheet
 
 
-def _fit(tile: np.ndarray, width: int, height: int) -> np.ndarray:
-    factor = min(width / tile.shape[1], height / tile.shape[0])
+def resized(image: np.ndarray, factor: float) -> np.ndarray:
+    """An image in another size; itself where the factor is 1."""
     if factor == 1:
-        return tile
-    shape = max(round(tile.shape[1] * factor), 1), max(round(tile.shape[0] * factor), 1)
-    return cv2.resize(tile, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+        return image
+    size = max(round(image.shape[1] * factor), 1), max(round(image.shape[0] * factor), 1)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)

@@ -18,7 +18,7 @@ from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.resume import find_checkpoint
 from bsam_suite.engine.work_dir import choose_work_dir
 from bsam_suite.errors import InputError
-from bsam_suite.shell import near, tool
+from bsam_suite.shell import ROOT, near, tool
 
 
 @FUNCTIONS.register_module()
@@ -70,7 +70,6 @@ def prepare_float(cfg: Config) -> None:
     _train(config, Path(file))
 
 
-ROOT = Path(__file__).parents[2]
 PLACE = Path("work_dirs/float")
 """Where float models of embedded data are kept: ``NAME/epoch_N.pth``."""
 

@@ -78,7 +78,6 @@ def test_files_of_a_trained_network(tool, tmp_path, monkeypatch):
         (dict(out="b.safetensors", int4=True), "--int4 with --out b.safetensors"),
         (dict(out="b.safetensors", form="fast"), "--form fast with --out b.safetensors"),
         (dict(out="b.onnx", form="fast", int4=True), "--form fast with --int4"),
-        (dict(out="b.onnx", form="mixed"), "--form mixed: give auto, fast or exact"),
         (dict(out="none/b.onnx"), "the folder none does not exist"),
     ],
 )

@@ -87,7 +87,8 @@ class LSQ(FakeQuantizer):
         return (self.scale,)
 
     def fake_quantize(self, x: Tensor) -> Tensor:
-        n = features(x, self)
+        samples = 1 if self.kind == "weight" else max(x.shape[0], 1)
+        n = max(x.numel() / samples / self.num_scales, 1.0)  # values that share a parameter
         return self.formula(x, self.dim, self.quant_range, self.formula_parameters(), (n,))
 
     def fit(self, seen: Statistics) -> None:
@@ -96,12 +97,6 @@ class LSQ(FakeQuantizer):
         else:
             scale = 2 * seen.mean_abs / self.quant_range[1].sqrt()
         self.scale.copy_(positive(scale, self.quant_range))
-
-
-def features(x: Tensor, quantizer: FakeQuantizer) -> float:
-    """N: how many values of ``x`` (of one sample, for activations) share a parameter."""
-    samples = 1 if quantizer.kind == "weight" else max(x.shape[0], 1)
-    return max(x.numel() / samples / quantizer.num_scales, 1.0)
 
 
 def positive(scale: Tensor, quant_range: Tensor) -> Tensor:

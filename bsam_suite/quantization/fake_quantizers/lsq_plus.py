@@ -7,7 +7,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from bsam_suite.quantization.fake_quantizers.base import FakeQuantizer
-from bsam_suite.quantization.fake_quantizers.lsq import LSQ_FORMULA, features, positive
+from bsam_suite.quantization.fake_quantizers.lsq import LSQ, LSQ_FORMULA, positive
 from bsam_suite.quantization.statistics import Statistics, least_squares_range
 from bsam_suite.quantization.straight_through import StraightThrough, magnitude, round_clamp
 
@@ -35,7 +35,7 @@ LSQ_PLUS_FORMULA = StraightThrough(codes, grid, backward)
 
 
 @MODELS.register_module()
-class LSQPlus(FakeQuantizer):
+class LSQPlus(LSQ):
     """Learned step size and offset: ``round(clip((x - beta) / s, n, p)) * s + beta``.
 
     Y. Bhalgat et al., "LSQ+: Improving low-bit quantization through learnable offsets and better
@@ -55,9 +55,10 @@ class LSQPlus(FakeQuantizer):
         InputError: see :class:`FakeQuantizer`.
     """
 
+    fewest_bits = FakeQuantizer.fewest_bits
+
     def __init__(self, bit_width: int, **kwargs) -> None:
         super().__init__(bit_width, **kwargs)
-        self.scale = nn.Parameter(torch.ones(self.num_scales))
         if self.kind == "activation":
             self.offset = nn.Parameter(torch.zeros(self.num_scales))
 
@@ -67,10 +68,6 @@ class LSQPlus(FakeQuantizer):
 
     def formula_parameters(self) -> tuple[Tensor, ...]:
         return (self.scale,) if self.kind == "weight" else (self.scale, self.offset)
-
-    def fake_quantize(self, x: Tensor) -> Tensor:
-        n = features(x, self)
-        return self.formula(x, self.dim, self.quant_range, self.formula_parameters(), (n,))
 
     def fit(self, seen: Statistics) -> None:
         if self.kind == "weight":

@@ -57,14 +57,12 @@ OWN_RANGE_FORMULA = StraightThrough(own_codes, own_grid, own_backward)
 class _RangeFakeQuantizer(FakeQuantizer):
     """Keeps the range [low, high] in buffers, and follows the data in training mode only."""
 
+    formula = RANGE_FORMULA
+
     def __init__(self, bit_width: int, **kwargs) -> None:
         super().__init__(bit_width, **kwargs)
         self.register_buffer("low", torch.zeros(self.num_scales))
         self.register_buffer("high", torch.ones(self.num_scales))
-
-    @property
-    def formula(self) -> StraightThrough:
-        return RANGE_FORMULA
 
     def formula_parameters(self) -> tuple[Tensor, ...]:
         return self.low, self.high

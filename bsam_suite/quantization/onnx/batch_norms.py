@@ -23,9 +23,6 @@ def scale_by_batch_norms(model: ir.Model) -> None:
     A batch norm stays where it takes the batch's own statistics, or where the convolution's output
     or its weight's scale goes elsewhere, too. A channel with a negative factor gets its integers
     negated. Where one of them is -128, whose negative int8 does not have, the batch norm stays.
-
-    Args:
-        model: changed in place.
     """
     for norm in [n for n in model.graph if n.op_type == "BatchNormalization"]:
         conv = made_by(inputs_of(norm)[0], "Conv")

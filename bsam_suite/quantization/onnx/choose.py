@@ -88,9 +88,7 @@ def fastest(
     first.
 
     Args:
-        graph: of :func:`bsam_suite.quantization.onnx.export.quantized_graph`.
         seen: of :func:`bsam_suite.quantization.onnx.rounded_outputs.seen_outputs`.
-        agreement: compares a graph with the model.
         needed: share of equal answers that the confidence interval has to reach.
 
     Returns:

@@ -24,9 +24,6 @@ ROUNDS = 20
 def without_rounding(model: ir.Model):
     """The network in float: a copy without QuantizeLinear and DequantizeLinear.
 
-    Args:
-        model: of :func:`bsam_suite.quantization.onnx.export.quantized_graph`.
-
     Returns:
         ``onnx.ModelProto``.
     """

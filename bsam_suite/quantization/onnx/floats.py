@@ -28,7 +28,6 @@ def float_convolutions(model: ir.Model, constant_weights: bool = True) -> None:
     what Cast and Mul make of it, once.
 
     Args:
-        model: changed in place.
         constant_weights: whether Cast and Mul make the weights; else DequantizeLinear.
     """
     graph = model.graph
@@ -71,9 +70,6 @@ def add_biases(model: ir.Model) -> None:
     ONNX Runtime's integer kernel has float outputs there, but would round such a bias to steps of
     input scale * weight scale. That moves values across the middle of the next rounding's steps, a
     hundred times as many as float32 does.
-
-    Args:
-        model: changed in place.
     """
     for layer in [n for n in model.graph if n.op_type == "Gemm" and len(n.inputs) > 2]:
         bias, output = inputs_of(layer)[2], layer.outputs[0]

@@ -37,7 +37,6 @@ def integer_biases(model: ir.Model, exact: Container[str] = ()) -> None:
     right behind the layer.
 
     Args:
-        model: changed in place.
         exact: outputs of the layers to leave out.
     """
     for layer in integer_layers(model, exact):

@@ -48,10 +48,6 @@ def weight_integers(codes: Codes, name: str) -> Integers:
     An offset that is a whole number of steps is added to the codes. One of a whole number of half
     steps (a single bit's -s and s, DoReFa's) makes twice the codes, of half the scale.
 
-    Args:
-        codes: the weight.
-        name: the layer's, for messages.
-
     Raises:
         InputError: no 8-bit integers stand for the values.
     """
@@ -86,7 +82,7 @@ def activation_grid(quantizer: FakeQuantizer, name: str) -> Grid:
         InputError: its offset is no whole number of steps, as a zero point has to be; or it is not
             calibrated.
     """
-    codes = quantizer.codes(torch.zeros(_one_of_each(quantizer)))
+    codes = quantizer.codes(torch.zeros(1, quantizer.num_scales))  # one value of each channel
     scale, offset = codes.scale.flatten(), codes.offset
     zero_point = torch.zeros_like(scale) if offset is None else _whole(-offset.flatten() / scale)
     if zero_point is None:
@@ -109,13 +105,6 @@ def activation_grid(quantizer: FakeQuantizer, name: str) -> Grid:
     low, high = (torch.tensor(end, dtype=kind) for end in ends)
     limits = (low, high) if ends != RANGES[kind] else None
     return Grid(scale, zero_point.to(kind), axis, limits)
-
-
-def _one_of_each(quantizer: FakeQuantizer) -> list[int]:
-    """Shape of a tensor with a single value for each channel."""
-    if quantizer.dim is None:
-        return [1]
-    return [1, quantizer.num_scales, 1, 1] if quantizer.dim == 1 else [1, quantizer.num_scales]
 
 
 def _whole(steps: Tensor) -> Tensor | None:

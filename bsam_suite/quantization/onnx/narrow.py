@@ -9,11 +9,7 @@ from bsam_suite.quantization.onnx.edit import constant, drop_unused, inputs_of, 
 
 
 def narrow_weights(model: ir.Model) -> None:
-    """Store int8 weights from -8 to 7 as int4.
-
-    Args:
-        model: changed in place.
-    """
+    """Store int8 weights from -8 to 7 as int4."""
     int4 = ir.DataType.INT4.numpy()
     for node in [n for n in model.graph if n.op_type == "DequantizeLinear"]:
         weight, scale = inputs_of(node)[:2]

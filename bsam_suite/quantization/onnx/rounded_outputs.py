@@ -39,10 +39,6 @@ def seen_outputs(model: ir.Model, inputs: np.ndarray) -> dict[str, Seen]:
 
     With the Relu behind a layer. Such a layer's output is rounded by the model, or goes on in float
     and not to the model's output.
-
-    Args:
-        model: the network, with one input.
-        inputs: the model's input, (N, ...).
     """
     ends = {
         str(layer.outputs[0].name): str(end_of(layer).name)
@@ -58,7 +54,6 @@ def round_outputs(model: ir.Model, seen: dict[str, Seen], exact: Container[str] 
     To 8 bits, over the range seen.
 
     Args:
-        model: changed in place.
         seen: by :func:`seen_outputs`, of the same model.
         exact: outputs of the layers to leave out.
     """

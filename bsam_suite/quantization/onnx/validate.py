@@ -35,10 +35,6 @@ def export_checked(model: nn.Module, cfg, file: Path, batches: int, form: str = 
     The file takes inputs as they leave the model's data preprocessor.
 
     Args:
-        model: calibrated.
-        cfg: config with a ``val_dataloader``.
-        file: a new file.
-        batches: validation batches to compare on.
         form: of :func:`bsam_suite.quantization.export_onnx`, with ranges seen on the first
             batch; "auto" for :func:`bsam_suite.quantization.onnx.choose.fastest`.
 
@@ -50,7 +46,7 @@ def export_checked(model: nn.Module, cfg, file: Path, batches: int, form: str = 
     need("onnxruntime", "export")
     check_new_file(file)
     loader = validation_loader(cfg)
-    data = validation_inputs(cfg, model, batches, loader)
+    data = validation_inputs(model, loader, batches)
     outputs = Outputs(model).eval()
     wanted = [as_tuple(outputs(x)) for x in data]
     needed = AGREEMENT if wanted[0][0].ndim == 2 else MAP_AGREEMENT

@@ -6,13 +6,9 @@ import numpy as np
 
 
 def pack(values: np.ndarray, bits: int) -> np.ndarray:
-    """Integers from 0 to ``2 ** bits - 1``, of any shape, as ceil(N bits / 8) bytes.
+    """N integers of 1 to 8 bits, from 0 up and of any shape, as ceil(N bits / 8) bytes.
 
     The values stand in row-major order, each with its lowest bit first.
-
-    Args:
-        values: N integers.
-        bits: 1 to 8.
     """
     flat = np.ascontiguousarray(values).astype(np.uint8).reshape(-1, 1)
     single = np.unpackbits(flat, axis=1, count=bits, bitorder="little")

@@ -106,14 +106,11 @@ def _pack(codes: Codes, name: str) -> dict[str, Tensor]:
     values = (codes.values - codes.quant_min).cpu().numpy()
     tensors = {f"{name}.packed": torch.from_numpy(pack(values, codes.bit_width))}
     tensors[f"{name}.scale"] = codes.scale.detach().cpu().contiguous().clone()
-    if codes.offset is not None and not _halves(codes, codes.offset):
-        tensors[f"{name}.offset"] = codes.offset.detach().cpu().contiguous().clone()
+    # The two values of a single bit are mostly -scale / 2 and scale / 2.
+    offset, halves = codes.offset, codes.bit_width == 1
+    if offset is not None and not (halves and torch.equal(offset, -codes.scale / 2)):
+        tensors[f"{name}.offset"] = offset.detach().cpu().contiguous().clone()
     return tensors
-
-
-def _halves(codes: Codes, offset: Tensor) -> bool:
-    """Whether the two values of a single bit are -scale / 2 and scale / 2."""
-    return codes.bit_width == 1 and torch.equal(offset, -codes.scale / 2)
 
 
 def _bytes(tensors: dict[str, Tensor]) -> int:

@@ -13,7 +13,7 @@ import torch
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, brief
 from bsam_suite.optional import need
 from bsam_suite.quantization.fake_quantizers import Codes
 from bsam_suite.quantization.packed.bits import unpack
@@ -39,27 +39,22 @@ def _entry(found: object, where: str) -> Entry:
     """Raises InputError where ``found`` is not what :func:`save_packed` writes."""
     keys = Entry._fields
     if not isinstance(found, dict) or found.keys() != set(keys):
-        raise InputError(f"{where} is {_short(found)} and not a dict of {', '.join(keys)}: {AGAIN}")
+        raise InputError(f"{where} is {brief(found)} and not a dict of {', '.join(keys)}: {AGAIN}")
     bits, low, high, shape = (found[key] for key in keys)
     if not _whole([bits]) or not 1 <= bits <= 8:
-        raise InputError(f"{where} has bit_width={_short(bits)} and not 1 to 8: {AGAIN}")
+        raise InputError(f"{where} has bit_width={brief(bits)} and not 1 to 8: {AGAIN}")
     if not _whole([low, high]) or not 0 <= high - low < 2**bits or low < -256:
         raise InputError(
-            f"{where} has codes from {_short(low)} to {_short(high)}, which are none of {bits} "
+            f"{where} has codes from {brief(low)} to {brief(high)}, which are none of {bits} "
             f"bits: {AGAIN}"
         )
     if not _whole(shape) or not shape or min(shape) < 0:
-        raise InputError(f"{where} has shape={_short(shape)}, no shape of a weight: {AGAIN}")
+        raise InputError(f"{where} has shape={brief(shape)}, no shape of a weight: {AGAIN}")
     return Entry(bits, low, high, torch.Size(shape))
 
 
 def _whole(values: object) -> bool:
     return isinstance(values, list) and all(type(v) is int and abs(v) < 2**31 for v in values)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 @CheckpointLoader.register_scheme(prefixes=r".*\.safetensors$")
@@ -109,14 +104,14 @@ def _read(file: Path) -> tuple[dict, OrderedDict[str, Tensor]]:
         raise InputError(f"{file}: its metadata is no JSON ({error}): {AGAIN}") from error
     if not isinstance(content, dict) or content.keys() != {*CONTENT, "crc32"}:
         raise InputError(
-            f"{file}: its metadata is {_short(content)} and not a dict of {', '.join(CONTENT)}, "
+            f"{file}: its metadata is {brief(content)} and not a dict of {', '.join(CONTENT)}, "
             f"crc32: {AGAIN}"
         )
     if content.pop("crc32") != checksum(content, state):
         raise InputError(f"{file} is damaged, its checksum differs: copy or export it again")
     versions = content["versions"]
     if not isinstance(versions, dict) or not _whole(list(versions.values())):
-        raise InputError(f"{file}: its versions are {_short(versions)}, no numbers: {AGAIN}")
+        raise InputError(f"{file}: its versions are {brief(versions)}, no numbers: {AGAIN}")
     metadata = {name: dict(version=version) for name, version in versions.items()}
     state._metadata = metadata  # type: ignore[attr-defined]  # as in those of PyTorch
     return content, state
@@ -126,7 +121,7 @@ def _entries(content: dict, file: Path) -> dict[str, Entry]:
     """By the weights' names."""
     weights = content["weights"]
     if not isinstance(weights, dict):
-        raise InputError(f"{file}: its metadata is {_short(weights)} and not a dict: {AGAIN}")
+        raise InputError(f"{file}: its metadata is {brief(weights)} and not a dict: {AGAIN}")
     return {k: _entry(v, f"{file}: the metadata of {k[:60]}") for k, v in weights.items()}
 
 

@@ -29,7 +29,6 @@ class Sample:
     Attributes:
         image: (H, W, 3) uint8 BGR.
         keypoints: (K, 3) x, y in pixels of ``image``, and 2 if labelled, else 0.
-        skeleton: describes the keypoints.
         targets: None if there are none, or if they cannot be drawn.
         name: its annotation id and augmentation.
     """
@@ -42,15 +41,9 @@ class Sample:
 
 
 def load_samples(path: str, split: str, number: int, options: dict | None) -> list[Sample]:
-    """Samples, evenly spaced over the whole data set; every call returns the same.
+    """``number`` samples or all, evenly spaced over the data set; every call returns the same.
 
     If some cannot be loaded, this is printed, and they are blank.
-
-    Args:
-        path: config file.
-        split: ``"train"`` or ``"val"``.
-        number: number of samples, or all if there are fewer.
-        options: changes of the config.
 
     Raises:
         InputError: the config cannot be used, its pipeline does not make inputs of single persons,

@@ -17,9 +17,7 @@ class Example:
     Attributes:
         message: what was found, such as ``3 of left_knee``.
         file: image file, annotation file or folder, relative to the data set's folder.
-        image: image id.
         entry: the annotation, as in the file.
-        skeleton: describes its keypoints.
     """
 
     message: str

@@ -71,12 +71,7 @@ def check_images(split: Split, images: list[dict], findings: Findings) -> dict[b
 
 
 def check_train_val_overlap(digests: dict[Split, dict[bytes, dict]], findings: Findings) -> None:
-    """Find images that are in both train and val of the same set (such as ``2017``).
-
-    Args:
-        digests: from :func:`check_images`, by split.
-        findings: where they are added.
-    """
+    """Find images that are in both train and val of the same set (such as ``2017``)."""
     by_name = {split.name: split for split in digests}
     for split, own in digests.items():
         other = by_name.get("train" + split.name.removeprefix("val"))

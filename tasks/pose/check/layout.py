@@ -16,13 +16,7 @@ _SIZES = {"annotations_trainval2017": "0.24 GB", "train2017": "18 GB", "val2017"
 
 @dataclass(frozen=True)
 class Split:
-    """An annotation file and the folder of its images.
-
-    Attributes:
-        root: the data set's folder.
-        annotations: the annotation file.
-        images: the image folder.
-    """
+    """An annotation file and the folder of its images."""
 
     root: Path
     annotations: Path

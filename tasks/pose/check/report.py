@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bsam_suite.json_file import write_json
 from tasks.pose.check.findings import Finding
 from tasks.pose.check.kinds import KINDS
 from tasks.pose.check.sheet import suspects_sheet
@@ -25,8 +25,6 @@ class Report:
     """The counts and findings of a data set.
 
     Attributes:
-        root: the data set's folder.
-        decoded: whether the images were decoded.
         counts: of images, annotations, persons and keypoints, by split.
         findings: faults first.
     """
@@ -65,7 +63,7 @@ class Report:
         folder.mkdir(parents=True, exist_ok=True)
         content = dict(root=str(self.root), images_decoded=self.decoded)
         content |= dict(splits=self.counts, findings=[_as_dict(f) for f in self.findings])
-        (folder / REPORT).write_text(json.dumps(content, indent=2) + "\n")
+        write_json(folder / REPORT, content)
         lines = [f"# {self.root}", "", self.verdict, ""]
         for header, rows in self._tables():
             rule = ["--:" if _justify(name) == "right" else "---" for name in header]

@@ -18,10 +18,6 @@ TILES, SIDE = 40, 240
 def suspects_sheet(root: Path, findings: list[Finding]) -> np.ndarray | None:
     """Draw some persons with findings of each kind.
 
-    Args:
-        root: the data set's folder.
-        findings: with examples; those without a person are skipped.
-
     Returns:
         (H, W, 3) uint8 BGR sheet of at most ``TILES`` crops with box and keypoints; areas outside
         the image are grey. None if there is nothing to draw.

@@ -39,10 +39,8 @@ def average_precision(
     at most 20 results per image. -1 means that there are no persons of this kind.
 
     Args:
-        truth: content of an annotation file.
         found: results; those whose keypoints all score 0 are ignored.
         backend: one of ``BACKENDS``. They give the same numbers.
-        sigmas: the OKS constant of each keypoint.
 
     Returns:
         The numbers by :data:`NAMES`.

@@ -13,7 +13,7 @@ from tasks.pose.coco_files import read_annotations, read_results
 from tasks.pose.evaluate.ap import average_precision, check_backend
 from tasks.pose.evaluate.keypoints import score_keypoints
 from tasks.pose.evaluate.nms import check_threshold, oks_nms
-from tasks.pose.evaluate.report import draw, print_report, write_json
+from tasks.pose.evaluate.report import draw, print_report, save
 from tasks.pose.metainfo import dataset_info_skeleton, full_dataset_info
 from tasks.pose.skeleton import PERSON, Skeleton
 
@@ -57,7 +57,7 @@ def evaluate(args: Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     about = {k: str(v) for k, v in vars(args).items() if k != "out"}
     about = dict(about, oks_nms=args.oks_nms, sigmas=list(skeleton.sigmas))
-    print(f"Results: {write_json(metrics, scores, about, folder)}")
+    print(f"Results: {save(metrics, scores, about, folder)}")
     print(f"Plot: {draw(metrics, scores, folder)}")
 
 

@@ -24,8 +24,6 @@ class Row:
     """A group of labelled keypoints.
 
     Attributes:
-        name: of the group.
-        count: number of keypoints.
         oks: mean of ``exp(-d^2 / (2 s^2 k^2))`` with the distance d in pixels, s^2 the person's
             area and k twice the sigma of the keypoint.
         pck: for each of ``PCK_SHARES``, the share of keypoints with a distance below this share of
@@ -43,7 +41,6 @@ class Scores:
     """All labelled keypoints of all persons, as arrays (M,).
 
     Attributes:
-        skeleton: describes the keypoints.
         kind: index into its ``names``.
         visibility: 1 (labelled, hidden) or 2 (visible).
         area: of the person, in square pixels.
@@ -102,11 +99,6 @@ def score_keypoints(truth: dict, found: list[dict], skeleton: Skeleton = PERSON)
 
     In each image the one-to-one matching has the largest sum of OKS, whatever the scores. Crowds
     and persons without labels are ignored.
-
-    Args:
-        truth: content of an annotation file.
-        found: results.
-        skeleton: describes the keypoints.
     """
     persons, results = defaultdict(list), defaultdict(list)
     for a in truth["annotations"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bsam_suite.engine.summary import table
+from bsam_suite.json_file import write_json
 from tasks.pose.evaluate.keypoints import PCK_LENGTH, PCK_SHARES, Row, Scores
 
 
@@ -29,12 +29,8 @@ def print_report(metrics: dict[str, float], scores: Scores) -> None:
     print(f"{scores.missed} of {scores.persons} persons have no result: their keypoints count as 0")
 
 
-def write_json(metrics: dict[str, float], scores: Scores, about: dict, folder: Path) -> Path:
-    """Write everything to ``evaluation.json``; an earlier file is never overwritten.
-
-    Raises:
-        FileExistsError: the file exists.
-    """
+def save(metrics: dict[str, float], scores: Scores, about: dict, folder: Path) -> Path:
+    """Write everything to ``evaluation.json``."""
     content = dict(
         about,
         metrics=metrics,
@@ -46,9 +42,7 @@ def write_json(metrics: dict[str, float], scores: Scores, about: dict, folder: P
         visibility=[asdict(row) for row in scores.by_visibility()],
     )
     path = folder / "evaluation.json"
-    with path.open("x") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
+    write_json(path, content)
     return path
 
 

@@ -23,7 +23,6 @@ def random_background(
     """Draw a background.
 
     Args:
-        rng: Source of chance.
         camera: The camera, above the floor y = 0.
         shadows: Places (x, z) in metres where somebody stands; the floor is darker there.
 

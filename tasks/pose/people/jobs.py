@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from bsam_suite.progress import progress_bar
+from bsam_suite.shell import ROOT
 
 from .scene import random_scene
 
@@ -60,7 +61,6 @@ def run_jobs(jobs: list[Job], workers: int, progress: bool) -> list[Result]:
     """Do all jobs and return their results in the order of the jobs.
 
     Args:
-        jobs: What to do.
         workers: Number of processes; 1 works in the calling process.
         progress: Whether to show a bar (on a terminal only).
 
@@ -81,8 +81,7 @@ def run_jobs(jobs: list[Job], workers: int, progress: bool) -> list[Result]:
 def _from_workers(jobs: list[Job], workers: int) -> Iterator[tuple[int, Result]]:
     # Plain subprocesses: those of multiprocessing would run the caller's script again (with all
     # that it imports, and only if it is guarded), or fork a process that runs threads.
-    package = str(Path(__file__).resolve().parents[3])
-    paths = [package, os.environ.get("PYTHONPATH", "")]
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in paths if p)}
     command = [sys.executable, "-m", "tasks.pose.people.worker"]
     lines: queue.SimpleQueue = queue.SimpleQueue()

@@ -38,7 +38,6 @@ def shirt(outfit: Outfit, top: float, length: float) -> Paint:
     """Return the paint of the trunk: cloth, with a neckline and a detail on the front only.
 
     Args:
-        outfit: The clothes.
         top: Height in metres, on the solid's own y axis, of the top of the shirt's front.
         length: Length of the shirt in metres.
     """

@@ -108,23 +108,13 @@ def _choose(rng: np.random.Generator, odds: dict[str, float]) -> str:
     return str(rng.choice(list(odds), p=p / p.sum()))
 
 
-def random_angles(rng: np.random.Generator, legs: str | None = None) -> tuple[dict, str]:
+def random_angles(rng: np.random.Generator) -> tuple[dict, str]:
     """Draw joint angles within the limits.
-
-    Args:
-        rng: Source of chance.
-        legs: Action of the legs, or None to draw it too.
 
     Returns:
         The angles in radians by name and the action of the legs.
-
-    Raises:
-        ValueError: If ``legs`` names no action.
     """
-    if legs is None:
-        legs = _choose(rng, _LEG_ODDS)
-    if legs not in _LEGS:
-        raise ValueError(f"Unknown action of the legs {legs!r}; use one of {sorted(_LEGS)}.")
+    legs = _choose(rng, _LEG_ODDS)
     angles = _draw(rng, _TRUNK)
     sides = ("left_", "right_") if rng.random() < 0.5 else ("right_", "left_")
     for side, action in zip(sides, _LEGS[legs], strict=True):
@@ -144,15 +134,13 @@ def random_angles(rng: np.random.Generator, legs: str | None = None) -> tuple[di
     return clip_angles(angles), legs
 
 
-def random_skeleton(
-    rng: np.random.Generator, build: Build, heading: float, legs: str | None = None
-) -> tuple[Skeleton, str]:
+def random_skeleton(rng: np.random.Generator, build: Build, heading: float) -> tuple[Skeleton, str]:
     """Draw a pose and stand it on the floor (y = 0), or above it if the person jumps.
 
     Returns:
         The skeleton, its pelvis over the origin, and the action of its legs.
     """
-    angles, legs = random_angles(rng, legs)
+    angles, legs = random_angles(rng)
     skeleton = pose(build, angles, heading)
     lift = -lowest(skeleton)
     if legs == "jump":

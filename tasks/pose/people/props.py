@@ -84,15 +84,16 @@ def draw_clutter(canvas: Canvas, rng: np.random.Generator, nearest: float) -> No
     for _ in range(int(rng.integers(0, 6))):
         z = nearest * rng.uniform(1.15, 2.2)
         spread = 0.6 * z * canvas.camera.width / canvas.camera.focal
-        _any(canvas, rng, rng.uniform(-spread, spread), z)
+        x = rng.uniform(-spread, spread)
+        kind = rng.choice(["box", "table", "pole", "plant"], p=[0.4, 0.15, 0.25, 0.2])
+        _draw(canvas, rng, str(kind), x, z, tallest_box=1.8)
 
 
-def _any(canvas, rng, x, z) -> None:
-    kind = rng.choice(["box", "table", "pole", "plant"], p=[0.4, 0.15, 0.25, 0.2])
+def _draw(canvas, rng, kind: str, x, z, tallest_box: float) -> None:
     if kind == "box":
-        draw_box(canvas, rng, x, z, rng.uniform(0.3, 1.8))
+        draw_box(canvas, rng, x, z, rng.uniform(0.3, tallest_box))
     else:
-        {"table": draw_table, "pole": draw_pole, "plant": draw_plant}[str(kind)](canvas, rng, x, z)
+        {"table": draw_table, "pole": draw_pole, "plant": draw_plant}[kind](canvas, rng, x, z)
 
 
 def draw_occluder(canvas: Canvas, rng: np.random.Generator, target: np.ndarray) -> None:
@@ -108,12 +109,10 @@ def draw_occluder(canvas: Canvas, rng: np.random.Generator, target: np.ndarray) 
     x, z = (target - way * (gap / distance))[[0, 2]]
     x += rng.normal(0, 0.12)
     kind = rng.choice(["box", "table", "pole", "plant", "board"], p=[0.25, 0.12, 0.28, 0.2, 0.15])
-    if kind == "box":
-        draw_box(canvas, rng, x, z, rng.uniform(0.3, 0.8))
-    elif kind == "board":
+    if kind == "board":
         centre = target - way * (gap / distance)
         size = rng.uniform(0.1, 0.35, 2)
         axes = about_y(rng.uniform(-0.5, 0.5))
         canvas.draw(Box(centre, (size[0], size[1], 0.02), axes), _surface_paint(rng), OBJECT)
     else:
-        {"table": draw_table, "pole": draw_pole, "plant": draw_plant}[str(kind)](canvas, rng, x, z)
+        _draw(canvas, rng, str(kind), x, z, tallest_box=0.8)

@@ -43,8 +43,6 @@ def boxes_from_file(path: Path, ids: Iterable[int], categories: set[int] | None 
     clipped to the image.
 
     Args:
-        path: the file.
-        ids: of the images.
         categories: ids of the categories of persons, if another file gives them; otherwise those of
             the annotations, and COCO's 1 for results.
 

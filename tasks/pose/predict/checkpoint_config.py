@@ -59,10 +59,6 @@ def pose_config_of_checkpoint(checkpoint: dict, path: str) -> Config:
     Types must be modules of MMPose or this project, files must be those that MMPose ships. All
     other fields are removed.
 
-    Args:
-        checkpoint: from :func:`bsam_suite.engine.checkpoint.read_checkpoint`.
-        path: of the checkpoint.
-
     Raises:
         InputError: there is no config, it is for another kind of model, or it has anything else.
     """

@@ -10,7 +10,7 @@ import numpy as np
 
 from tasks.pose.predict.sources import Images, InputImage, Video
 from tasks.pose.skeleton import PERSON, Skeleton
-from tasks.pose.visualization import contact_sheet, draw_person
+from tasks.pose.visualization import contact_sheet, draw_person, resized
 
 LEAST = 0.2
 """Persons and keypoints that score less are not drawn."""
@@ -22,11 +22,9 @@ class Drawing:
     """Writes images or a video with skeletons, and contact sheets of them.
 
     Args:
-        source: the images, which are drawn in order.
         folder: for ``pictures/NAME`` or the video, and ``contact_sheet.jpg``. After 48 images there
             is a ``contact_sheet-2.jpg``, and so on. The sheet of a video has 48 frames, evenly
             spaced.
-        skeleton: the keypoints of the results.
     """
 
     def __init__(self, source: Images | Video, folder: Path, skeleton: Skeleton = PERSON) -> None:
@@ -41,13 +39,7 @@ class Drawing:
         self._every = -(-len(source) // (COLUMNS * ROWS)) if is_video else 1
 
     def add(self, picture: InputImage, results: Sequence[dict], boxes: bool) -> None:
-        """Draw the next image.
-
-        Args:
-            picture: image and name.
-            results: its persons in COCO's format.
-            boxes: whether to draw their boxes.
-        """
+        """Draw the next image."""
         image = picture.image
         drawn = draw_results(image, results, boxes, skeleton=self._skeleton)
         if isinstance(self._source, Video):
@@ -97,16 +89,14 @@ def draw_results(
     skeleton: Skeleton = PERSON,
 ) -> np.ndarray:
     """Draw persons in COCO's results format on a resized copy of an image."""
-    size = max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    drawn = image.copy() if scale == 1 else cv2.resize(image, size, interpolation=way)
+    drawn = resized(image, scale)
     for result in sorted(results, key=lambda r: r["score"]):
         if result["score"] < LEAST:
             continue
         points = np.reshape(result["keypoints"], (-1, 3)) * (scale, scale, 1)
         points[:, 2] = np.where(points[:, 2] < LEAST, 0, 2)
         box = np.array(result["bbox"]) * scale
-        thickness = max(round(min(max(size) / 300, max(box[2:]) / 80)), 1)
+        thickness = max(round(min(max(drawn.shape[:2]) / 300, max(box[2:]) / 80)), 1)
         drawn = draw_person(
             drawn, points, box if boxes else None, thickness=thickness, skeleton=skeleton
         )

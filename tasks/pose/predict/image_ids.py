@@ -17,7 +17,6 @@ def assign_image_ids(
     """The images to predict and their ids: from a COCO file, or else 1, 2, 3, ...
 
     Args:
-        source: the images.
         annotations: a COCO file with ``images``; images that are not in it are skipped.
         boxes: used instead if ``annotations`` is None and it is such a file. If it has results for
             other ids than 1, 2, 3, ..., these may be the numbers in the file names, as in COCO.

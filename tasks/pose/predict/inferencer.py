@@ -35,10 +35,7 @@ class Person(NamedTuple):
     """A person in an image.
 
     Attributes:
-        id: unique number.
-        image_id: of the image.
         image: (H, W, 3) uint8 BGR, shared by the persons in it.
-        box: of the person.
     """
 
     id: int

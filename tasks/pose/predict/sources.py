@@ -28,9 +28,6 @@ class InputImage(NamedTuple):
 class Images:
     """Image files; can be iterated any number of times.
 
-    Args:
-        paths: the files.
-
     Attributes:
         names: unique names of the files in order: their own names, or, if these are not unique,
             their paths relative to the common folder.
@@ -58,9 +55,6 @@ class Images:
 
 class Video:
     """The frames of a video; can be iterated any number of times.
-
-    Args:
-        path: the file.
 
     Attributes:
         rate: frames per second; 25 if the file does not have it.

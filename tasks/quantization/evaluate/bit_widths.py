@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
 from mmengine.registry import MODELS
 from torch import nn
 
@@ -16,11 +17,12 @@ from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
 from bsam_suite.progress import progress_bar
 from bsam_suite.quantization import calibrate, layer_bits, quantize
+from bsam_suite.quantization.calibration import run
 from tasks.quantization.evaluate.cost import bit_operations, count_macs, size_bytes
-from tasks.quantization.evaluate.report import Row, draw, print_table, write_json
+from tasks.quantization.evaluate.report import Row, draw, print_table, save
 from tasks.quantization.evaluate.request import Request
 from tasks.quantization.evaluate.sources import Sources, load_sources
-from tasks.quantization.evaluate.tester import Tester, batch_size, forward
+from tasks.quantization.evaluate.tester import Tester, batch_size
 
 
 @dataclass
@@ -59,12 +61,11 @@ def evaluate(request: Request) -> Results:
         macs, uncounted = _macs(tester.model, batches[0])
         bar.update(task, total=tester.test_batch_count() * len(jobs))
         rows = []
-        for (method, width), build in jobs.items():
-            bar.update(task, description=f"{method} {width}".strip())
+        for (method, *bits), build in jobs.items():
+            bar.update(task, description=f"{method} {'/'.join(map(str, bits))}")
             model = build()
             if method == "PTQ":
                 calibrate(model, batches)
-            bits = _bits(method, width)
             metrics = tester.metrics(model)
             operations = bit_operations(model, macs)
             rows.append(Row(method, *bits, metrics, size_bytes(model), operations))
@@ -81,13 +82,13 @@ def evaluate(request: Request) -> Results:
         macs=sum(macs.values()),
         notes=notes,
     )
-    return Results(rows, notes, write_json(rows, about, folder), draw(rows, folder))
+    return Results(rows, notes, save(rows, about, folder), draw(rows, folder))
 
 
 def _jobs(
     request: Request, sources: Sources, tester: Tester
-) -> dict[tuple[str, str], Callable[[], nn.Module]]:
-    """A function that builds the model of each row; all that can be checked has been."""
+) -> dict[tuple[str, int, int], Callable[[], nn.Module]]:
+    """What builds the model of each row, by method and bits; all that can be checked has been."""
     jobs, model = {}, tester.model
 
     def convert(bits: int) -> nn.Module:
@@ -96,15 +97,15 @@ def _jobs(
     if sources.float_weights is not None:
         _load(model, sources.float_weights, sources.float_path)
         convert(request.bits[0])  # a layer that cannot be quantized shows now
-        jobs["float", ""] = lambda: model
+        jobs["float", 32, 32] = lambda: model
         for bits in request.bits:
-            jobs["PTQ", str(bits)] = partial(convert, bits)
+            jobs["PTQ", bits, bits] = partial(convert, bits)
     if sources.quantized is not None:
         trained = MODELS.build(sources.quantized).to(tester.device)
         _load(trained, sources.quantized_weights, sources.quantized_path)
         own = sources.quantized["quantization"]
         activation = (own.get("activation") or {}).get("bit_width", 32)
-        jobs["QAT", f"{own['weight']['bit_width']}/{activation}"] = lambda: trained
+        jobs["QAT", own["weight"]["bit_width"], activation] = lambda: trained
     return jobs
 
 
@@ -113,17 +114,11 @@ def _load(model: nn.Module, checkpoint: dict, path: str) -> None:
     model.eval()
 
 
-def _bits(method: str, width: str) -> tuple[int, int]:
-    if method == "float":
-        return 32, 32
-    weight, _, activation = width.partition("/")
-    return int(weight), int(activation or weight)
-
-
 def _macs(model: nn.Module, batch) -> tuple[dict[str, int], list[str]]:
     """Multiply-accumulates of each layer for one image, and a note of layers that do not count."""
     model.eval()
-    counts = count_macs(model, lambda: forward(model, batch))
+    with torch.no_grad():
+        counts = count_macs(model, lambda: run(model, batch))
     left = [row.name for row in layer_bits(model) if row.name not in counts]
     notes = [f"bit operations leave out {', '.join(left)}"] if left else []
     return {name: macs // batch_size(batch) for name, macs in counts.items()}, notes

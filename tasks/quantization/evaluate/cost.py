@@ -52,7 +52,6 @@ def _grid_bytes(quantizer: nn.Module, weight: torch.Tensor | None) -> int:
     if weight is None:
         # No value of an input is at hand, and none is needed: its grid is in the parameters.
         weight = quantizer.quant_range.new_zeros(1, quantizer.num_scales)
-        weight = weight.movedim(1, quantizer.dim) if quantizer.dim is not None else weight
     codes = quantizer.codes(weight)
     offsets = 0 if codes.offset is None or not codes.offset.any() else codes.offset.numel()
     return SCALE_BYTES * (codes.scale.numel() + offsets)
@@ -65,7 +64,6 @@ def count_macs(model: nn.Module, run: Callable[[], object]) -> dict[str, int]:
     Products of two activations, as inside of attention, have no weights and do not count.
 
     Args:
-        model: a float or a quantized model.
         run: calls ``model`` once.
 
     Returns:
@@ -114,12 +112,7 @@ def _macs(layer: nn.Module, args: tuple, kwargs: dict, output) -> dict[str, int]
 
 
 def bit_operations(model: nn.Module, macs: dict[str, int]) -> int:
-    """Sum over layers of MACs x bits of weights x bits of inputs; float counts as 32 bits.
-
-    Args:
-        model: a float or a quantized model.
-        macs: of each layer, see :func:`count_macs`.
-    """
+    """Sum over layers of MACs x bits of weights x bits of inputs; float counts as 32 bits."""
     return sum(
         macs.get(row.name, 0) * row.weight_bits * row.activation_bits for row in layer_bits(model)
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+from bsam_suite.json_file import write_json
 
 
 @dataclass
@@ -35,7 +36,7 @@ def main_metric(rows: list[Row]) -> str:
     return next(iter(rows[0].metrics))
 
 
-def print_table(rows: list[Row], console: Console | None = None) -> None:
+def print_table(rows: list[Row]) -> None:
     """Print a line for each row."""
     table = Table()
     for name in ("", "bits W/A", main_metric(rows), "size, bytes", "bit operations"):
@@ -48,30 +49,22 @@ def print_table(rows: list[Row], console: Console | None = None) -> None:
             f"{row.size_bytes:,}",
             f"{row.bit_operations:.3g}",
         )
-    (console or Console()).print(table)
+    Console().print(table)
 
 
-def write_json(rows: list[Row], about: dict, folder: Path) -> Path:
-    """Write ``about`` and the rows to ``quantized.json``; never over an earlier one.
-
-    Raises:
-        FileExistsError: there is one by now.
-    """
+def save(rows: list[Row], about: dict, folder: Path) -> Path:
+    """Write ``about`` and the rows to ``quantized.json``."""
     path = folder / "quantized.json"
-    content = {**about, "metric": main_metric(rows), "rows": [asdict(row) for row in rows]}
-    with path.open("x") as file:
-        json.dump(content, file, indent=2)
-        file.write("\n")
+    rows_as_dicts = [asdict(row) for row in rows]
+    write_json(path, {**about, "metric": main_metric(rows), "rows": rows_as_dicts})
     return path
 
 
 def draw(rows: list[Row], folder: Path) -> Path:
     """Draw the main metric against the bits of weights to ``quantized.png``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes, metric = figure.subplots(), main_metric(rows)
     labels = {"PTQ": "after training (PTQ)", "QAT": "trained quantized (QAT)"}
     for method, label in labels.items():

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mmengine.registry import MODELS
-
 import tasks.quantization.register_all  # noqa: F401
 from bsam_suite.errors import InputError
-from bsam_suite.quantization import FakeQuantizer
+from bsam_suite.quantization.convert import quantizer_types
 
 # Measured after training at 4 and 3 bits, mean share of the float metric kept, over ResNet-18 on
 # digits after 3 and after 30 epochs and the small HRNet on built-in people: min-max weights with
@@ -24,14 +22,11 @@ class Request:
 
     Args:
         config: config file of a float or of a quantized model.
-        checkpoint: its weights.
         bits: widths of weights and inputs, 2 to 8.
         out: folder for the results; None: ``quantized`` beside the checkpoint.
         weight_type: quantizer of weights, with a scale for each output channel.
         activation_type: quantizer of inputs, one for each layer.
         calibration_batches: training batches that the inputs' quantizers are set by.
-        skip: patterns of layers that stay float.
-        cfg_options: what to change in the config.
 
     Raises:
         InputError: a value that is not usable.
@@ -50,10 +45,8 @@ class Request:
     def __post_init__(self) -> None:
         self.bits = list(dict.fromkeys(self.bits))
         for bits in self.bits:
-            if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= 8:
+            if not 2 <= bits <= 8:
                 raise InputError(f"--bits {bits}: give whole numbers from 2 to 8, such as 8 4 3 2")
-        if not self.bits:
-            raise InputError("--bits is empty: give whole numbers from 2 to 8, such as 8 4 3 2")
         for option, kind, name in (
             ("--weight-type", "weight", self.weight_type),
             ("--activation-type", "activation", self.activation_type),
@@ -72,12 +65,3 @@ class Request:
             weight=dict(type=self.weight_type, bit_width=bits, per_channel=True),
             activation=dict(type=self.activation_type, bit_width=bits),
         )
-
-
-def quantizer_types(kind: str) -> list[str]:
-    """Names of all quantizers for ``"weight"`` or for ``"activation"``."""
-    return sorted(
-        name
-        for name, entry in MODELS.module_dict.items()
-        if isinstance(entry, type) and issubclass(entry, FakeQuantizer) and kind in entry.kinds
-    )

@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, set_random_seed
@@ -63,12 +62,6 @@ class Tester:
         self._runner.model = model
         with _silence():
             return {name: float(value) for name, value in self._runner.test().items()}
-
-
-@torch.no_grad()
-def forward(model: nn.Module, batch: Any) -> Any:
-    """The network's raw output for a batch of the data loader."""
-    return model._run_forward(model.data_preprocessor(batch, False), mode="tensor")
 
 
 def batch_size(batch: Any) -> int:

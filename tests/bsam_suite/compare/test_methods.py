@@ -11,11 +11,6 @@ def config(**wrapper):
     return Config(dict(optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), **wrapper)))
 
 
-def configured(method, cfg):
-    method.configure(cfg)
-    return cfg.optim_wrapper.to_dict()
-
-
 @pytest.mark.parametrize(
     "rule, passes",
     [
@@ -57,36 +52,10 @@ def test_equal_compute_adds_the_optimizer_alone():
     assert found[4].rule is None
 
 
-def test_what_is_not_the_rule_stays():
-    kept = dict(clip_grad=dict(max_norm=1.0), accumulative_counts=2)
-    wrapper = dict(type="BSAMOptimWrapper", rho=0.3, perturbation="local", **kept)
-    plain, sam, bsam = list_methods(config(**wrapper), ["none", "sam", "bsam"], {}, False)
-    optimizer = dict(type="SGD", lr=0.1)
-    assert configured(plain, config(**wrapper)) == dict(
-        type="OptimWrapper", optimizer=optimizer, **kept
-    )
-    common = dict(type="SharpnessOptimWrapper", optimizer=optimizer, perturbation="local", **kept)
-    assert configured(sam, config(**wrapper)) == dict(rule=dict(type="SAM"), **common)
-    own = dict(type="BSAM", rho=0.3)
-    assert configured(bsam, config(**wrapper)) == dict(rule=own, **common)
-
-
 def test_the_rule_of_the_config_keeps_its_values():
     wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="ASAM", rho=0.3))
     asam, sam = list_methods(config(**wrapper), ["asam", "sam"], {}, False)
-    assert configured(asam, config(**wrapper))["rule"] == dict(type="ASAM", rho=0.3)
-    assert configured(sam, config(**wrapper))["rule"] == dict(type="SAM")
-
-
-def test_mixed_precision_stays_for_all():
-    for dtype, wrapper in (
-        ("bfloat16", dict(type="AmpOptimWrapper", dtype="bfloat16")),
-        ("bfloat16", dict(type="BFloat16OptimWrapper")),
-        ("float16", dict(type="AmpOptimWrapper")),
-    ):
-        plain, sam = list_methods(config(**wrapper), ["none", "sam"], {}, False)
-        assert configured(plain, config(**wrapper)) == config(**wrapper).optim_wrapper.to_dict()
-        assert configured(sam, config(**wrapper))["dtype"] == dtype
+    assert (asam.rule, sam.rule) == (dict(type="ASAM", rho=0.3), dict(type="SAM"))
 
 
 def test_unusable_values_are_named():

@@ -1,4 +1,4 @@
-"""Configs, options and work directories: what is given wrong is named."""
+"""Configs and options: what is given wrong is named."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ from mmengine.config import Config
 
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config, preflight
-from bsam_suite.engine.work_dir import choose_work_dir
 from bsam_suite.errors import InputError
 
 
@@ -41,19 +40,6 @@ def test_unknown_config_option_and_preflight(config):
         load_config(str(broken))
     with pytest.raises(InputError, match="no_such_check"):
         preflight(Config(dict(preflight=[dict(type="no_such_check")])))
-
-
-def test_work_dirs_with_results_are_kept(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert choose_work_dir("configs/a.py", None, resume=None) == "work_dirs/a"
-    assert Path("work_dirs/a").is_dir()
-    assert choose_work_dir("configs/a.py", None, resume=None) == "work_dirs/a"
-    Path("work_dirs/a/epoch_1.pth").touch()
-    assert choose_work_dir("configs/a.py", None, resume=None) == "work_dirs/a-2"
-    assert choose_work_dir("configs/a.py", None, resume="auto") == "work_dirs/a"
-    with pytest.raises(InputError, match="--work-dir work_dirs/a .*--resume auto"):
-        choose_work_dir("configs/a.py", "work_dirs/a", resume=None)
-    assert choose_work_dir("configs/a.py", "work_dirs/a", resume="auto") == "work_dirs/a"
 
 
 def test_a_sharpness_aware_wrapper_among_several_is_refused():

@@ -88,18 +88,6 @@ def test_runs_do_not_share_a_folder(own, tmp_path, monkeypatch):
     assert choose_work_dir("a.py", None, "auto") == "work_dirs/a"
 
 
-def test_a_checkpoint_goes_on_in_its_own_folder_or_a_new_one(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("work_dirs/a", "work_dirs/a-2", "elsewhere"):
-        os.makedirs(name)
-        (tmp_path / name / "epoch_3.pth").touch()
-    assert choose_work_dir("a.py", None, "work_dirs/a/epoch_3.pth") == "work_dirs/a"
-    assert choose_work_dir("a.py", None, "elsewhere/epoch_3.pth") == "work_dirs/a-3"
-    assert choose_work_dir("a.py", "elsewhere", "elsewhere/epoch_3.pth") == "elsewhere"
-    with pytest.raises(InputError, match="--work-dir elsewhere .*--resume auto"):
-        choose_work_dir("a.py", "elsewhere", "work_dirs/a/epoch_3.pth")
-
-
 def test_nothing_is_left_of_a_folder_that_was_not_used(tmp_path):
     def use(folder):
         return lock_folder(folder), module._release()

@@ -42,8 +42,9 @@ def under(name, cfg, **values):
         (dict(), dict()),
         (dict(type="OptimWrapper"), dict()),
         (dict(type="BFloat16OptimWrapper"), dict(dtype="bfloat16")),
+        (dict(type="AmpOptimWrapper", dtype="bfloat16"), dict(dtype="bfloat16")),
         (dict(type="BSAMOptimWrapper", rho=0.3, rho_min=0.2, start="w"), dict()),
-        (dict(type=OwnWrapper, rho=0.3), dict()),
+        (dict(type=OwnWrapper, rho=0.3, perturbation="local"), dict(perturbation="local")),
         (
             dict(type="SharpnessOptimWrapper", rule=dict(type="GSAM"), nonfinite="raise"),
             dict(nonfinite="raise"),

@@ -53,7 +53,7 @@ def test_a_classifier(checkpoint, exported):
     assert "width=8" in session.config
     cfg, model = load_trained(CONFIG, checkpoint, OPTIONS)
     assert not model.training
-    (x,) = validation_inputs(cfg, model, 1)  # pixels have a mean of 0.3
+    (x,) = validation_inputs(model, validation_loader(cfg), 1)  # pixels have a mean of 0.3
     assert x.mean().abs() < 0.1 and x.std() == pytest.approx(1, abs=0.1)
     model = MODELS.build(load_config(CONFIG, OPTIONS).model).double().eval()
     model.load_state_dict(torch.load(checkpoint)["state_dict"])

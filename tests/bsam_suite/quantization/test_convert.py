@@ -244,7 +244,7 @@ def test_unusable_values():
     )
     refuses("weight: PACT is made for activations", weight=dict(type="PACT", bit_width=4))
     refuses(
-        "weight: type='LSQQ' is no quantizer: give one of ['DoReFaAct",
+        "weight: type='LSQQ' is no quantizer: give one of ['DoReFaW",
         weight=dict(LSQ4, type="LSQQ"),
     )
     refuses("weight={'bit_width': 4}: give a dict", weight=dict(bit_width=4))

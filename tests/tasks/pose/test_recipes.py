@@ -1,6 +1,5 @@
 """The pose configs: which data they choose and what they refuse."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -53,26 +52,18 @@ def test_rules_differ_by_one_line(name):
         assert kept == {key: value for key, value in plain.items() if key != "optim_wrapper"}
 
 
-@pytest.mark.parametrize("name", [name for name in PLAIN if "_coco-" in name])
-def test_recipes_on_coco_share_checks_boxes_and_hooks(name):
-    cfg = load(name)
-    assert [entry.type for entry in cfg.preflight] == ["check_coco", "pretrained_backbone"]
-    assert cfg.val_dataloader.dataset.bbox_file == cfg.test_dataloader.dataset.bbox_file == ""
-    hooks = [hook.type for hook in cfg.custom_hooks]
-    assert hooks[-3:] == ["SyncBuffersHook", "ContactSheetHook", "CurvesHook"]
-    content = str(cfg.to_dict())
-    assert "mmdet" not in content and "Albumentation" not in content
-
-
 @pytest.mark.parametrize("name", [name for name in PLAIN + SMALL if "_coco-" in name])
-def test_recipes_on_coco_load_quickly(name):
-    loader = load(name).train_dataloader
+def test_recipes_on_coco_check_their_data_and_load_quickly(name):
+    cfg = load(name)
+    weights = [] if name in SMALL else ["pretrained_backbone"]
+    assert [entry.type for entry in cfg.preflight] == ["check_coco", *weights]
+    loader = cfg.train_dataloader
     assert loader.num_workers == workers() and loader.persistent_workers
     assert loader.collate_fn.type == "pose_collate"
     quick = [s.type for s in loader.dataset.pipeline if s.type.startswith("Fast")]
     assert quick == ["FastRandomFlip", "FastRandomBBoxTransform"]
-    assert loader.dataset.pipeline == load(name).train_pipeline
-    for evaluation in (load(name).val_dataloader, load(name).test_dataloader):
+    assert loader.dataset.pipeline == cfg.train_pipeline
+    for evaluation in (cfg.val_dataloader, cfg.test_dataloader):
         assert evaluation.num_workers == workers() and evaluation.persistent_workers
 
 
@@ -83,17 +74,6 @@ def test_workers_have_a_core_each(monkeypatch, cores, processes, wanted):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)))
     monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
     assert workers() == wanted
-
-
-def test_rtmpose_keeps_its_augmentation():
-    cfg = load("rtmpose-s_bsam_coco-256x192.py")
-    (last,) = (hook for hook in cfg.custom_hooks if hook.type == "PipelineSwitchHook")
-    assert last.num_last_epochs == 30 and "EMAHook" in [hook.type for hook in cfg.custom_hooks]
-    for steps, erase in ((cfg.train_dataloader.dataset.pipeline, 1.0), (last.switch_pipeline, 0.5)):
-        types = [step.type for step in steps]
-        assert (types[2], types[4]) == ("FastRandomFlip", "FastRandomBBoxTransform")
-        assert types[5:8] == ["TopdownAffine", "YOLOXHSVRandomAug", "BlurAndErase"]
-        assert steps[7] == dict(type="BlurAndErase", blur=0.1, median=0.1, erase=erase)
 
 
 @pytest.mark.parametrize(
@@ -116,52 +96,16 @@ def test_a_step_of_bsam(people, tmp_path, name):
     assert not stayed
 
 
-def damage_folder(root):
-    shutil.rmtree(root)
-
-
-def damage_annotations(root):
-    (root / "annotations/person_keypoints_val2017.json").unlink()
-
-
-def damage_json(root):
-    (root / "annotations/person_keypoints_train2017.json").write_text("{not json")
-
-
-def damage_kind(root):
-    (root / "annotations/person_keypoints_train2017.json").write_text(json.dumps([1, 2]))
-
-
-def damage_keypoints(root):
-    path = root / "annotations/person_keypoints_train2017.json"
-    content = json.loads(path.read_text())
-    del content["annotations"][0]["keypoints"]
-    path.write_text(json.dumps(content))
-
-
-def damage_images(root):
-    next((root / "val2017").iterdir()).unlink()
-
-
-@pytest.mark.parametrize(
-    ("damage", "words"),
-    [
-        (damage_folder, "is not a folder"),
-        (damage_annotations, "person_keypoints_val2017.json: .*unpack"),
-        (damage_json, "is not JSON"),
-        (damage_kind, "is not a COCO file"),
-        (damage_keypoints, r"annotations\[0\]: it has no 'keypoints'.*use the person_keypoints_"),
-        (damage_images, "1 x missing_image: .*val2017/0"),
-    ],
-)
-def test_half_a_data_root_is_an_error(coco, damage, words):
+def test_half_a_data_root_is_an_error(coco):
     cfg = load("hrnet_bsam.py", {"data_root": str(coco)})
     cfg.preflight = cfg.preflight[:1]
     preflight(cfg)
-    damage(coco)
-    with pytest.raises(InputError, match=words) as error:
+    next((coco / "val2017").iterdir()).unlink()
+    with pytest.raises(InputError, match=f"1 x missing_image: .*val2017/0.*{coco}"):
         preflight(cfg)
-    assert str(coco) in str(error.value)
+    shutil.rmtree(coco)
+    with pytest.raises(InputError, match=f"{coco} is not a folder"):
+        preflight(cfg)
 
 
 @pytest.mark.parametrize("network", ["hrnet-w32", "simcc-r50", "rtmpose-s"])

@@ -31,7 +31,6 @@ def test_hidden_keypoints_are_hollow_and_missing_ones_left_out():
     hidden = draw_person(black(), points(left_knee=(30, 20, 1)), scale=2)
     assert hidden.any() and not hidden[40:42, 60:62].any()
     assert not draw_person(black(), points(left_knee=(30, 20, 0))).any()
-    assert not draw_person(black(), points(left_knee=(30, 20, 0.2)), least=0.3).any()
     assert not draw_person(black(), points(left_knee=(np.nan, 20, 2))).any()
 
 
@@ -65,7 +64,7 @@ def test_bad_pictures_and_keypoints_are_refused():
 
 def test_sheet_places_tiles_in_rows():
     tiles = [np.full((20, 30, 3), value, np.uint8) for value in (50, 100, 150)]
-    sheet = contact_sheet(tiles, columns=2, gap=4)
+    sheet = contact_sheet(tiles, columns=2)
     assert sheet.shape == (2 * 24 + 4, 2 * 34 + 4, 3)
     assert (sheet[4:24, 4:34] == 50).all() and (sheet[4:24, 38:68] == 100).all()
     assert (sheet[28:48, 4:34] == 150).all() and (sheet[28:48, 38:68] == 32).all()
@@ -73,12 +72,12 @@ def test_sheet_places_tiles_in_rows():
 
 def test_sheet_keeps_proportions_and_writes_captions():
     tiles = [np.full((40, 20, 3), 200, np.uint8), np.full((20, 40, 3), 200, np.uint8)]
-    sheet = contact_sheet(tiles, columns=2, size=(40, 40), gap=0)
+    sheet = contact_sheet(tiles, columns=2, size=(40, 40))[4:44, 4:]
     assert (sheet[:, 10:30] == 200).all() and (sheet[:, :10] == 32).all()
-    assert (sheet[10:30, 40:] == 200).all() and (sheet[:10, 40:] == 32).all()
-    captioned = contact_sheet(tiles, columns=2, captions=["one", ""], size=(40, 40), gap=0)
-    assert captioned.shape[0] == 56
-    assert (captioned[40:, :40] > 100).any() and (captioned[40:, 40:] == 32).all()
+    assert (sheet[10:30, 44:84] == 200).all() and (sheet[:10, 44:84] == 32).all()
+    captioned = contact_sheet(tiles, columns=2, captions=["one", ""], size=(40, 40))
+    assert captioned.shape[0] == 64
+    assert (captioned[44:, :44] > 100).any() and (captioned[44:, 44:] == 32).all()
 
 
 def test_bad_sheets_are_refused():

@@ -106,19 +106,6 @@ def test_pictures_are_measured_upright(small_set):
     assert {f.kind for f in check_dataset_folder(small_set.root).findings} == {"image_size"}
 
 
-def test_images_in_folders_of_their_own(small_set):
-    for name in ("a", "b"):
-        (small_set.root / "train2017" / name).mkdir()
-    (small_set.root / "train2017/101.jpg").rename(small_set.root / "train2017/a/101.jpg")
-    small_set.content["train2017"]["images"][1]["file_name"] = "a/101.jpg"
-    small_set.write()
-    assert check_dataset_folder(small_set.root).findings == []
-    small_set.content["train2017"]["images"][1]["file_name"] = "b/101.jpg"
-    small_set.write()
-    [finding] = check_dataset_folder(small_set.root).findings
-    assert finding.examples[0].file == "train2017/b/101.jpg"
-
-
 def test_splits_of_other_years_are_not_compared(small_set):
     small_set.content["val2014"] = small_set.content["train2017"]
     (small_set.root / "val2014").symlink_to(small_set.root / "train2017")

@@ -1,6 +1,7 @@
 """Each kind of fault, planted alone into a set without any, is found as what and where it is."""
 
 import shutil
+from functools import partial
 
 import pytest
 
@@ -199,46 +200,10 @@ def persons_and_a_monkey_of_as_many(s):
     return dict(message=message, also={"other_keypoints"})
 
 
-@plants("not_finite")
-def keypoint_nan(s):
-    damaged(s)["keypoints"][4] = float("nan")
-    return dict(PERSON, message="left_eye is 70, nan, 2")
-
-
-@plants("not_finite")
-def box_infinite(s):
-    damaged(s)["bbox"][2] = float("inf")
-    return PERSON
-
-
-@plants("visibility")
-def visibility_3(s):
-    damaged(s)["keypoints"][5] = 3
-    return dict(PERSON, message="3 of left_eye")
-
-
-@plants("visibility")
-def visibility_as_a_score(s):
-    damaged(s)["keypoints"][5] = 0.7
-    return PERSON
-
-
-@plants("num_keypoints")
-def another_number(s):
-    damaged(s)["num_keypoints"] = 14
-    return dict(PERSON, message="14, but 15 are labelled")
-
-
 @plants("area")
 def no_area(s):
     del damaged(s)["area"]
     return dict(PERSON, message="area nan")
-
-
-@plants("area")
-def area_of_nothing(s):
-    damaged(s)["area"] = 0
-    return dict(PERSON, message="area 0")
 
 
 @plants("broken_entry")
@@ -281,52 +246,37 @@ def told_to_have_no_keypoints(s):
     return dict(split="val2017", also={"num_keypoints"})
 
 
-@plants("box_without_area")
-def flat_box(s):
-    damaged(s)["bbox"][3] = 0
-    return PERSON
+# Another value of a field of the damaged annotation: kind, field, index, value, what is told.
+VALUES = [
+    ("not_finite", "keypoints", 4, float("nan"), "left_eye is 70, nan, 2"),
+    ("not_finite", "bbox", 2, float("inf"), None),
+    ("visibility", "keypoints", 5, 3, "3 of left_eye"),
+    ("visibility", "keypoints", 5, 0.7, None),
+    ("num_keypoints", "num_keypoints", None, 14, "14, but 15 are labelled"),
+    ("area", "area", None, 0, "area 0"),
+    ("box_without_area", "bbox", 3, 0, None),
+    ("box_without_area", "bbox", None, [100, 100, -60, -80], None),
+    ("box_outside", "bbox", 0, 160, None),
+    ("box_outside", "bbox", 1, -80, None),
+    ("box_over_edge", "bbox", None, [40, 20, 100, 102], "box 40, 20, 100, 102 in 160x120"),
+    ("keypoint_outside_image", "keypoints", 7, 122, "right_eye at 50, 122"),
+    ("keypoint_outside_box", "keypoints", 6, 102, "right_eye at 102, 38"),
+    ("keypoints_off_box", "bbox", None, [100, 5, 10, 15], None),
+]
 
 
-@plants("box_without_area")
-def box_the_wrong_way(s):
-    damaged(s)["bbox"] = [100, 100, -60, -80]
-    return PERSON
+def another_value(change, s):
+    field, index, value, message = change
+    annotation = damaged(s)
+    if index is None:
+        annotation[field] = value
+    else:
+        annotation[field][index] = value
+    return dict(PERSON, message=message) if message else dict(PERSON)
 
 
-@plants("box_outside")
-def box_right_of_the_image(s):
-    damaged(s)["bbox"][0] = 160
-    return PERSON
-
-
-@plants("box_outside")
-def box_above_the_image(s):
-    damaged(s)["bbox"][1] = -80
-    return PERSON
-
-
-@plants("box_over_edge")
-def box_as_corners(s):
-    damaged(s)["bbox"] = [40, 20, 100, 102]
-    return dict(PERSON, message="box 40, 20, 100, 102 in 160x120")
-
-
-@plants("keypoint_outside_image")
-def keypoint_below_the_image(s):
-    damaged(s)["keypoints"][7] = 122
-    return dict(PERSON, message="right_eye at 50, 122")
-
-
-@plants("keypoint_outside_box")
-def keypoint_beside_the_box(s):
-    damaged(s)["keypoints"][6] = 102
-    return dict(PERSON, message="right_eye at 102, 38")
-
-
-@plants("keypoints_off_box")
-def keypoints_of_somebody_else(s):
-    damaged(s)["bbox"] = [100, 5, 10, 15]
-    return PERSON
+for kind, *change in VALUES:
+    plants(kind)(partial(another_value, change))
 
 
 def test_a_set_without_faults_has_none(small_set):
@@ -337,7 +287,7 @@ def test_a_set_without_faults_has_none(small_set):
     assert report.counts == {"train2017": counts, "val2017": counts}
 
 
-CASES = [pytest.param(k, p, id=f"{k}-{p.__name__}") for k, ps in PLANTS.items() for p in ps]
+CASES = [(kind, plant) for kind, plants in PLANTS.items() for plant in plants]
 
 
 @pytest.mark.parametrize(("kind", "plant"), CASES)

@@ -11,7 +11,6 @@ from tasks.quantization.evaluate.request import Request
     [
         (dict(bits=[4, 1]), "--bits 1: give whole numbers from 2 to 8"),
         (dict(bits=[9]), "--bits 9"),
-        (dict(bits=[]), "--bits is empty"),
         (dict(weight_type="LQS"), "--weight-type LQS: .* LSQ,"),
         (dict(weight_type="PACT"), "--weight-type PACT: no quantizer for weights"),
         (dict(activation_type="DoReFaWeight"), "--activation-type DoReFaWeight: .*PACT"),
