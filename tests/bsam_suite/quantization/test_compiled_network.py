@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS
+from torch import nn
 
 import bsam_suite.engine  # noqa: F401
 import tasks.classification.register_all
@@ -13,10 +14,24 @@ from bsam_suite.quantization import calibrate
 LSQ4 = dict(type="LSQ", bit_width=4)
 
 
+class Net(nn.Module):
+    """One layer of each kind, and a sum of two ways."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8)
+        self.conv2, self.bn2 = nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8)
+        self.fc = nn.Linear(8, num_classes)
+
+    def forward(self, x):
+        x = self.bn(self.conv(x)).relu()
+        return self.fc((x + self.bn2(self.conv2(x))).relu().mean((2, 3)))
+
+
 def trained(perturb_rounded, **compiled):
     """A network after a step of BSAM."""
     torch.manual_seed(0)
-    net = dict(type="CIFARResNet18", width=8)
+    net = dict(type=Net)
     model = MODELS.build(
         dict(
             type="Quantized",
