@@ -1,6 +1,8 @@
 """Other forms of BSAM at 1 + 1/k passes, which were tried and are not in the suite.
 
-Importing this file registers them; ``wrong_labels.py`` and ``directions.py`` take their names.
+``wrong_labels.py`` and ``directions.py`` take their names. Any config is trained with one by
+
+    python benchmarks/ideas.py configs/pose/hrnet_adam.py --rule DecayedBSAM beta=0.7
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bsam_suite.commands import train
 from bsam_suite.engine.registry import RULES
 from bsam_suite.sharpness.context import RuleContext
 from bsam_suite.sharpness.rule import Here, Walk
@@ -180,3 +183,7 @@ class SecantBSAM(Idea):
         for name, value in new.items():
             h.memory[f"bsam_{name}"] = value
         return g if v is None else g + v
+
+
+if __name__ == "__main__":
+    train()

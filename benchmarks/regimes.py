@@ -108,7 +108,8 @@ def train(
 
     Args:
         regime: what to train.
-        words: the rule, such as ``BSAM,rho=0.1,k=5`` (see :func:`optimizer_of`).
+        words: the rule, such as ``BSAM,rho=0.1,k=5`` (see :func:`optimizer_of`); with ``x3`` behind
+            it, for three times the epochs.
         seed: of the initial weights and the order of the images.
         base: class and arguments of the base optimizer.
         each_step: called before each step with the model, the optimizer, the batch and the number
@@ -116,6 +117,8 @@ def train(
     """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
+    words, _, times = words.partition(" x")
+    regime = regime._replace(epochs=regime.epochs * int(times or 1))
     model = regime.network()
     optimizer = optimizer_of(words, model, *base)
     steps = regime.epochs * regime.steps
