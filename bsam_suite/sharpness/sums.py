@@ -127,22 +127,29 @@ def _squares(tensors: list[Tensor]) -> Tensor:
     dtype = _sum_dtype(tensors)
     if dtype == torch.float64:  # for comparisons, see add_scaled_
         return _stack([t.square().sum() for t in tensors])
-    if all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors):
-        flat = [_flat(t) for t in tensors]
-        return torch.stack([torch.dot(t, t) for t in flat])  # faster there, and more exact
+    if _have_dot(tensors):
+        return _products(tensors, tensors)
     return _stack(torch._foreach_norm(tensors, 2, dtype=dtype)).square()
-
-
-def _flat(tensor: Tensor) -> Tensor:
-    """Its elements in the order of the memory, without a copy where they lie together."""
-    order = sorted(range(tensor.ndim), key=tensor.stride, reverse=True)
-    return tensor.permute(order).reshape(-1)
 
 
 def _products(tensors: list[Tensor], others: list[Tensor]) -> Tensor:
     """The inner product of each pair, one after the other, which saves memory."""
+    pairs = list(zip(tensors, others))
+    if _have_dot([*tensors, *others]):
+        return torch.stack([torch.dot(_flat(t, t), _flat(other, t)) for t, other in pairs])
     dtype = _sum_dtype(tensors)
-    return _stack([(t * other).sum(dtype=dtype) for t, other in zip(tensors, others)])
+    return _stack([(t * other).sum(dtype=dtype) for t, other in pairs])
+
+
+def _have_dot(tensors: list[Tensor]) -> bool:
+    """Whether torch.dot, which is faster and more exact there, takes them."""
+    return all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
+
+
+def _flat(tensor: Tensor, like: Tensor) -> Tensor:
+    """Its elements in the order of ``like``'s memory; no copy where they lie together in it."""
+    order = sorted(range(like.ndim), key=like.stride, reverse=True)
+    return tensor.permute(order).reshape(-1)
 
 
 def _stack(scalars: Sequence[Tensor]) -> Tensor:
