@@ -29,7 +29,7 @@ class ASAM(Rule):
 
     def gradient(self, h: RuleContext) -> Walk:
         g = yield Here()
-        g_max = yield adaptive(h, g, h.rho, "loss_max")
+        g_max = yield adaptive(h, g.take(), h.rho, "loss_max")
         return g_max
 
 

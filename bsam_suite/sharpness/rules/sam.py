@@ -23,5 +23,5 @@ class SAM(Rule):
 
     def gradient(self, h: RuleContext) -> Walk:
         g = yield Here()
-        g_max = yield Along(g, h.rho, "loss_max")
+        g_max = yield Along(g.take(), h.rho, "loss_max")
         return g_max
