@@ -46,6 +46,14 @@ def test_products():
     assert A.dot(Vector([[None, None], [None]])) == 0
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_a_product_of_tensors_in_different_orders_of_memory(dtype):
+    a, b = (torch.randint(-4, 5, (2, 3, 4, 5)).to(dtype) for _ in range(2))
+    wanted = (a.double() * b.double()).sum()
+    for x in (a, a.contiguous(memory_format=torch.channels_last)):
+        assert Vector([[x]]).dot(Vector([[b]])) == Vector([[b]]).dot(Vector([[x]])) == wanted
+
+
 @pytest.mark.parametrize(
     ("found", "wanted"),
     [
