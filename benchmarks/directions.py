@@ -41,19 +41,18 @@ class Watch:
 
     Args:
         regime: of the training.
-        rule: the words of the rule that trains.
         exact: the words of what it is compared with.
     """
 
-    def __init__(self, regime: Regime, rule: str, exact: str) -> None:
+    def __init__(self, regime: Regime, exact: str) -> None:
         self.regime, self.exact, self.found = regime, exact, list[Compared]()
-        self.k = optimizer_of(rule, nn.Linear(1, 1), *BASES["sgd"])._step.rule.k or 1
         self.stretch = regime.epochs * regime.steps // STRETCHES
 
     def __call__(self, model: nn.Module, optimizer, batch, step: int) -> None:
         """Before each step."""
         if step % self.stretch >= LENGTH:
             return
+        k = optimizer.param_groups[0]["rule_k"] or 1
         g, right = self.right(copy.deepcopy(model), batch, optimizer)
 
         def compare(base: torch.optim.Optimizer, *_: object) -> None:
@@ -61,7 +60,7 @@ class Watch:
             mine = gradients(base) - g
             cosine = torch.dot(mine, right) / (mine.norm() * right.norm()).clamp(min=1e-30)
             length = mine.norm() / right.norm().clamp(min=1e-30)
-            self.found.append(Compared(step, step % self.k, cosine.item(), length.item()))
+            self.found.append(Compared(step, step % k, cosine.item(), length.item()))
 
         handle = optimizer.base_optimizer.register_step_pre_hook(compare)
 
@@ -124,7 +123,7 @@ def main() -> None:
     args = parser.parse_args()
     regime, found = regime_of(args.regime, args.wrong, args.data_root), {}
     for rule in args.rules:
-        watch = Watch(regime, rule, args.exact)
+        watch = Watch(regime, args.exact)
         accuracy, _ = train(regime, rule, args.seed, BASES[args.base], watch)
         found[rule] = watch.found
         after = means(watch.found, lambda one: one.after)
