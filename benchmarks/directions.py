@@ -22,7 +22,7 @@ import ideas  # noqa: F401  registers its rules
 import torch
 from regimes import BASES, Regime, closure_of, optimizer_of, regime_of, train
 from torch import Tensor, nn
-from wrong_labels import add_regime
+from wrong_labels import add_setting
 
 STRETCHES, LENGTH = 10, 20
 
@@ -115,9 +115,7 @@ def draw(found: dict[str, list[Compared]], stretch: int, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_regime(parser)
-    parser.add_argument("--rules", nargs="+", required=True, metavar="RULE")
-    parser.add_argument("--exact", default="BSAM,rho=0.1", metavar="RULE")
+    add_setting(parser)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("work_dirs/directions"))
     args = parser.parse_args()

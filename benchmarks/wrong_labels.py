@@ -82,19 +82,19 @@ def interval(d: Difference) -> str:
     return f"{d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" if d.n else ""
 
 
-def add_regime(parser: argparse.ArgumentParser) -> None:
-    """The options that say what is trained."""
+def add_setting(parser: argparse.ArgumentParser) -> None:
+    """The options that say what is trained, by which rules."""
     parser.add_argument("--regime", choices=NAMES, default="digits")
     parser.add_argument("--data-root", type=Path, help="of cifar: train/CLASS and test/CLASS")
     parser.add_argument("--wrong", type=float, default=0.4, help="share of wrong labels")
     parser.add_argument("--base", choices=BASES, default="sgd")
+    parser.add_argument("--rules", nargs="+", required=True, metavar="RULE")
+    parser.add_argument("--exact", default="BSAM,rho=0.1", metavar="RULE")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add_regime(parser)
-    parser.add_argument("--rules", nargs="+", required=True, metavar="RULE")
-    parser.add_argument("--exact", default="BSAM,rho=0.1", metavar="RULE")
+    add_setting(parser)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one thread each")
     parser.add_argument("--out", type=Path, default=Path("work_dirs/wrong_labels.jsonl"))
