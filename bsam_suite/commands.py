@@ -76,16 +76,19 @@ def test(args: Namespace) -> None:
 
 
 @command(
-    CONFIG,
+    option(
+        "config",
+        help="config file, PACKAGE::FILE for one of an installed package, or a study "
+        "(docs/compare.md)",
+    ),
     option(
         "--rules",
         nargs="+",
-        required=True,
         metavar="RULE",
         help="rules such as SAM and BSAM; none is the config's optimizer alone. Differences are "
         "taken to the first",
     ),
-    option("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N - 1 (5)"),
+    option("--seeds", type=int, metavar="N", help="seeds 0 to N - 1 (5)"),
     option(
         "--grid",
         nargs="+",
@@ -102,11 +105,19 @@ def test(args: Namespace) -> None:
     option("--metric", help="what to compare (the evaluator's first)"),
     option("--jobs", type=int, default=1, metavar="N", help="runs at a time (1)"),
     option("--out", type=Path, metavar="DIR", help="folder (work_dirs/compare/CONFIG)"),
+    option(
+        "--records",
+        type=Path,
+        metavar="DIR",
+        help="folder of a small file for each finished run, to go on from on any machine "
+        "(OUT/records)",
+    ),
+    option("--report", action="store_true", help="make no runs, only report on the records"),
     CFG_OPTIONS,
     stopped="stopped; the same command goes on",
 )
 def compare(args: Namespace) -> None:
-    """Train one config under several rules and seeds, and measure the differences."""
+    """Train one config, or those of a study, under several rules and seeds, and compare them."""
     from bsam_suite.compare import command
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the runs as Ctrl-C does

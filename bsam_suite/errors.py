@@ -1,4 +1,4 @@
-"""The error for mistakes that the user can correct, and lists for its messages."""
+"""The errors for mistakes that the user can correct, and lists for their messages."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ class InputError(ValueError):
     def __init__(self, message: str) -> None:
         # PyTorch passes an error of a data loader's worker on with its traceback as message.
         super().__init__(message.rpartition("InputError: ")[2].rstrip())
+
+
+class Diverged(InputError):
+    """A training has ended because its weights or gradients are NaN or infinite."""
 
 
 def brief(value: object, at_most: int = 80) -> str:

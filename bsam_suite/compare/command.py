@@ -5,14 +5,28 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from bsam_suite.compare.plan import plan
+from bsam_suite.compare.methods import list_methods
 from bsam_suite.compare.report import report
 from bsam_suite.compare.results import collect
-from bsam_suite.compare.run import run_all
+from bsam_suite.compare.stages import Stages
+from bsam_suite.compare.study import (
+    Cell,
+    Study,
+    combinations,
+    is_study,
+    label,
+    read_study,
+    typed_values,
+)
 from bsam_suite.compat import patch_mmengine
+from bsam_suite.engine.config import load_config
 from bsam_suite.engine.disk_errors import report_disk_errors
+from bsam_suite.engine.folder_lock import lock_folder
 from bsam_suite.errors import InputError
-from bsam_suite.options import Typed, items, meaning
+from bsam_suite.optional import need
+
+OPTIONS = ("rules", "seeds", "grid", "equal_compute", "metric", "cfg_options")
+"""What a study says itself."""
 
 
 def compare(args: Namespace) -> int:
@@ -22,26 +36,55 @@ def compare(args: Namespace) -> int:
         The number of runs that failed.
 
     Raises:
-        InputError: an argument cannot be used.
+        InputError: an argument cannot be used, or another comparison uses the folder.
     """
     patch_mmengine()
     if args.jobs < 1:
         raise InputError(f"--jobs {args.jobs}: give a number from 1")
     out = args.out or Path("work_dirs/compare") / Path(args.config).stem
-    grid = {name: _values(name, text) for name, text in args.grid.items()}
-    runs = plan(
-        args.config, args.rules, args.seeds, grid, args.equal_compute, args.cfg_options, out
-    )
-    print(f"{len(runs)} runs in {out}", flush=True)
+    study = _study(args)
+    need("scipy.stats", "compare")
+    if study.sampler == "optuna":
+        need("optuna", "tuning")
+    stages = Stages(study, out, args.records or out / "records", 0 if args.report else args.jobs)
     with report_disk_errors(out):
-        failed = run_all(runs, args.jobs, out)
-        metric, records = collect(runs, args.metric)
-        report(records, metric, args.command_line, out)
+        if not lock_folder(out):
+            raise InputError(
+                f"another comparison uses {out}: wait for it, or give another folder by --out"
+            )
+        choices = stages.tune()
+        stages.test(choices)
+        missing = sum(not run.done for run in stages.runs) - len(stages.failed)
+        if missing:
+            print(f"{missing} of {len(stages.runs)} planned runs have no record yet")
+        report(study, choices, collect(stages.runs, study.metric), args.command_line, out)
     print(f"Results: {out}/results.md, .csv, .json, .png")
-    return len(failed)
+    return len(stages.failed)
 
 
-def _values(name: str, text: str) -> list:
-    """The values of ``NAME=A,B``; those of a config field are parsed later, by its type."""
-    typed = [Typed(part) for part in items(text)]
-    return typed if "." in name else [meaning(value) for value in typed]
+def _study(args: Namespace) -> Study:
+    """The study in the file, or that which the options make of a config.
+
+    Raises:
+        InputError: something cannot be used.
+    """
+    if is_study(args.config):
+        given = [f"--{name.replace('_', '-')}" for name in OPTIONS if getattr(args, name)]
+        if given:
+            raise InputError(f"{args.config} is a study, which says that itself: omit {given[0]}")
+        return read_study(args.config)
+    if not args.rules:
+        raise InputError(f"--rules: say which rules to compare on {args.config}, such as none bsam")
+    seeds = 5 if args.seeds is None else args.seeds
+    if seeds < 1:
+        raise InputError(f"--seeds {seeds}: give a number from 1")
+    grid = {name: typed_values(name, text) for name, text in args.grid.items()}
+    hyper = {name: values for name, values in grid.items() if "." not in name}
+    cells = []
+    for setting in combinations({n: values for n, values in grid.items() if "." in n}):
+        chosen = {**(args.cfg_options or {}), **setting}
+        methods = list_methods(
+            load_config(args.config, chosen), args.rules, hyper, args.equal_compute
+        )
+        cells.append(Cell(args.config, label(setting), chosen, methods, seeds))
+    return Study(cells, args.metric)

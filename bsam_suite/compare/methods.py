@@ -1,35 +1,17 @@
-"""The methods to compare: rules with their hyperparameters, and the plain optimizer."""
+"""The methods that the command line names: rules with their hyperparameters, and none."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import product
 
 import torch
 from mmengine.config import Config
 
+from bsam_suite.compare.study import Method, combinations, label
 from bsam_suite.engine.registry import RULES, hyperparameters
 from bsam_suite.engine.rule_option import choose_rule, find_rule, optimizer_name
 from bsam_suite.errors import InputError
 from bsam_suite.optim import SharpnessOptimizer
-
-
-@dataclass(frozen=True)
-class Method:
-    """A rule with its hyperparameters, or the plain base optimizer.
-
-    Attributes:
-        name: the label, such as ``"bsam rho=0.1"`` or ``"sgd x3"``.
-        rule: config of the rule; None for the base optimizer alone.
-        passes: forward and backward passes of a step, on average.
-        epoch_factor: how many times the config's epochs it trains.
-    """
-
-    name: str
-    rule: dict | None = field(default=None, hash=False)
-    passes: float = 1
-    epoch_factor: float = 1
 
 
 def list_methods(
@@ -50,26 +32,32 @@ def list_methods(
             has a hyperparameter.
     """
     plain = optimizer_name(cfg).lower()
-    found, used = [], set()
+    found: list[Method] = []
+    used: set[str] = set()
+    passes: set[float] = set()
     for name in dict.fromkeys(rule.lower() for rule in rules):
         kind = find_rule(name, cfg.get("default_scope"), "--rules")
-        takes = [n for n in grid if n in hyperparameters(kind)]
+        takes = {n: values for n, values in grid.items() if n in hyperparameters(kind)}
         used.update(takes)
-        for values in product(*(grid[n] for n in takes)):
-            rule = choose_rule(cfg, name, dict(zip(takes, values)), "--rules")
-            label = " ".join([name, *(f"{n}={v}" for n, v in zip(takes, values))])
-            found.append(Method(label, rule, count_passes(rule)) if rule else Method(plain))
+        for settings in combinations(takes):
+            rule = choose_rule(cfg, name, settings, "--rules")
+            passes.add(count_passes(rule))
+            found.append(
+                Method(f"{name} {label(settings)}".strip() if rule else plain, name, settings)
+            )
     missed = grid.keys() - used
     if missed:
         raise InputError(f"--grid {min(missed)}: {', '.join(rules)}: no rule has it")
     if equal_compute:
-        for passes in sorted({v.passes for v in found} - {1}):
-            found.append(Method(f"{plain} x{passes:g}", epoch_factor=passes))
+        for count in sorted(passes - {1}):
+            found.append(Method(f"{plain} x{count:g}", epochs=count))
     return found
 
 
-def count_passes(rule: dict) -> float:
+def count_passes(rule: dict | None) -> float:
     """Forward and backward passes of a step of ``rule``, on average over its k steps."""
+    if rule is None:
+        return 1
     weight, built = torch.ones(2, requires_grad=True), RULES.build(rule)
     optimizer = SharpnessOptimizer([weight], torch.optim.SGD, built, lr=0.1, momentum=0.9)
 

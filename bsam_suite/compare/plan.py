@@ -1,22 +1,54 @@
-"""The runs of a comparison."""
+"""The runs of a study."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
+from functools import cached_property
 from pathlib import Path
 
 from mmengine.config import Config
 
 from bsam_suite.atomic_write import write_text
-from bsam_suite.compare.methods import Method, list_methods
+from bsam_suite.compare.hold_out import hold_out
+from bsam_suite.compare.methods import count_passes
+from bsam_suite.compare.record import Record, config_hash
+from bsam_suite.compare.study import Cell, Method, Settings, Study, label
 from bsam_suite.engine.check_optim import check_optim_wrapper
-from bsam_suite.engine.config import load_config, preflight
-from bsam_suite.engine.rule_option import use_rule
-from bsam_suite.engine.summary import METRICS
+from bsam_suite.engine.config import load_config
+from bsam_suite.engine.rule_option import choose_rule, use_rule
 from bsam_suite.errors import InputError
+
+TUNING, TEST = "tuning", "test"
+"""What a run is for: its metric is of the part to choose by, or of the one to report."""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a study keeps its runs and, apart from them, the records of those that ended."""
+
+    out: Path
+    records: Path
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained, with whatever seed.
+
+    Attributes:
+        passes: forward and backward passes over the training set, as planned.
+    """
+
+    cfg: Config
+    passes: float
+
+    @cached_property
+    def text(self) -> str:
+        return self.cfg.pretty_text
+
+    @cached_property
+    def hash(self) -> str:
+        return config_hash(self.cfg)
 
 
 @dataclass(frozen=True)
@@ -24,83 +56,97 @@ class Run:
     """One training run.
 
     Attributes:
-        setting: label of the config fields that ``--grid`` sets, ``""`` if it sets none.
+        cell: name of the setting.
+        chosen: the tuned settings.
+        part: :data:`TUNING` or :data:`TEST`.
     """
 
-    name: str
-    setting: str
-    method: Method
+    cell: str
+    method: str
+    chosen: Settings
+    part: str
     seed: int
-    config: Path
-    text: str
-    imports: tuple[str, ...]
-    epochs: int
-    folder: Path
+    training: Training
+    folders: Folders
 
     @property
-    def passes(self) -> float:
-        """Forward and backward passes over the training set, as planned."""
-        return self.epochs * self.method.passes
+    def name(self) -> str:
+        method = f"{self.method} {label(self.chosen)}".strip()
+        part = TUNING if self.part == TUNING else ""
+        return ", ".join(filter(None, [self.cell, method, part, f"seed={self.seed}"]))
+
+    @property
+    def slug(self) -> str:
+        return self.name.replace(", ", ",").replace(" ", ",").replace("/", "-")
+
+    @property
+    def folder(self) -> Path:
+        return self.folders.out / "runs" / self.slug
+
+    @property
+    def config(self) -> Path:
+        return self.folders.out / "configs" / f"{self.slug}.py"
+
+    @property
+    def record_file(self) -> Path:
+        return self.folders.records / f"{self.slug}.{self.training.hash}.json"
 
     @property
     def done(self) -> bool:
-        return (self.folder / METRICS).is_file()
+        return self.record_file.is_file()
+
+    @property
+    def record(self) -> Record:
+        return Record.read(self.record_file)
 
     def write_config(self) -> None:
         self.config.parent.mkdir(parents=True, exist_ok=True)
-        write_text(self.config, self.text)
+        write_text(self.config, self.training.text)
 
 
-def plan(
-    config: str,
-    rules: Sequence[str],
-    seeds: int,
-    grid: dict[str, list],
-    equal_compute: bool,
-    options: dict | None,
-    out: Path,
+def plan_runs(
+    study: Study,
+    cell: Cell,
+    method: Method,
+    chosen: Settings,
+    part: str,
+    seeds: Iterable[int],
+    folders: Folders,
 ) -> list[Run]:
-    """The runs in their order: all rules of a seed, then the next seed.
-
-    Args:
-        rules: see :func:`bsam_suite.compare.methods.list_methods`.
-        seeds: number of seeds; they are 0, 1, ...
-        grid: lists of values. A name with a dot, such as ``model.label_smoothing``, is a field of
-            the config: all rules are compared for each of its values. Others are hyperparameters of
-            rules.
-        equal_compute: see :func:`bsam_suite.compare.methods.list_methods`.
+    """A run for each seed, all of one config.
 
     Raises:
-        InputError: a value cannot be used, the config counts iterations, or ``out`` has a run of
-            the same name with another config.
+        InputError: a value cannot be used, the config counts iterations, or ``folders`` has a run
+            of the same name with another config.
     """
-    if seeds < 1:
-        raise InputError(f"--seeds {seeds}: give a number from 1")
-    fields = {name: values for name, values in grid.items() if "." in name}
-    hyper = {name: values for name, values in grid.items() if "." not in name}
-    configs = {}
-    for values in product(*fields.values()):
-        setting = dict(zip(fields, values))
-        label = " ".join(f"{name.rpartition('.')[2]}={value}" for name, value in setting.items())
-        chosen = {**(options or {}), **setting}
-        base = load_config(config, chosen)
-        for method in list_methods(base, rules, hyper, equal_compute):
-            cfg = copy.deepcopy(base)
-            use_rule(cfg, method.rule)
-            check_optim_wrapper(cfg)
-            multiply_epochs(cfg, method.epoch_factor)
-            hooks = cfg.get("default_hooks") or {}
-            saving = hooks.get("checkpoint") or dict(type="CheckpointHook")
-            cfg.default_hooks = {**hooks, "checkpoint": {**saving, "max_keep_ckpts": 2}}
-            configs[label, method] = cfg
+    settings = {**method.settings, **chosen}
+    fields = {name: value for name, value in settings.items() if "." in name}
+    hyper = {name: value for name, value in settings.items() if "." not in name}
+    cfg = load_config(cell.config, {**cell.options, **fields})
+    rule = choose_rule(cfg, method.rule, hyper, f"method {method.name!r}:")
+    use_rule(cfg, rule)
+    check_optim_wrapper(cfg)
+    multiply_epochs(cfg, method.epochs)
+    hooks = cfg.get("default_hooks") or {}
+    saving = hooks.get("checkpoint") or dict(type="CheckpointHook")
+    cfg.default_hooks = {**hooks, "checkpoint": {**saving, "max_keep_ckpts": 2}}
+    added = [*method.hooks, *(study.hooks if part == TEST else ())]
+    if added:
+        cfg.custom_hooks = [*(cfg.get("custom_hooks") or []), *added]
+    if part == TUNING:
+        hold_out(cfg, study.validation)
+    elif study.trials and cfg.get("test_dataloader"):
+        cfg.val_dataloader, cfg.val_evaluator = cfg.test_dataloader, cfg.test_evaluator
+    training = Training(cfg, cfg.train_cfg.max_epochs * count_passes(rule))
     runs = [
-        _run(label, method, seed, cfg, out)
-        for seed in range(seeds)
-        for (label, method), cfg in configs.items()
+        Run(cell.name, method.name, dict(chosen), part, seed, training, folders) for seed in seeds
     ]
-    unfinished = {run.setting for run in runs if not run.done}
-    for cfg in {label: cfg for (label, _), cfg in configs.items() if label in unfinished}.values():
-        preflight(cfg)
+    for run in runs:
+        if run.config.is_file() and run.config.read_text() != training.text:
+            raise InputError(
+                f"{run.config} belongs to a comparison with other settings: repeat its command to "
+                "continue it, or give another folder by --out"
+            )
     return runs
 
 
@@ -123,25 +169,3 @@ def multiply_epochs(cfg: Config, factor: float) -> None:
                 several = isinstance(value, list)
                 whole = [round(factor * v) for v in (value if several else [value])]
                 scheduler[name] = whole if several else whole[0]
-
-
-def _run(setting: str, method: Method, seed: int, cfg: Config, out: Path) -> Run:
-    name = ", ".join(filter(None, [setting, method.name, f"seed={seed}"]))
-    slug = name.replace(", ", ",").replace(" ", ",").replace("/", "-")
-    run = Run(
-        name,
-        setting,
-        method,
-        seed,
-        out / "configs" / f"{slug}.py",
-        cfg.pretty_text,
-        tuple(cfg.get("custom_imports", {}).get("imports", [])),
-        cfg.train_cfg.max_epochs,
-        out / "runs" / slug,
-    )
-    if run.config.is_file() and run.config.read_text() != run.text:
-        raise InputError(
-            f"{run.config} belongs to a comparison with other settings: repeat its command to "
-            "continue it, or give another folder by --out"
-        )
-    return run

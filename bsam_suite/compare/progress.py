@@ -19,7 +19,7 @@ class Progress:
     def __init__(self, runs: Sequence[Run], waiting: Sequence[Run]) -> None:
         self._total, self._ended = len(runs), len(runs) - len(waiting)
         self.succeeded = self._ended
-        self._left, self._passed = sum(run.passes for run in waiting), 0.0
+        self._left, self._passed = sum(run.training.passes for run in waiting), 0.0
         self._start = time.monotonic()
         if self._ended:
             print(f"{self._ended} of {self._total} runs are already finished", flush=True)
@@ -28,8 +28,8 @@ class Progress:
         """Print a line for ``run``, which has ended."""
         self.succeeded += run.done
         self._ended += 1
-        self._passed += run.passes
-        self._left -= run.passes
+        self._passed += run.training.passes
+        self._left -= run.training.passes
         seconds = (time.monotonic() - self._start) / self._passed * self._left
         result = "" if run.done else f" FAILED, see {run.folder / LOG};"
         place = f"[{self._ended}/{self._total}]"

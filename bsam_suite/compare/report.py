@@ -1,72 +1,187 @@
-"""The results of a comparison as Markdown, CSV, JSON and a plot."""
+"""The results of a study as Markdown, CSV, JSON and a plot."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, astuple, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from bsam_suite.atomic_write import atomic_path, write_text
 from bsam_suite.compare.plot import plot_runs
-from bsam_suite.compare.results import Record, Summary, summarize
+from bsam_suite.compare.record import Record, code_hash
+from bsam_suite.compare.results import Results, Summary, summarize
+from bsam_suite.compare.stages import Choices, chosen_for
 from bsam_suite.compare.statistics import Difference, MeanStd
+from bsam_suite.compare.study import Study, label
+from bsam_suite.compare.tuning import Choice
 from bsam_suite.json_file import write_json
 
+PRECISION = 4
 
-def report(records: Sequence[Record], metric: str, command: str, out: Path) -> None:
+
+def report(study: Study, choices: Choices, results: Results, command: str, out: Path) -> None:
     """Print the table and write ``results.json``, ``.csv``, ``.md`` and ``.png`` to ``out``."""
-    summaries = summarize(records)
-    header, rows = _cells(summaries, metric)
+    stops = {}
+    for cell, method in ((c, m) for c in study.cells for m in c.methods):
+        key = chosen_for(cell, method)
+        choice = choices.get(key) if key else None
+        if choice:
+            stops[cell.name, method.name] = choice.epoch
+    summaries = summarize(results, study.higher, stops)
+    main = table(_columns(summaries, results.metric, bool(study.trials)), summaries)
+    parts = [main, *_notes(summaries, results.records)]
+    measures = list(dict.fromkeys(name for s in summaries for name in s.measures))
+    others = [name for name in measures if not name.startswith("fit/")]
+    if others:
+        parts += ["Of the final networks:", table(_of_measures(others), summaries)]
+    parts += [_tried(choice, results.metric) for choice in choices.values() if choice]
+    print(main, *_notes(summaries, results.records), *_edges(choices), sep="\n")
+    write_text(out / "results.md", "\n\n".join([f"```bash\n{command}\n```", *parts]) + "\n")
+    _write_csv(results, out / "results.csv")
+    content = dict(
+        command=command,
+        metric=results.metric,
+        summaries=[_named(summary) for summary in summaries],
+        choices=[asdict(choice) for choice in choices.values() if choice],
+        runs=[asdict(record) for record in results.records],
+    )
+    write_json(out / "results.json", content)
+    plot_runs(results, out / "results.png")
+
+
+Column = tuple[str, Callable[[Summary], str]]
+
+
+def _columns(summaries: Sequence[Summary], metric: str, tuned: bool) -> list[Column]:
+    first = summaries[0].method if summaries else ""
+    fit = f"fit/{metric}"
+    shown: list[tuple[bool, str, Callable[[Summary], str]]] = [
+        (any(s.cell for s in summaries), "setting", lambda s: s.cell),
+        (True, "rule", lambda s: s.method),
+        (True, "seeds", lambda s: str(s.last.n)),
+        (any(s.diverged for s in summaries), "diverged", lambda s: str(s.diverged)),
+        (True, f"{metric}, mean ± std", lambda s: mean_and_std(s.last)),
+        (any(s.stopped for s in summaries), "stopped early", lambda s: mean_and_std(s.stopped)),
+        (any(s.best != s.last for s in summaries), "best epoch", lambda s: mean_and_std(s.best)),
+        (bool(first), f"less {first} [95%]", lambda s: interval(s.difference)),
+        (
+            any(s.at_equal_compute for s in summaries),
+            "less equal compute [95%]",
+            lambda s: interval(s.at_equal_compute),
+        ),
+        (
+            any(fit in s.measures for s in summaries),
+            "on the training data",
+            lambda s: mean_and_std(s.measures.get(fit)),
+        ),
+        (True, "epochs", lambda s: str(s.epochs)),
+        (True, "passes", lambda s: f"{s.passes:.4g}"),
+        # Those of a study run beside other work.
+        (not tuned, "seconds", lambda s: f"{s.seconds.mean:.0f}"),
+    ]
+    return [(title, cell) for wanted, title, cell in shown if wanted]
+
+
+def _of_measures(names: Sequence[str]) -> list[Column]:
+    columns: list[Column] = [("setting", lambda s: s.cell), ("rule", lambda s: s.method)]
+    return columns + [
+        (name.partition("/")[2], lambda s, name=name: mean_and_std(s.measures.get(name)))
+        for name in names
+    ]
+
+
+def table(columns: Sequence[Column], summaries: Sequence[Summary]) -> str:
+    """A Markdown table with a row for each summary."""
+    return markdown(
+        [title for title, _ in columns], [[f(s) for _, f in columns] for s in summaries]
+    )
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table whose columns are padded."""
     widths = [max(map(len, column)) for column in zip(header, *rows)]
     lines = [header, ["-" * width for width in widths], *rows]
-    text = "\n".join(
+    return "\n".join(
         f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths))} |"
         for line in lines
     )
-    print(text)
-    write_text(out / "results.md", f"```bash\n{command}\n```\n\n{text}\n")
-    with atomic_path(out / "results.csv") as part, part.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([field.name for field in fields(Record)])
-        writer.writerows(map(astuple, records))
-    content = dict(
-        command=command,
-        metric=metric,
-        summaries=[_named(summary) for summary in summaries],
-        runs=[asdict(record) for record in records],
+
+
+def mean_and_std(value: MeanStd | None) -> str:
+    """``0.5000 ± 0.0100``; empty where there is no value."""
+    if value is None or value.n == 0:
+        return ""
+    shown = f"{value.mean:.{PRECISION}f}" if abs(value.mean) < 1000 else f"{value.mean:.4g}"
+    return shown + ("" if math.isnan(value.std) else f" ± {value.std:.{PRECISION}f}")
+
+
+def interval(value: Difference | None) -> str:
+    """``+0.0400 [+0.0300, +0.0500]``; empty where there is no difference."""
+    if value is None or value.n == 0:
+        return ""
+    bounds = "" if math.isnan(value.low) else f" [{value.low:+.4f}, {value.high:+.4f}]"
+    return f"{value.mean:+.4f}{bounds}"
+
+
+def _notes(summaries: Sequence[Summary], records: Sequence[Record]) -> list[str]:
+    """What a reader has to know of the table."""
+    notes = []
+    looked_at = sum(
+        d is not None and d.n > 1 for s in summaries for d in (s.difference, s.at_equal_compute)
     )
-    write_json(out / "results.json", content)
-    plot_runs(records, metric, out / "results.png")
+    if looked_at > 1:
+        notes.append(
+            f"{looked_at} differences were looked at: where nothing differs, an interval of 95% "
+            f"leaves out 0 once in 20, here {looked_at / 20:.1g} times."
+        )
+    old = [record for record in records if record.code != code_hash()]
+    if old:
+        codes = ", ".join(sorted({record.code for record in old}))
+        notes.append(f"{len(old)} of {len(records)} records were made by other code ({codes}).")
+    return notes
+
+
+def _edges(choices: Choices) -> list[str]:
+    return [
+        f"Widen what is tried: {name}={choice.settings[name]}, chosen for {choice.method} "
+        f"{f'in {choice.cell}' if choice.cell else ''}".rstrip()
+        + ", is at its edge."
+        for choice in choices.values()
+        if choice
+        for name in choice.edges
+    ]
+
+
+def _tried(choice: Choice, metric: str) -> str:
+    title = " in ".join(filter(None, [choice.method, choice.cell]))
+    rows = [
+        [
+            label(trial.settings),
+            "diverged" if math.isnan(trial.score) else f"{trial.score:.{PRECISION}f}",
+            "chosen" if trial.settings == choice.settings else "",
+        ]
+        for trial in choice.trials
+    ]
+    tried = markdown(["tried", f"{metric}, held-out part", ""], rows)
+    return "\n\n".join([f"What was tried for {title}:", tried, *_edges({("", ""): choice})])
+
+
+def _write_csv(results: Results, file: Path) -> None:
+    known = [f.name for f in fields(Record) if f.name not in ("chosen", "metrics", "measures")]
+    measures = list(dict.fromkeys(name for r in results.records for name in r.measures))
+    with atomic_path(file) as part, part.open("w", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow([*known, "chosen", results.metric, *measures])
+        for r in results.records:
+            value = "" if r.failed else r.last(results.metric)
+            numbers = [r.measures.get(name, "") for name in measures]
+            writer.writerow([*(getattr(r, n) for n in known), r.settings, value, *numbers])
 
 
 def _named(summary: Summary) -> dict:
     """``summary`` as dicts, because JSON would turn named tuples into lists."""
     values = {field.name: getattr(summary, field.name) for field in fields(summary)}
+    values["measures"] = {name: value._asdict() for name, value in summary.measures.items()}
     return {k: v._asdict() if hasattr(v, "_asdict") else v for k, v in values.items()}
-
-
-def _cells(summaries: Sequence[Summary], metric: str) -> tuple[list[str], list[list[str]]]:
-    settings = any(s.setting for s in summaries)
-    equal = any(s.at_equal_compute for s in summaries)
-    header = ["setting"] * settings + ["rule", "seeds", f"{metric}, mean ± std"]
-    header += [f"less {summaries[0].rule} [95%]"] if summaries else []
-    header += ["less equal compute [95%]"] * equal + ["epochs", "passes", "seconds"]
-    rows = []
-    for s in summaries:
-        row = [s.setting] * settings + [s.rule, str(s.metric.n), _mean_std(s.metric)]
-        row += [_difference(s.difference)] + [_difference(s.at_equal_compute)] * equal
-        rows.append([*row, str(s.epochs), f"{s.passes:.4g}", f"{s.seconds.mean:.0f}"])
-    return header, rows
-
-
-def _mean_std(value: MeanStd) -> str:
-    return f"{value.mean:.4f}" + ("" if math.isnan(value.std) else f" ± {value.std:.4f}")
-
-
-def _difference(value: Difference | None) -> str:
-    if value is None or value.n == 0:
-        return ""
-    interval = "" if math.isnan(value.low) else f" [{value.low:+.4f}, {value.high:+.4f}]"
-    return f"{value.mean:+.4f}{interval}"

@@ -1,126 +1,134 @@
-"""The results of the runs, one by one and summarized by rule."""
+"""The results of the runs, summarized by method."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from bsam_suite.compare.plan import Run
+from bsam_suite.compare.plan import TEST, Run
+from bsam_suite.compare.record import Record
 from bsam_suite.compare.statistics import Difference, MeanStd, mean_std, paired_difference
-from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
 
 
 @dataclass
-class Record:
-    """One run.
+class Results:
+    """The records of the runs that are reported.
 
     Attributes:
-        passes: forward and backward passes over the training set, as they were made.
-        seconds: of training, without validation.
-        metric: its value at the last validation.
+        metric: the one that is compared, ``""`` where there is no record.
     """
 
-    setting: str
-    rule: str
-    seed: int
-    epochs: int
-    passes: float
-    seconds: float
-    metric: float
+    metric: str
+    records: list[Record]
 
 
 @dataclass
 class Summary:
-    """All seeds of a rule.
+    """All seeds of a method in a cell.
 
     Attributes:
-        setting, rule, epochs, passes: as in :class:`Record`.
-        metric, seconds: over the seeds.
-        difference: of the metric to the first rule's, paired by seed; None for that rule.
+        cell, method, epochs, passes: as in :class:`Record`.
+        last: the metric at the last epoch, over the seeds.
+        best: at the best epoch of each run, which the test data themselves tell.
+        stopped: at the epoch at which the chosen trial was best; None without tuning.
+        seconds: over the seeds.
+        difference: of ``last`` to the first method's, paired by seed; None for that method.
         at_equal_compute: likewise to the base optimizer that makes as many passes; None where it
             was not run. It trains whole epochs, the nearest to that number.
+        diverged: how many seeds have no result for it.
+        measures: of the final networks, by name.
     """
 
-    setting: str
-    rule: str
+    cell: str
+    method: str
     epochs: int
     passes: float
-    metric: MeanStd
+    last: MeanStd
+    best: MeanStd
+    stopped: MeanStd | None
     seconds: MeanStd
     difference: Difference | None
     at_equal_compute: Difference | None
+    diverged: int
+    measures: dict[str, MeanStd]
 
 
-def collect(runs: Sequence[Run], metric: str | None) -> tuple[str, list[Record]]:
-    """Name and values of a metric (None: the evaluator's first) of the finished ``runs``.
+def collect(runs: Sequence[Run], metric: str | None) -> Results:
+    """The records of the finished ``runs`` that are tested.
+
+    Args:
+        metric: None for the evaluator's first.
 
     Raises:
         InputError: the runs do not have this metric.
     """
-    records = []
-    for run in runs:
-        if not run.done:
-            continue
-        content = _read(run.folder / METRICS)
-        found = content["metrics"]
-        metric = metric or next(iter(found), None)
-        if metric not in found:
-            raise InputError(f"--metric {metric}: runs have {', '.join(found) or 'no validation'}")
-        records.append(
-            Record(
-                run.setting,
-                run.method.name,
-                run.seed,
-                run.epochs,
-                run.epochs * content["passes_per_step"],
-                content["seconds"],
-                found[metric],
-            )
-        )
-    return metric or "", records
+    records = [run.record for run in runs if run.part == TEST and run.done]
+    known = next((list(r.metrics) for r in records if not r.failed), [])
+    metric = metric or next(iter(known), None)
+    if known and metric not in known:
+        raise InputError(f"--metric {metric}: runs have {', '.join(known)}")
+    return Results(metric or "", records)
 
 
-def _read(file: Path) -> dict:
-    try:
-        return json.loads(file.read_text())
-    except ValueError as error:
-        raise InputError(
-            f"{file} is damaged ({error}): delete it and repeat the command to make it again"
-        ) from error
+def summarize(
+    results: Results, higher: bool = True, stops: Mapping[tuple[str, str], int] | None = None
+) -> list[Summary]:
+    """A summary for each cell and method, in the order of their first occurrence.
 
-
-def summarize(records: Sequence[Record]) -> list[Summary]:
-    """A summary for each setting and rule, in the order of their first occurrence."""
+    Args:
+        higher: whether more of the metric is better.
+        stops: the epoch to stop at, by cell and method.
+    """
+    metric, stops = results.metric, stops or {}
     groups: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        groups.setdefault((record.setting, record.rule), []).append(record)
-    by_seed = {key: {r.seed: r.metric for r in group} for key, group in groups.items()}
+    for record in results.records:
+        groups.setdefault((record.cell, record.method), []).append(record)
+    curves = {
+        key: {r.seed: r.metrics[metric] for r in group if not r.failed}
+        for key, group in groups.items()
+    }
+    last = {
+        key: {seed: list(curve.values())[-1] for seed, curve in of_seeds.items()}
+        for key, of_seeds in curves.items()
+    }
     plain = {  # one pass per step
-        (setting, group[0].passes): rule
-        for (setting, rule), group in groups.items()
+        (cell, group[0].passes): method
+        for (cell, method), group in groups.items()
         if group[0].passes == group[0].epochs
     }
     summaries = []
-    for (setting, rule), group in groups.items():
-        one, values = group[0], by_seed[setting, rule]
-        first = next(r for s, r in groups if s == setting)
-        peer = plain.get((setting, round(one.passes)), "")
+    for (cell, method), group in groups.items():
+        key, one = (cell, method), group[0]
+        first = next(m for c, m in groups if c == cell)
+        peer = plain.get((cell, round(one.passes)), "")
+        found, stop = curves[key].values(), stops.get(key)
+        at_stop = [curve[stop] for curve in found if stop in curve] if stop is not None else None
+        pick = max if higher else min
         summaries.append(
             Summary(
-                setting,
-                rule,
+                cell,
+                method,
                 one.epochs,
                 one.passes,
-                mean_std(list(values.values())),
+                mean_std(list(last[key].values())),
+                mean_std([pick(curve.values()) for curve in found]),
+                None if at_stop is None else mean_std(at_stop),
                 mean_std([r.seconds for r in group]),
-                _difference(values, by_seed[setting, first], rule != first),
-                _difference(values, by_seed.get((setting, peer), {}), peer not in ("", rule)),
+                _difference(last[key], last[cell, first], method != first),
+                _difference(last[key], last.get((cell, peer), {}), peer not in ("", method)),
+                sum(r.failed is not None for r in group),
+                _measures(group),
             )
         )
     return summaries
+
+
+def _measures(records: Sequence[Record]) -> dict[str, MeanStd]:
+    names = dict.fromkeys(name for record in records for name in record.measures)
+    return {
+        name: mean_std([r.measures[name] for r in records if name in r.measures]) for name in names
+    }
 
 
 def _difference(a: dict, b: dict, wanted: bool) -> Difference | None:

@@ -10,16 +10,21 @@ from pathlib import Path
 
 import torch
 
+import bsam_suite.compare.fit  # noqa: F401  what configs of a study name
+import bsam_suite.compare.hold_out  # noqa: F401
+from bsam_suite.atomic_write import write_text
 from bsam_suite.commands import train
+from bsam_suite.errors import Diverged
 
-LOG = "log.txt"
+LOG, DIVERGED = "log.txt", "diverged.txt"
 
 
 def work(config: Path, folder: Path, seed: int, device: str | None, threads: int) -> None:
     """Train ``config`` from the last checkpoint in ``folder``; a failure ends the process.
 
     Args:
-        folder: of the run. The output is written to ``LOG`` in it.
+        folder: of the run. The output is written to ``LOG`` in it, and why it diverged, if it did,
+            to ``DIVERGED``.
         device: the GPU, as in ``CUDA_VISIBLE_DEVICES``; None without a GPU.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -29,7 +34,12 @@ def work(config: Path, folder: Path, seed: int, device: str | None, threads: int
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
     torch.set_num_threads(threads)
-    train([str(config), f"--work-dir={folder}", "--resume=auto", f"--seed={seed}"])
+    try:
+        train([str(config), f"--work-dir={folder}", "--resume=auto", f"--seed={seed}"])
+    except SystemExit as end:
+        if isinstance(end.__context__, (Diverged, FloatingPointError)):
+            write_text(folder / DIVERGED, str(end.__context__))
+        raise
 
 
 def _end_with_parent() -> None:

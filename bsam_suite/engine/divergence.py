@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from bsam_suite.engine.summary import SKIPPED, last_checkpoint
-from bsam_suite.errors import InputError, listed
+from bsam_suite.errors import Diverged, InputError, listed
 
 
 def add_divergence_hook(cfg: Config) -> None:
@@ -48,7 +48,8 @@ class DivergenceHook(Hook):
             halves its scale can skip more than 16.
 
     Raises:
-        InputError: training has diverged, or ``max_skipped`` is not a number from 1.
+        Diverged: training has diverged.
+        InputError: ``max_skipped`` is not a number from 1.
     """
 
     def __init__(self, max_skipped: int = 50) -> None:
@@ -117,7 +118,7 @@ class DivergenceHook(Hook):
     def _stop(self, runner, reason: str) -> None:
         saved = last_checkpoint(runner.work_dir)
         kept = f"the last good checkpoint is {saved}" if saved else "no checkpoint was saved"
-        raise InputError(
+        raise Diverged(
             f"training has diverged after {self._iterations} iterations: {reason}; {kept}. Use a "
             "lower learning rate or rho, or look for bad samples"
         )

@@ -13,6 +13,8 @@ from bsam_suite.json_file import write_json
 from bsam_suite.shell import near, short, tool
 
 METRICS = "metrics.json"
+MEASURES = ("flatness/", "fit/")
+"""How names of scalars begin in the message hub that are measures of the network."""
 SKIPPED = "skipped_steps"
 """Key of their number in the message hub."""
 
@@ -47,10 +49,16 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
 
 
 def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> None:
-    """Write ``WORK_DIR/metrics.json``: the last validation, and the time of training."""
+    """Write ``WORK_DIR/metrics.json``: the last validation, other measures, the time of training.
+
+    Measures are what hooks have logged under names of their own, such as ``flatness/trace``.
+    """
+    scalars = runner.message_hub.log_scalars
+    measures = {k: v.current() for k, v in scalars.items() if k.startswith(MEASURES)}
     seconds = runner.message_hub.get_scalar("train/time").data[0]
     content = dict(
         metrics=metrics,
+        measures=measures,
         iterations=runner.iter,
         seconds=float(seconds.sum()),
         skipped_steps=skipped,

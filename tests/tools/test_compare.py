@@ -52,7 +52,7 @@ def test_killed_and_started_again(tool, tmp_path):
     assert done.stat().st_mtime_ns == before
     assert "resumed epoch: 1" in (stopped / "log.txt").read_text()
     results = json.loads((tmp_path / "out/results.json").read_text())
-    assert [(r["rule"], r["seed"], r["passes"]) for r in results["runs"]] == [
+    assert [(r["method"], r["seed"], r["passes"]) for r in results["runs"]] == [
         ("sgd", 0, 3),
         ("bsam", 0, 9),
     ]
@@ -69,9 +69,15 @@ def test_killed_and_started_again(tool, tmp_path):
 
     # Stopped between the last checkpoint and its validation.
     (stopped / "metrics.json").unlink()
+    (record,) = (tmp_path / "out/records").glob("bsam*.json")
+    before = json.loads(record.read_text())
+    record.unlink()
     assert tool("compare", CONFIG, *args, options=SMALL).returncode == 0
     again = json.loads((stopped / "metrics.json").read_text())
     assert again["metrics"] == compared["metrics"]
+    again = json.loads(record.read_text())
+    assert again["metrics"] == before["metrics"]
+    assert set(again["metrics"]["accuracy"]) == {"1", "2", "3"}
 
 
 def test_a_run_that_fails(tool, tmp_path):
@@ -81,3 +87,87 @@ def test_a_run_that_fails(tool, tmp_path):
     assert found.returncode == 1
     assert "sgd, seed=0 failed:" in found.stderr and "log.txt" in found.stderr
     assert os.path.getsize(tmp_path / "out/runs/sgd,seed=0/log.txt") > 100
+
+
+TATTLING = """
+from mmengine.registry import DATASETS
+from tasks.classification.digits import Digits
+
+@DATASETS.register_module()
+class Tattling(Digits):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        with open("FILE", "a") as file:
+            file.write("opened\\n")
+"""
+OWN = f"""
+_base_ = "{CONFIG}"
+custom_imports = dict(imports=["tasks.classification.register_all", "tattling"])
+test_dataloader = dict(dataset=dict(type="Tattling"))
+"""
+STUDY = """
+cells = [dict(config="own.py")]
+methods = dict(
+    sgd=dict(tune={"optim_wrapper.optimizer.lr": [0.05, 50000.0]}),
+    bsam=dict(rule="BSAM", settings=dict(k=5), tune=dict(rho=[0.01, 0.02])),
+)
+metric, trials, tuning_seeds, seeds = "accuracy", 2, 1, 1
+hooks = [dict(type="FitHook")]
+options = {
+    "train_cfg.max_epochs": 2,
+    "train_cfg.val_interval": 1,
+    "image_size": 8,
+    "train_dataloader.batch_size": 128,
+    "model.net.width": 4,
+}
+"""
+
+
+def test_a_study_goes_on_from_its_records_and_chooses_without_the_test_part(tool, tmp_path):
+    opened = tmp_path / "opened.txt"
+    (tmp_path / "tattling.py").write_text(TATTLING.replace("FILE", str(opened)))
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "study.py").write_text(STUDY)
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    command = [sys.executable, str(ROOT / "tools/compare.py"), "study.py", "--records", "records"]
+    process = subprocess.Popen(
+        [*command, "--out", "out"],
+        cwd=tmp_path,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    records = tmp_path / "records"
+    while len([*records.glob("*.json")]) < 2:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = {file.name: file.read_text() for file in records.glob("*.json")}
+    assert all("tuning" in name for name in kept) and not opened.exists()
+
+    # On another machine there are the records alone.
+    found = subprocess.run(
+        [*command, "--out", "elsewhere"], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert f"{len(kept)} of 4 runs are already finished" in found.stdout
+    assert kept.items() <= {file.name: file.read_text() for file in records.glob("*.json")}.items()
+    page = (tmp_path / "elsewhere/results.md").read_text()
+    results = json.loads((tmp_path / "elsewhere/results.json").read_text())
+    chosen = {choice["method"]: choice["settings"] for choice in results["choices"]}
+    assert chosen["sgd"] == {"optim_wrapper.optimizer.lr": 0.05}
+    assert "lr=50000.0" in page and "diverged" in page and "on the training data" in page
+    assert [(r["method"], r["seed"], r["chosen"]) for r in results["runs"]] == [
+        (name, 1, chosen[name]) for name in ("sgd", "bsam")
+    ]
+    assert results["runs"][1]["passes"] == 2 * 29 / 24  # 24 steps, of which 5 look around
+    assert opened.read_text().count("opened") == 2  # once by each of the two runs that are tested
+
+    reported = subprocess.run(
+        [*command, "--report"], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert reported.returncode == 0, reported.stderr
+    again = (tmp_path / "work_dirs/compare/study/results.md").read_text()
+    assert again.partition("\n\n")[2] == page.partition("\n\n")[2]
