@@ -49,8 +49,14 @@ class Part(Dataset):
 
     @property
     def metainfo(self) -> dict:
-        """What the whole says of itself."""
-        return getattr(self.dataset, "metainfo", {})
+        """What the whole says of itself, under a name of its own.
+
+        By the name MMPose's metric finds the annotations of the whole.
+        """
+        whole = getattr(self.dataset, "metainfo", {})
+        if "dataset_name" in whole:
+            return {**whole, "dataset_name": f"part of {whole['dataset_name']}"}
+        return whole
 
     def __len__(self) -> int:
         return len(self.indices)

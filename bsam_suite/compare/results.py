@@ -116,7 +116,7 @@ def summarize(
                 None if at_stop is None else mean_std(at_stop),
                 mean_std([r.seconds for r in group]),
                 _difference(last[key], last[cell, first], method != first),
-                _difference(last[key], last.get((cell, peer), {}), peer not in ("", method)),
+                _difference(last[key], last.get((cell, peer), {}), peer not in ("", method, first)),
                 sum(r.failed is not None for r in group),
                 _measures(group),
             )

@@ -16,7 +16,7 @@ class Digits(ImageDataset):
     """1797 handwritten digits of 8x8 pixels in 17 shades, enlarged to RGB images.
 
     The test set of the UCI "Optical Recognition of Handwritten Digits" (E. Alpaydin, C. Kaynak,
-    1998), as in ``sklearn.datasets.load_digits``. It has no official split: a fifth of each class,
+    1998), as in ``sklearn.datasets.load_digits``. It has no official split: a share of each class,
     drawn with ``seed``, is the test set.
 
     Args:
@@ -24,9 +24,11 @@ class Digits(ImageDataset):
         digits: the digits to use; their position in this list is their label. Default: all.
         size: side of the images in pixels.
         seed: of the split.
+        test_size: share of the images that is the test set, or their number.
 
     Raises:
-        InputError: scikit-learn is not installed, or the split or a digit is unknown.
+        InputError: scikit-learn is not installed, the split or a digit is unknown, or ``test_size``
+            leaves no image of a class on one side.
     """
 
     #: A float model of them is trained where a quantized one asks for it.
@@ -38,6 +40,7 @@ class Digits(ImageDataset):
         digits: list[int] | None = None,
         size: int = 16,
         seed: int = 0,
+        test_size: float = 0.2,
     ) -> None:
         load_digits = need("sklearn.datasets", "classification").load_digits
         train_test_split = need("sklearn.model_selection", "classification").train_test_split
@@ -48,9 +51,12 @@ class Digits(ImageDataset):
             raise InputError(f"digits={digits} of Digits: give different numbers from 0 to 9")
         grey, labels = load_digits(return_X_y=True)
         # Split first, so that an image is on the same side whatever digits are chosen.
-        train, test = train_test_split(
-            range(len(labels)), test_size=0.2, random_state=seed, stratify=labels
-        )
+        try:
+            train, test = train_test_split(
+                range(len(labels)), test_size=test_size, random_state=seed, stratify=labels
+            )
+        except ValueError as error:
+            raise InputError(f"test_size={test_size} of Digits: {error}") from error
         chosen = torch.tensor(train if split == "train" else test)
         grey, labels = torch.tensor(grey)[chosen], torch.tensor(labels)[chosen]
         label_of = torch.full((10,), -1)

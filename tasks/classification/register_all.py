@@ -20,6 +20,7 @@ from tasks.classification import (  # noqa: E402, F401
     pyramidnet,
     resnet,
     schedule,
+    small_cnn,
     torchvision_dataset,
     wide_resnet,
 )

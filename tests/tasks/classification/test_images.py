@@ -134,6 +134,10 @@ def test_digits_are_split_evenly_and_for_good():
         assert torch.equal(part.images[part.labels == place], test.images[test.labels == digit])
     other = build(type="Digits", split="test", seed=1)
     assert not torch.equal(other.labels, test.labels)
+    sides = [build(type="Digits", split=side, test_size=797) for side in ("train", "test")]
+    assert [len(side) for side in sides] == [1000, 797]
+    with pytest.raises(InputError, match="test_size=3 of Digits: "):
+        build(type="Digits", split="test", test_size=3)
     for wrong in (
         dict(split="val"),
         dict(split="test", digits=[1, 1]),

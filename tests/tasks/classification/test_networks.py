@@ -90,6 +90,17 @@ def test_all_weights_of_small_ones_have_a_gradient(net):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
 
 
+def test_a_small_cnn_by_hand():
+    # Convolutions 3 -> 16 -> 32 -> 32 with biases, then 2 x 2 x 32 = 128 -> 64 -> 10.
+    expected = (27 * 16 + 16) + (144 * 32 + 32) + (288 * 32 + 32) + (128 * 64 + 64) + 650
+    assert parameters(build(type="SmallCNN")) == expected
+    # Batch normalization has a scale and a shift for each channel, and biases go.
+    assert parameters(build(type="SmallCNN", batch_norm=True)) == expected + 16 + 32 + 32
+    net = MODELS.build(dict(type="SmallCNN", num_classes=3, width=4, batch_norm=True, size=9))
+    net(torch.randn(4, 3, 9, 9)).square().mean().backward()
+    assert all(p.grad.abs().sum() > 0 for p in net.parameters())
+
+
 def test_models_of_torchvision_by_name():
     # GoogLeNet has auxiliary heads, whose outputs no loss here expects.
     for name, kind in (("mobilenet_v3_small", "MobileNetV3"), ("googlenet", "GoogLeNet")):
