@@ -46,7 +46,8 @@ def compare(args: Namespace) -> int:
     need("scipy.stats", "compare")
     if study.sampler == "optuna":
         need("optuna", "tuning")
-    stages = Stages(study, out, args.records or out / "records", 0 if args.report else args.jobs)
+    records = args.records or out / "records"
+    stages = Stages(study, out, records, 0 if args.report else args.jobs)
     with report_disk_errors(out):
         if not lock_folder(out):
             raise InputError(
@@ -57,6 +58,9 @@ def compare(args: Namespace) -> int:
         missing = sum(not run.done for run in stages.runs) - len(stages.failed)
         if missing:
             print(f"{missing} of {len(stages.runs)} planned runs have no record yet")
+        other = {*records.glob("*.json")} - {run.record_file for run in stages.runs}
+        if other and not missing:
+            print(f"{len(other)} records in {records} are of other configs or seeds: left out")
         report(study, choices, collect(stages.runs, study.metric), args.command_line, out)
     print(f"Results: {out}/results.md, .csv, .json, .png")
     return len(stages.failed)

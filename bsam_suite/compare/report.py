@@ -145,17 +145,19 @@ def _notes(summaries: Sequence[Summary], records: Sequence[Record]) -> list[str]
 
 def _edges(choices: Choices) -> list[str]:
     return [
-        f"Widen what is tried: {name}={choice.settings[name]}, chosen for {choice.method} "
-        f"{f'in {choice.cell}' if choice.cell else ''}".rstrip()
-        + ", is at its edge."
+        f"Widen what is tried: of {name}, chosen for {_row(choice)} with {label(choice.settings)}, "
+        "the value is at the edge."
         for choice in choices.values()
         if choice
         for name in choice.edges
     ]
 
 
+def _row(choice: Choice) -> str:
+    return " in ".join(filter(None, [choice.method, choice.cell]))
+
+
 def _tried(choice: Choice, metric: str) -> str:
-    title = " in ".join(filter(None, [choice.method, choice.cell]))
     rows = [
         [
             label(trial.settings),
@@ -165,7 +167,7 @@ def _tried(choice: Choice, metric: str) -> str:
         for trial in choice.trials
     ]
     tried = markdown(["tried", f"{metric}, held-out part", ""], rows)
-    return "\n\n".join([f"What was tried for {title}:", tried, *_edges({("", ""): choice})])
+    return "\n\n".join([f"What was tried for {_row(choice)}:", tried, *_edges({("", ""): choice})])
 
 
 def _write_csv(results: Results, file: Path) -> None:

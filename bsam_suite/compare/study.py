@@ -32,7 +32,8 @@ class Method:
         epochs: how many times the config's epochs it trains.
         hooks: added to the config's ``custom_hooks``, such as ``dict(type="EMAHook")``.
         tune: the values of each setting to choose from: a list or, for Optuna, a tuple of the
-            lowest and the highest one, tried on a logarithmic scale.
+            lowest and the highest one, tried on a logarithmic scale. A value that is a dict has
+            settings that go together, such as ``dict(rho=0.1, rho_min=0.1)``.
         choice_of: the method whose tuned settings it takes.
     """
 
@@ -143,8 +144,16 @@ def read_study(file: str) -> Study:
 
 
 def combinations(choices: Mapping[str, Sequence]) -> list[dict]:
-    """All combinations of one value for each name."""
-    return [dict(zip(choices, values)) for values in product(*choices.values())]
+    """All combinations of one value for each name, or of the settings in it where it is a dict."""
+    return [
+        {k: v for one in zip(choices, values) for k, v in settings_of(*one).items()}
+        for values in product(*choices.values())
+    ]
+
+
+def settings_of(name: str, value: Any) -> dict[str, Any]:
+    """What a value that is tried sets: several settings where it is a dict."""
+    return dict(value) if isinstance(value, Mapping) else {name: value}
 
 
 def label(settings: Settings) -> str:

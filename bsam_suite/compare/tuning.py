@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bsam_suite.compare.record import Record
-from bsam_suite.compare.study import Method, Settings, combinations
+from bsam_suite.compare.study import Method, Settings, combinations, settings_of
 from bsam_suite.optional import need
 
 
@@ -37,7 +37,8 @@ class Choice:
 
     Attributes:
         epoch: the best one of the chosen trial, to stop early at.
-        edges: the tuned settings whose chosen value is the first or last of those tried.
+        edges: what is tuned whose chosen value is the lowest or highest of those tried, or of
+            dicts the first or last one.
     """
 
     cell: str
@@ -82,20 +83,29 @@ def choose(cell: str, method: Method, tried: Sequence[Trial], higher: bool) -> C
     best = max(good, key=lambda trial: trial.score if higher else -trial.score)
     pick = max if higher else min
     epoch = pick(best.curve, key=lambda epoch: best.curve[epoch])
-    edges = [name for name in method.tune if _at_edge(name, method.tune[name], best, tried)]
+    edges = [name for name in method.tune if _at_edge(name, method.tune[name], best)]
     return Choice(cell, method.name, best.settings, epoch, tried, edges)
 
 
-def _at_edge(name: str, values: Any, best: Trial, tried: Sequence[Trial]) -> bool:
+def _at_edge(name: str, values: Any, best: Trial) -> bool:
     """Whether a better value may lie outside of what was tried."""
-    chosen = best.settings[name]
-    number = isinstance(chosen, (int, float)) and not isinstance(chosen, bool)
-    if not number or chosen == 0:  # below which there is nothing
-        return False
-    if isinstance(values, list):
-        return len(set(values)) > 1 and chosen in (min(values), max(values))
-    tenth = math.log(values[1] / values[0]) / 10
-    return min(math.log(chosen / values[0]), math.log(values[1] / chosen)) < tenth
+    if isinstance(values, tuple):
+        chosen, (low, high) = best.settings[name], values
+        return min(chosen / low, high / chosen) < (high / low) ** 0.1
+    chosen = _value(name, values, best.settings)
+    if not all(isinstance(v, Mapping) for v in values):
+        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+        if not numbers or chosen == 0:  # below which there is nothing
+            return False
+        values = sorted(values)
+    return len(values) > 1 and chosen in (values[0], values[-1])
+
+
+def _value(name: str, values: Any, settings: Settings) -> Any:
+    """Which of the values that are tried for ``name`` the settings have."""
+    if isinstance(values, tuple):
+        return settings[name]
+    return next(v for v in values if settings_of(name, v).items() <= dict(settings).items())
 
 
 def _mean_curve(records: Sequence[Record], metric: str) -> dict[int, float]:
@@ -109,12 +119,13 @@ def _mean_curve(records: Sequence[Record], metric: str) -> dict[int, float]:
 def _suggestion(method: Method, tried: Sequence[Trial], higher: bool) -> dict[str, Any]:
     optuna = need("optuna", "tuning")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # Categories are plain values for Optuna; lists among them travel as text.
+    tune = method.tune
+    # Categories are plain values for Optuna; others among them travel as text.
     places = {
         name: optuna.distributions.FloatDistribution(*values, log=True)
         if isinstance(values, tuple)
         else optuna.distributions.CategoricalDistribution([json.dumps(v) for v in values])
-        for name, values in method.tune.items()
+        for name, values in tune.items()
     }
     study = optuna.create_study(
         # A new one each time, which shall not draw what it drew before.
@@ -122,10 +133,8 @@ def _suggestion(method: Method, tried: Sequence[Trial], higher: bool) -> dict[st
         direction="maximize" if higher else "minimize",
     )
     for trial in tried:
-        params = {
-            name: value if isinstance(method.tune[name], tuple) else json.dumps(value)
-            for name, value in trial.settings.items()
-        }
+        values = {name: _value(name, tune[name], trial.settings) for name in tune}
+        params = {n: v if isinstance(tune[n], tuple) else json.dumps(v) for n, v in values.items()}
         failed = math.isnan(trial.score)
         state = optuna.trial.TrialState
         study.add_trial(
@@ -137,7 +146,5 @@ def _suggestion(method: Method, tried: Sequence[Trial], higher: bool) -> dict[st
             )
         )
     found = study.ask(places).params
-    return {
-        name: value if isinstance(method.tune[name], tuple) else json.loads(value)
-        for name, value in found.items()
-    }
+    values = {n: v if isinstance(tune[n], tuple) else json.loads(v) for n, v in found.items()}
+    return {k: v for name, value in values.items() for k, v in settings_of(name, value).items()}

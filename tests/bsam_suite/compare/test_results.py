@@ -122,7 +122,7 @@ def test_a_study_s_page_says_what_was_tried_and_how_old_the_records_are(tmp_path
     text = (tmp_path / "results.md").read_text()
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
     assert ["lr=0.1", "0.6000", "chosen"] in lines and ["lr=0.3", "diverged", ""] in lines
-    assert text.count(f"Widen what is tried: {lr}=0.1, chosen for sgd, is at its edge.") == 1
+    assert text.count(f"Widen what is tried: of {lr}, chosen for sgd with lr=0.1, the value") == 1
     assert "2 of 4 records were made by other code (0ld)." in text
     header = next(line for line in lines if "stopped early" in line)
     rows = [dict(zip(header, line)) for line in lines if line[:1] in (["sgd"], ["ema"])]
@@ -130,7 +130,7 @@ def test_a_study_s_page_says_what_was_tried_and_how_old_the_records_are(tmp_path
     assert rows[0]["on the training data"] == "0.9925 ± 0.0007"
     assert "seconds" not in header
     assert ["", "sgd", "12.0000 ± 0.0000"] in lines
-    assert "is at its edge" in capsys.readouterr().out
+    assert "is at the edge" in capsys.readouterr().out
     assert math.isclose(
         json.loads((tmp_path / "results.json").read_text())["choices"][0]["epoch"], 1
     )

@@ -14,6 +14,9 @@ def test_a_grid_is_tried_at_once():
     method = Method("sam", tune={LR: [0.1, 0.2], "rho": [0.05, 0.1]})
     tried = next_settings(method, "grid", 4, [], True)
     assert tried == [{LR: lr, "rho": rho} for lr in (0.1, 0.2) for rho in (0.05, 0.1)]
+    together = Method("bsam", tune=dict(radius=[dict(rho=r, rho_min=r / 2) for r in (0.2, 0.4)]))
+    tried_together = next_settings(together, "grid", 2, [], True)
+    assert tried_together == [dict(rho=0.2, rho_min=0.1), dict(rho=0.4, rho_min=0.2)]
     assert next_settings(method, "grid", 4, [Trial(s, {1: 0.5}) for s in tried], True) == []
 
 
@@ -29,6 +32,13 @@ def test_the_best_last_epoch_is_chosen_and_its_best_one_known(higher):
     choice = choose("", method, tried, higher)
     assert (choice.settings, choice.epoch, choice.edges) == (dict(rho=0.2), 2, [])
     assert choose("", method, tried[2:3], higher) is None
+
+
+def test_of_settings_that_go_together_the_first_and_the_last_are_edges():
+    radii = [dict(rho=r, rho_min=r) for r in (0.1, 0.05, 0.2)]
+    method = Method("bsam", tune=dict(radius=radii))
+    for radius, edges in zip(radii, (["radius"], [], ["radius"])):
+        assert choose("", method, [Trial(radius, {1: 0.5})], True).edges == edges
 
 
 @pytest.mark.parametrize(
@@ -54,7 +64,8 @@ def test_edges(values, chosen, at_edge):
 
 def test_optuna_finds_what_a_grid_would_and_repeats_itself():
     """The best of 12 suggestions lies near the optimum; a study that goes on asks the same."""
-    method = Method("sam", tune={"rho": (0.01, 1.0), LR: [0.1, 0.2]})
+    pair = [{LR: 0.1, "decay": 0.3}, {LR: 0.2, "decay": 0.4}]
+    method = Method("sam", tune={"rho": (0.01, 1.0), "pair": pair})
 
     def score(settings):
         return -abs(math.log(settings["rho"] / 0.1)) - (settings[LR] != 0.2)
@@ -68,4 +79,4 @@ def test_optuna_finds_what_a_grid_would_and_repeats_itself():
     assert next_settings(method, "optuna", 12, tried, True) == []
     assert len({trial.settings["rho"] for trial in tried}) == 12
     best = choose("", method, tried, True).settings
-    assert best[LR] == 0.2 and 0.03 < best["rho"] < 0.3
+    assert best[LR] == 0.2 and best["decay"] == 0.4 and 0.03 < best["rho"] < 0.3
