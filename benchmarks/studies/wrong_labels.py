@@ -1,6 +1,7 @@
 """Wrong labels that networks have the time to learn by heart: 1,000 digits, 100 epochs.
 
-python tools/compare.py benchmarks/studies/wrong_labels.py --jobs 2 --records benchmarks/records/wrong_labels
+S=benchmarks/studies/wrong_labels.py R=benchmarks/records/wrong_labels
+python tools/compare.py $S --jobs 2 --records $R
 """
 
 DIGITS = "configs/classification/resnet18_sgd.py"
