@@ -12,7 +12,7 @@ from mmengine.config import Config
 
 from bsam_suite.engine.rule_option import NONE
 from bsam_suite.errors import InputError
-from bsam_suite.nearest import did_you_mean
+from bsam_suite.nearest import did_you_mean, nearest
 from bsam_suite.options import Typed, items, meaning
 
 Settings = Mapping[str, Any]
@@ -116,8 +116,11 @@ def read_study(file: str) -> Study:
     """
     content = Config.fromfile(file, import_custom_modules=False).to_dict()
     known = ["seeds", "options", "methods", *(f.name for f in fields(Study))]
-    for name in content:
-        _check_known(name, known, f"{name!r} in {file}")
+    for name in content.keys() - set(known):  # variables of the file's own, or misspelt
+        close = nearest(name, known, 0.8)
+        if close:
+            raise InputError(f"{name} in {file}: did you mean {close!r}?")
+        del content[name]
     methods = {
         name: _make(Method, dict(given, name=name), f"method {name!r} in {file}")
         for name, given in content.pop("methods", {}).items()

@@ -9,8 +9,9 @@ cells = [
     dict(name="clean", config="CONFIG"),
     dict(name="noisy", config="CONFIG", options={"model.rate": 0.4}, choices_of="clean", seeds=1),
 ]
+rates = {"optim_wrapper.optimizer.lr": [0.1, 0.3]}
 methods = dict(
-    sgd=dict(tune={"optim_wrapper.optimizer.lr": [0.1, 0.3]}),
+    sgd=dict(tune=rates),
     longer=dict(epochs=3, choice_of="sgd"),
     SAM=dict(rule="sam", tune=dict(rho=[0.05, 0.1])),
     ASAM=dict(rule="asam", choice_of="SAM", hooks=[dict(type="EMAHook")]),
@@ -99,7 +100,7 @@ def test_a_record_of_another_config_does_not_count(compared, study, record):
 @pytest.mark.parametrize(
     "old, new, message",
     [
-        ("seeds = 2", "sedes = 2", "'sedes' in .*study.py.*did you mean 'seeds'"),
+        ("seeds = 2", "sedes = 2", "sedes in .*study.py.*did you mean 'seeds'"),
         ("seeds = 2", "seeds = 0", "seeds=0 of cell 'clean' .*: give a number from 1"),
         ("seeds = 2", "tuning_seeds = 0", "tuning_seeds=0 .*: give a number from 1"),
         ("seeds = 2", "validation = 1.5", "validation=1.5 .*: give a share"),
