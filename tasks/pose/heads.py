@@ -34,9 +34,8 @@ class SoftmaxHeatmapHead(HeatmapHead):
         """Cross entropy in nats, averaged over labelled keypoints, and the PCK at 0.05."""
         log_p = super().forward(feats).float().flatten(2).log_softmax(2)
         target = torch.stack([s.gt_fields.heatmaps for s in batch_data_samples])
-        weights = torch.cat([s.gt_instance_labels.keypoint_weights for s in batch_data_samples])
+        weights = self._weights(batch_data_samples, target)
         mass = target.flatten(2).sum(2)
-        weights = weights * (mass > 0)
         entropy = -(target.flatten(2) * log_p).sum(2) / mass.clamp(min=1e-6)
         loss = (entropy * weights).sum() / weights.sum().clamp(min=1)
         _, accuracy, _ = pose_pck_accuracy(
@@ -45,3 +44,13 @@ class SoftmaxHeatmapHead(HeatmapHead):
             mask=to_numpy(weights) > 0,
         )
         return dict(loss_kpt=loss, acc_pose=torch.tensor(accuracy, device=loss.device))
+
+    def loss_terms(self, batch_data_samples: list) -> Tensor:
+        """How many labelled keypoints the loss of a batch is the mean of."""
+        target = torch.stack([s.gt_fields.heatmaps for s in batch_data_samples])
+        return self._weights(batch_data_samples, target).sum()
+
+    def _weights(self, batch_data_samples: list, target: Tensor) -> Tensor:
+        """(N, K): that of each keypoint, 0 where its heatmap is empty."""
+        weights = torch.cat([s.gt_instance_labels.keypoint_weights for s in batch_data_samples])
+        return weights * (target.flatten(2).sum(2) > 0)
