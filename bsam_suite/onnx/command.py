@@ -5,17 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bsam_suite.engine.work_dir import check_new_file
-from bsam_suite.errors import InputError
-from bsam_suite.onnx.describe import describe
-from bsam_suite.onnx.session import Session
-from bsam_suite.onnx.trace import Outputs, as_tuple, trace
-from bsam_suite.onnx.trained import (
+from bsam_suite.engine.trained import (
     load_trained,
     metainfo,
     validation_inputs,
     validation_loader,
 )
+from bsam_suite.engine.work_dir import check_new_file
+from bsam_suite.errors import InputError
+from bsam_suite.onnx.describe import describe
+from bsam_suite.onnx.session import Session
+from bsam_suite.onnx.trace import Outputs, as_tuple, trace
 from bsam_suite.onnx.write import write
 from bsam_suite.optional import need
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bsam_suite.engine.trained import load_trained
 from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.errors import InputError
-from bsam_suite.onnx.trained import load_trained
 from bsam_suite.quantization.layers import quantized_layers
 from bsam_suite.quantization.packed.checkpoint import save_packed
 

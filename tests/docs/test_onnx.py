@@ -14,10 +14,10 @@ from PIL import Image
 
 from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.config import load_config
+from bsam_suite.engine.trained import load_trained
 from bsam_suite.onnx.command import export
 from bsam_suite.onnx.describe import describe
 from bsam_suite.onnx.trace import Outputs, trace
-from bsam_suite.onnx.trained import load_trained
 from bsam_suite.onnx.write import write
 
 ROOT = Path(__file__).parents[2]

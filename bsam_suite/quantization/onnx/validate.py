@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bsam_suite.engine.trained import metainfo, validation_inputs, validation_loader
 from bsam_suite.engine.work_dir import check_new_file
 from bsam_suite.errors import InputError
 from bsam_suite.onnx.describe import describe
 from bsam_suite.onnx.session import Session
 from bsam_suite.onnx.trace import Outputs, as_tuple
-from bsam_suite.onnx.trained import metainfo, validation_inputs, validation_loader
 from bsam_suite.onnx.write import write
 from bsam_suite.optional import need
 from bsam_suite.quantization.onnx.choose import Agreement, Candidate, fastest

@@ -14,12 +14,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.config import load_config
+from bsam_suite.engine.trained import load_trained, validation_inputs, validation_loader
 from bsam_suite.errors import InputError
 from bsam_suite.onnx import command
 from bsam_suite.onnx.describe import describe
 from bsam_suite.onnx.session import Session
 from bsam_suite.onnx.trace import Outputs, trace
-from bsam_suite.onnx.trained import load_trained, validation_inputs, validation_loader
 
 CONFIG = "configs/classification/resnet18_sgd.py"
 
