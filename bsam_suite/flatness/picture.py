@@ -53,9 +53,7 @@ def _draw_lines(figure, panels, landscape: Landscape) -> None:
             axes.axvline(mark.place[0], color="0.4", linewidth=0.8, linestyle=":", zorder=0)
             axes.plot(*mark.place, mark.loss, "o", color="white", markeredgecolor="black", zorder=3)
             above = dict(xycoords=("data", "axes fraction"), textcoords="offset points")
-            axes.annotate(
-                mark.label, (mark.place[0], 1), (0, 3), ha="center", fontsize=8, **above
-            )
+            axes.annotate(mark.label, (mark.place[0], 1), (0, 3), ha="center", fontsize=8, **above)
     if scale.log:
         axes.set_yscale("log")
         axes.set_ylim(scale.low / 1.3, scale.high * 1.3)

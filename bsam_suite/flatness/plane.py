@@ -37,10 +37,14 @@ class Plane:
 
         Least squares in float64, so the directions need not be orthogonal.
         """
-        gram = inner_products([point - self.origin, *self.directions])
+        gram = inner_products([point.to(self.origin) - self.origin, *self.directions])
         place = torch.linalg.solve(gram[1:, 1:], gram[1:, 0])
         left = gram[0, 0] - place @ gram[1:, 0]
         return tuple(place.tolist()), float(left.clamp_min(0).sqrt())
+
+    def to(self, device: torch.device) -> Plane:
+        """The plane on a device."""
+        return Plane(self.origin.to(device), [d.to(device) for d in self.directions])
 
     def displacement(self, place: Place) -> Tensor:
         """The way from the origin to ``place``, of shape (P,)."""
@@ -64,7 +68,7 @@ def line_through(points: Sequence[Tensor], names: Sequence[str]) -> Plane:
     first, second = points
     along = second - first
     same = f"{names[0]} and {names[1]} have the same weights"
-    _check(_norm(along), _norm(first), f"{same}: a line needs two different checkpoints")
+    _check(_norm(along), points, f"{same}: a line needs two different checkpoints")
     return Plane(first, [along])
 
 
@@ -86,37 +90,39 @@ def plane_through(points: Sequence[Tensor], names: Sequence[str]) -> Plane:
     remedy = "a plane needs three checkpoints that do not lie on a line"
     for i, j in ((0, 1), (0, 2), (1, 2)):
         same = f"{names[i]} and {names[j]} have the same weights"
-        _check(_norm(points[j] - points[i]), _norm(points[i]), f"{same}: {remedy}")
+        _check(_norm(points[j] - points[i]), points, f"{same}: {remedy}")
     first = points[1] - points[0]
     first = first / _norm(first)
     second = points[2] - points[0]
     second = second - first * inner_products([first, second])[0, 1].item()
     length = _norm(second)
-    _check(length, _norm(points[0]), f"{', '.join(names)} lie on a line: {remedy}")
+    _check(length, points, f"{', '.join(names)} lie on a line: {remedy}")
     return Plane(points[0], [first, second / length])
 
 
-def plane_of_path(points: Sequence[Tensor], names: Sequence[str]) -> tuple[Plane, list[float]]:
-    """The plane through a path's last point along the path's first two principal components.
+def plane_of_path(
+    origin: Tensor, path: Sequence[Tensor], names: Sequence[str]
+) -> tuple[Plane, list[float]]:
+    """The plane through a point along the first two principal components of a path.
 
     Source: Li et al. 2018, arXiv 1712.09913, section 7.
 
     Args:
-        points: three or more.
-        names: of the points, for messages.
+        origin: the point, such as the path's last.
+        path: three points or more.
+        names: of the path's points, for messages.
 
     Returns:
-        The plane, its axes orthonormal, and the share of the points' variance along each axis. No
-        place of the first point is negative.
+        The plane, its axes orthonormal, and the share of the path's variance along each axis. The
+        path goes down along both axes from its first point to its last.
 
     Raises:
-        InputError: the points are fewer, or lie on a line.
+        InputError: the path has fewer points, or they lie on a line.
     """
     remedy = "its plane needs three or more that do not lie on a line"
-    if len(points) < 3:
-        raise InputError(f"the path has {len(points)} checkpoints ({', '.join(names)}): {remedy}")
-    last = points[-1]
-    ways = [point - last for point in points]
+    if len(path) < 3:
+        raise InputError(f"the path has {len(path)} checkpoints ({', '.join(names)}): {remedy}")
+    ways = [point - path[-1] for point in path]
     gram = inner_products(ways)
     centred = gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean()
     variances, components = torch.linalg.eigh(centred)
@@ -124,14 +130,14 @@ def plane_of_path(points: Sequence[Tensor], names: Sequence[str]) -> tuple[Plane
     for k in (-1, -2):
         length = float(variances[k].clamp_min(0).sqrt())
         on_a_line = f"the path's {len(names)} checkpoints, {names[0]} to {names[-1]}, lie on a line"
-        _check(length, _norm(last), f"{on_a_line}: {remedy}")
+        _check(length, [origin, ways[0]], f"{on_a_line}: {remedy}")
         factors = components[:, k] / length
         factors = factors if factors @ gram[:, 0] >= 0 else -factors
-        direction = torch.zeros_like(last)
+        direction = torch.zeros_like(origin)
         for factor, way in zip(factors.tolist(), ways):
             direction.add_(way, alpha=factor)
         directions.append(direction)
-    return Plane(last, directions), [float(variances[k] / variances.sum()) for k in (-1, -2)]
+    return Plane(origin, directions), [float(variances[k] / variances.sum()) for k in (-1, -2)]
 
 
 def inner_products(vectors: Sequence[Tensor]) -> Tensor:
@@ -148,7 +154,7 @@ def _norm(vector: Tensor) -> float:
     return float(inner_products([vector]).sqrt())
 
 
-def _check(length: float, home: float, message: str) -> None:
-    """A ``length`` that is rounding beside the weights' norm ``home`` has no direction."""
-    if not length > ROUNDING * home:
+def _check(length: float, points: Sequence[Tensor], message: str) -> None:
+    """A ``length`` that is rounding beside the norms of ``points`` has no direction."""
+    if not length > ROUNDING * max(map(_norm, points)):
         raise InputError(message)
