@@ -138,9 +138,9 @@ def export_onnx(args: Namespace) -> None:
         "--along",
         choices=["random", "hessian", "checkpoints", "pca"],
         default="random",
-        help="around each checkpoint along filter-normalised random directions (the default) or the "
-        "Hessian's top eigenvectors; on the line or plane through two or three checkpoints; or "
-        "around one along the principal components of --path",
+        help="around each checkpoint, along filter-normalised random directions (the default) or "
+        "the Hessian's top eigenvectors; on the line or plane through two or three checkpoints; "
+        "or around one, along the principal components of --path",
     ),
     option("--dims", type=int, choices=[1, 2], help="lines or planes (2)"),
     option(
@@ -154,13 +154,13 @@ def export_onnx(args: Namespace) -> None:
         "--range",
         type=float,
         metavar="R",
-        help="half the length of the axes: 1 around a checkpoint; else what holds all that is shown",
+        help="half the length of the axes (1 around a checkpoint, else what holds all marks)",
     ),
     option(
         "--batch-norm",
         choices=["running", "anew"],
-        help="statistics of batch norm: the checkpoint's (around a checkpoint), or computed anew at "
-        "each place (else)",
+        help="statistics of batch norm: the checkpoint's (default around a checkpoint), or "
+        "computed anew at each place (default else)",
     ),
     option("--samples", type=int, default=1000, metavar="N", help="of the training data (1000)"),
     option("--batch-size", type=int, metavar="N", help="samples at a time (as in training)"),

@@ -48,6 +48,6 @@ def filter_norms(weight: Tensor) -> Tensor:
 def _random(weight: Tensor, generator: torch.Generator) -> Tensor:
     if weight.dim() < 2:
         return torch.zeros_like(weight)
-    kind = dict(dtype=torch.float32, device="cpu")
-    noise = torch.randn(weight.shape, generator=generator, **kind).to(weight)
+    noise = torch.empty(weight.shape, dtype=torch.float32, device="cpu")
+    noise = noise.normal_(generator=generator).to(weight)
     return noise * (filter_norms(weight) / filter_norms(noise))

@@ -153,6 +153,7 @@ class Frames:
 
     def _spanned(self, objectives: Objectives) -> Frame:
         device, files = objectives.objective.device, self.checkpoints
+        labels = short_labels(files)
         points = [vector(objectives, file) for file in files]
         if self.along == "pca":
             path = [vector(objectives, file) for file in self.path]
@@ -160,10 +161,13 @@ class Frames:
             names = ("first", "second")
             axes = [f"{n} component ({s:.0%} of the variance)" for n, s in zip(names, shares)]
         elif self.dims == 1:
-            plane, axes = line_through(points, files), ["part of the way"]
+            plane, axes = (
+                line_through(points, files),
+                ["part of the way from {} to {}".format(*labels)],
+            )
         else:
             plane = plane_through(points, files)
-            axes = ["distance towards the second", "distance at right angles"]
+            axes = [f"distance towards {labels[1]}", "distance at right angles to it"]
         marks = files if self.along == "checkpoints" else []
         return Frame(files[0], plane.to(device), axes, "", marks)
 

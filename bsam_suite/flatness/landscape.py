@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from bsam_suite.flatness.plane import Place
 from bsam_suite.flatness.scale import Scale, common_scale
 from bsam_suite.flatness.surface import Axis, Surface
@@ -38,11 +36,6 @@ class Landscape:
         """The scale that all surfaces are drawn on."""
         return common_scale(surface.loss for surface in self.surfaces)
 
-    @property
-    def not_finite(self) -> int:
-        """How many losses have no place on the scale."""
-        return sum(int((~np.isfinite(surface.loss)).sum()) for surface in self.surfaces)
-
     def as_json(self) -> dict:
         """All numbers; those that are not finite are null, as JSON has none."""
         surfaces = [
@@ -68,10 +61,10 @@ def ends(places: Sequence[Place], reach: float | None, alone: float) -> list[tup
             and a quarter of that on each side, or ``alone`` on each side of a single place.
     """
     middles = [(min(column) + max(column)) / 2 for column in zip(*places)]
-    halves = [0.75 * (max(column) - min(column)) for column in zip(*places)]
-    widest = max(halves) or alone
+    spans = [max(column) - min(column) for column in zip(*places)]
     # An axis along which the places hardly differ still shows how the loss rises.
-    halves = [reach if reach is not None else max(half, widest / 4) for half in halves]
+    halves = [0.75 * max(span, max(spans) / 4) or alone for span in spans]
+    halves = halves if reach is None else [reach] * len(spans)
     return [(middle - half, middle + half) for middle, half in zip(middles, halves)]
 
 

@@ -72,9 +72,9 @@ def _draw_lines(figure, panels, landscape: Landscape) -> None:
 def _draw_maps(figure, panels, landscape: Landscape) -> None:
     across, up = landscape.axes
     scale, used = landscape.scale, panels[: len(landscape.surfaces)]
-    ends = scale.position([scale.low, scale.high])
-    fine, ticks = np.linspace(*ends, 80), scale.ticks()
-    depth = (scale.position(ticks) - ends[0]) / (ends[1] - ends[0])
+    low, high = scale.position([scale.low, scale.high])
+    fine, ticks = np.linspace(low, high, 80), scale.ticks()
+    depth = (scale.position(ticks) - low) / (high - low)
     for panel, surface in zip(panels, landscape.surfaces):
         heights = np.ma.masked_invalid(scale.position(surface.loss))
         panel.set_facecolor("white")

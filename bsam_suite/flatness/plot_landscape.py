@@ -87,6 +87,9 @@ def draw(args: Namespace, frames: Frames, objectives: Objectives) -> Landscape:
                 Surface(frame.title, measure(objective, frame.plane, axes, loss), marks, path)
             )
             objective.after_pass = int
+    lost = sum(int((~np.isfinite(surface.loss)).sum()) for surface in surfaces)
+    if lost:
+        notes.append(f"{lost:,} losses are not finite: they are left out (hatched in the PNG).")
     facts = dict(
         command=args.command_line,
         config=args.config,
@@ -135,4 +138,4 @@ def _share(path: Sequence[Mark], frame: Frame) -> str:
     inside = sum(float(frame.plane.displacement(mark.place).norm()) ** 2 for mark in path)
     outside = sum(mark.distance**2 for mark in path)
     share = inside / max(inside + outside, 1e-300)
-    return f"The plane holds {share:.0%} of the path's squared distances from its origin."
+    return f"{share:.0%} of the path's squared distances from place (0, 0) lie in the plane."

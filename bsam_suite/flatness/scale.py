@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 LOG_FROM = 20
 """The scale is logarithmic where the largest loss is this many times the smallest or more."""
@@ -33,7 +34,7 @@ class Scale:
     log: bool
     clipped: bool
 
-    def position(self, loss: np.ndarray | float) -> np.ndarray:
+    def position(self, loss: npt.ArrayLike) -> np.ndarray:
         """Where losses stand on the scale: their common logarithm, or they themselves.
 
         Losses that are not finite have no position (NaN).
@@ -47,7 +48,7 @@ class Scale:
         if not self.log:
             from matplotlib.ticker import MaxNLocator
 
-            values = MaxNLocator(7).tick_values(self.low, self.high)
+            values = MaxNLocator(9).tick_values(self.low, self.high)
         else:
             first, last = np.log10(self.low), np.log10(self.high)
             steps = next(s for s, upto in STEPS.items() if last - first <= upto)
