@@ -138,6 +138,11 @@ class Frames:
     def _around(self, objectives: Objectives, file: str, label: str) -> Frame:
         objective = objectives[file]
         if self.along == "random":
+            if all(weight.dim() < 2 for weight in objective.params):
+                raise InputError(
+                    "the model has no filters, only biases and the like: --along random "
+                    "would move nothing, give another"
+                )
             directions = random_directions(objective.params, self.dims, self.seed)
             unit = "random direction {} (filter norms)"
         else:
@@ -161,10 +166,8 @@ class Frames:
             names = ("first", "second")
             axes = [f"{n} component ({s:.0%} of the variance)" for n, s in zip(names, shares)]
         elif self.dims == 1:
-            plane, axes = (
-                line_through(points, files),
-                ["part of the way from {} to {}".format(*labels)],
-            )
+            plane = line_through(points, files)
+            axes = [f"part of the way from {labels[0]} to {labels[1]}"]
         else:
             plane = plane_through(points, files)
             axes = [f"distance towards {labels[1]}", "distance at right angles to it"]

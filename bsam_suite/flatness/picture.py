@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -80,20 +81,22 @@ def _draw_maps(figure, panels, landscape: Landscape) -> None:
         panel.set_facecolor("white")
         panel.patch.set(hatch="xxx", edgecolor="0.7")  # seen where the loss is not finite
         filled = panel.contourf(across.values, up.values, heights, fine, cmap=MAP)
-        lines = panel.contour(
-            across.values,
-            up.values,
-            heights,
-            scale.position(ticks),
-            colors=["white" if at < 0.65 else "black" for at in depth],
-            linewidths=0.7,
-            linestyles="solid",
-        )
+        with warnings.catch_warnings():  # a flat surface may cross no line
+            warnings.simplefilter("ignore", UserWarning)
+            lines = panel.contour(
+                across.values,
+                up.values,
+                heights,
+                scale.position(ticks),
+                colors=["white" if at < 0.65 else "black" for at in depth],
+                linewidths=0.7,
+                linestyles="solid",
+            )
+        panel.set(xlim=(across.values[0], across.values[-1]), ylim=(up.values[0], up.values[-1]))
         panel.clabel(lines, fmt=dict(zip(lines.levels, map("{:g}".format, ticks))), fontsize=7)
         _draw_path(panel, surface.path)
         for mark in surface.marks:
             _point_out(panel, mark, "o")
-        panel.set(xlim=(across.values[0], across.values[-1]), ylim=(up.values[0], up.values[-1]))
         panel.set_title(surface.title, fontsize=10)
     for panel in panels[len(used) :]:
         panel.remove()
@@ -129,5 +132,6 @@ def _point_out(panel, mark: Mark, shape: str) -> None:
         ha="left" if on_the_left else "right",
         fontsize=8,
         zorder=5,
+        annotation_clip=True,
         bbox=dict(boxstyle="round,pad=0.2", facecolor="white", edgecolor="none", alpha=0.85),
     )
