@@ -15,7 +15,7 @@ LOG_UNTIL = 1e6
 """The logarithmic scale ends at this many times the smallest loss."""
 
 LINEAR_UNTIL = 20
-"""The linear scale of losses around 0 ends at this many times the median, from the smallest."""
+"""The scale of losses of which some are negative ends at this many times the median rise."""
 
 STEPS = {(1, 2, 5): 2, (1, 3): 4, (1,): np.inf}
 """Round numbers of each decade, and up to how many decades they are not too many."""
@@ -74,10 +74,11 @@ def common_scale(losses: Iterable[np.ndarray]) -> Scale:
         return Scale(0.0, 1.0, log=False, clipped=False)
     low, largest = float(every.min()), float(every.max())
     log = low > 0 and largest >= LOG_FROM * low
+    high = largest
     if log:
         high = min(largest, LOG_UNTIL * low)
-    else:
-        high = min(largest, low + LINEAR_UNTIL * float(np.median(every) - low))
+    elif low <= 0 < largest - low:
+        high = min(largest, low + LINEAR_UNTIL * float(np.median(every[every > low] - low)))
     if not high > low:  # a constant
         high = max(largest, low + max(abs(low), 1.0) * 1e-3)
     return Scale(low, high, log, clipped=largest > high)

@@ -32,8 +32,10 @@ def test_the_scale_ends_where_the_loss_explodes():
     assert exploding.log and exploding.high == pytest.approx(1e5) and exploding.clipped
     assert exploding.label == "loss (logarithmic), cut off at 1e+05"
     assert exploding.position(1e30) == pytest.approx(5)
-    negative = common_scale([np.array([-1.0, 0.0, 1e30])])  # a log-likelihood, say
+    negative = common_scale([np.array([-1.0, -1.0, -1.0, 0.0, 0.0, 1e30])])  # a log-likelihood, say
     assert not negative.log and negative.high == 19 and negative.clipped
+    peak = common_scale([np.array([1.0, 1.0, 1.001, 1.001, 15.0])])
+    assert peak.high == 15 and not peak.clipped
 
 
 @pytest.mark.parametrize("losses", [[2.0, 2.0], [0.0], [np.nan], []])
