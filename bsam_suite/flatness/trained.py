@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -78,7 +79,7 @@ def load_objectives(
     states = {}
     for checkpoint in checkpoints:
         load_weights(model, read_checkpoint(checkpoint), checkpoint)
-        states[checkpoint] = {name: value.clone() for name, value in model.state_dict().items()}
+        states[checkpoint] = deepcopy(model.state_dict())  # with the versions of its parts
     init_distributed(cfg)
     model.to(device or get_device(), DTYPES[dtype])
     preflight(cfg)

@@ -26,13 +26,13 @@ class SoftmaxHeatmapHead(HeatmapHead):
 
     def forward(self, feats: tuple[Tensor]) -> Tensor:
         """(N, K, H, W) heatmaps with values up to about 1, from the backbone's features."""
-        logits = super().forward(feats).float()
+        logits = _precise(super().forward(feats))
         peak = 1 / (2 * math.pi * float(self.decoder.sigma) ** 2)
         return logits.flatten(2).softmax(2).view_as(logits) / peak
 
     def loss(self, feats: tuple[Tensor], batch_data_samples: list, train_cfg=None) -> dict:
         """Cross entropy in nats, averaged over labelled keypoints, and the PCK at 0.05."""
-        log_p = super().forward(feats).float().flatten(2).log_softmax(2)
+        log_p = _precise(super().forward(feats)).flatten(2).log_softmax(2)
         target = torch.stack([s.gt_fields.heatmaps for s in batch_data_samples])
         weights = self._weights(batch_data_samples, target)
         mass = target.flatten(2).sum(2)
@@ -54,3 +54,8 @@ class SoftmaxHeatmapHead(HeatmapHead):
         """(N, K): that of each keypoint, 0 where its heatmap is empty."""
         weights = torch.cat([s.gt_instance_labels.keypoint_weights for s in batch_data_samples])
         return weights * (target.flatten(2).sum(2) > 0)
+
+
+def _precise(heatmaps: Tensor) -> Tensor:
+    """In single precision, or in double precision where they are."""
+    return heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32))
