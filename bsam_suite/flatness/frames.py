@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bsam_suite.errors import InputError
 from bsam_suite.flatness.directions import random_directions
+from bsam_suite.flatness.hessian import top_eigenpairs
 from bsam_suite.flatness.landscape import short_labels
 from bsam_suite.flatness.plane import Plane, line_through, plane_of_path, plane_through
 from bsam_suite.flatness.trained import Objectives
@@ -138,21 +139,14 @@ class Frames:
     def _around(self, objectives: Objectives, file: str, label: str) -> Frame:
         objective = objectives[file]
         if self.along == "random":
-            if all(weight.dim() < 2 for weight in objective.params):
-                raise InputError(
-                    "the model has no filters, only biases and the like: --along random "
-                    "would move nothing, give another"
-                )
-            directions = random_directions(objective.params, self.dims, self.seed)
+            directions = random_directions(objective, self.dims, self.seed)
             unit = "random direction {} (filter norms)"
         else:
-            from bsam_suite.flatness.hessian import eigenpairs
-
-            values, directions = eigenpairs(objective, self.dims)
+            pairs = top_eigenpairs(objective, self.dims, seed=self.seed)
+            directions = list(pairs.vectors)
             unit = "eigenvector {} (distance)"
-            label = f"{label}, eigenvalue{'s' * (self.dims > 1)} " + " and ".join(
-                f"{value:.3g}" for value in values
-            )
+            values = " and ".join(f"{value:.3g}" for value in pairs.values.tolist())
+            label = f"{label}, eigenvalue{'s' * (self.dims > 1)} {values}"
         axes = [unit.format(number + 1) for number in range(self.dims)]
         return Frame(file, Plane(objective.weights(), directions), axes, label)
 

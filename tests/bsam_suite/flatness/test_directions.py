@@ -6,19 +6,23 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from bsam_suite.errors import InputError
+from bsam_suite.flatness import Objective
 from bsam_suite.flatness.directions import random_directions
 from bsam_suite.flatness.plane import Plane
 from bsam_suite.flatness.surface import Axis, measure
 
 
+def of(*layers):
+    net = nn.Sequential(*layers).double()
+    return Objective(net, lambda *_: None, [torch.zeros(1)])
+
+
 def test_each_filter_has_the_norm_of_the_weights_filter():
-    layers = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 5)
-    params = [p for layer in layers for p in layer.double().parameters()]
-    one, other = random_directions(params, 2, seed=0)
-    start, found = 0, 0
-    for p in params:
-        parts = [d[start : start + p.numel()].view(p.shape) for d in (one, other)]
-        start += p.numel()
+    objective = of(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 5))
+    one, other = random_directions(objective, 2, seed=0)
+    found = 0
+    for p, *parts in zip(objective.params, objective.split(one), objective.split(other)):
         if p.dim() < 2:  # biases and the weights of batch norm
             assert not parts[0].any() and not parts[1].any()
             continue
@@ -27,19 +31,20 @@ def test_each_filter_has_the_norm_of_the_weights_filter():
             for part in parts:
                 assert np.linalg.norm(part[index].numpy()) == pytest.approx(norm, rel=1e-12)
             found += 1
-    assert found == 4 + 5 and start == one.numel()
-    cosine = F.cosine_similarity(one, other, dim=0)
-    assert cosine.abs() < 0.3
-    assert torch.equal(random_directions(params, 1, seed=0)[0], one)
-    assert not torch.equal(random_directions(params, 1, seed=1)[0], one)
+    assert found == 4 + 5
+    assert F.cosine_similarity(one, other, dim=0).abs() < 0.3
+    assert torch.equal(random_directions(objective, 1, seed=0)[0], one)
+    assert not torch.equal(random_directions(objective, 1, seed=1)[0], one)
 
 
-def test_filters_of_zeros_stay():
+def test_filters_of_zeros_stay_and_a_model_without_filters_is_refused():
     conv = nn.Conv2d(3, 4, 3)
     conv.weight.data[1] = 0
-    (direction,) = random_directions(list(conv.parameters()), 1, seed=0)
+    (direction,) = random_directions(of(conv), 1, seed=0)
     filters = direction[: conv.weight.numel()].view(4, -1)
     assert direction.isfinite().all() and not filters[1].any() and filters[2].all()
+    with pytest.raises(InputError, match="has no filters"):
+        random_directions(of(nn.BatchNorm1d(3)), 1, seed=0)
 
 
 def relu_network(factors):
@@ -64,7 +69,7 @@ def surface(objective, directions):
 def test_a_relu_network_rescaled_between_layers_has_the_same_surface(make_objective):
     objectives = [make_objective(relu_network(f)) for f in ((1, 1, 1), (50, 1 / 5, 1 / 10))]
     assert objectives[0].loss() == pytest.approx(objectives[1].loss(), rel=1e-12)
-    one, other = (surface(o, random_directions(o.params, 2, seed=3)) for o in objectives)
+    one, other = (surface(o, random_directions(o, 2, seed=3)) for o in objectives)
     np.testing.assert_allclose(one, other, rtol=1e-10)
     assert one.max() > 1.05 * one.min()
     # Along one direction of fixed length it has not.
