@@ -17,7 +17,7 @@ from bsam_suite.flatness.surface import Mark
 from bsam_suite.optional import need
 
 EXTRA = "landscape"
-"""The extra of the suite that installs plotly."""
+"""The extra of the suite that installs what draws."""
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -39,9 +39,10 @@ PANEL = 420
 """Pixels of a panel's sides."""
 
 
-def check_plotly() -> None:
-    """Raises InputError if plotly is not installed."""
-    need("plotly", EXTRA)
+def check_installed() -> None:
+    """Raises InputError if a library that draws is not installed."""
+    for name in ("matplotlib", "plotly"):
+        need(name, EXTRA)
 
 
 def write_html(landscape: Landscape, file: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
 from bsam_suite.flatness.frames import Frame, Frames, vector
-from bsam_suite.flatness.interactive import check_plotly, write_html
+from bsam_suite.flatness.interactive import check_installed, write_html
 from bsam_suite.flatness.landscape import Landscape, ends, short_labels
 from bsam_suite.flatness.objective import Objective
 from bsam_suite.flatness.picture import write_png
@@ -45,7 +45,7 @@ def plot_landscape(args: Namespace) -> Path:
         raise InputError(f"--range {args.range:g}: give a number above 0")
     if args.points is not None and args.points < 2:
         raise InputError(f"--points {args.points}: give a whole number from 2")
-    check_plotly()
+    check_installed()
     out = choose_out_dir(args.out, Path("work_dirs/landscape") / Path(args.config).stem)
     objectives = load_objectives(
         args.config,

@@ -10,7 +10,7 @@ from matplotlib.image import imread
 
 from bsam_suite.errors import InputError
 from bsam_suite.flatness.frames import in_order
-from bsam_suite.flatness.interactive import check_plotly, write_html
+from bsam_suite.flatness.interactive import check_installed, write_html
 from bsam_suite.flatness.landscape import Landscape, ends, short_labels
 from bsam_suite.flatness.picture import write_png
 from bsam_suite.flatness.scale import common_scale
@@ -101,7 +101,8 @@ def test_the_json_has_the_numbers():
     assert [mark["label"] for mark in surface["path"]] == ["epoch_0", "epoch_1", "epoch_2"]
 
 
-def test_without_plotly(monkeypatch):
-    monkeypatch.setitem(sys.modules, "plotly", None)
-    with pytest.raises(InputError, match="plotly cannot be imported.*extra landscape"):
-        check_plotly()
+@pytest.mark.parametrize("name", ["matplotlib", "plotly"])
+def test_without_what_draws(monkeypatch, name):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(InputError, match=f"{name} cannot be imported.*extra landscape"):
+        check_installed()
