@@ -149,7 +149,7 @@ def _reliefs(go: Any, landscape: Landscape) -> Any:
         yaxis_title=dict(text=up.label.partition(" (")[0], **small),
         zaxis=dict(title=dict(text="loss", **small), range=[low, high], **labels),
         aspectmode="cube",
-        camera=dict(eye=dict(x=-1.25, y=-1.7, z=1.1), center=dict(x=0, y=0, z=-0.15)),
+        camera=dict(eye=dict(x=-1.35, y=-1.85, z=1.2), center=dict(x=0, y=0, z=-0.15)),
     )
     figure.update_xaxes(title=across.label, range=[across.values[0], across.values[-1]])
     figure.update_yaxes(title=up.label, range=[up.values[0], up.values[-1]])
