@@ -1,6 +1,13 @@
 """Sharpness-aware training in MMEngine."""
 
-from bsam_suite.engine import amp, curves, divergence, reproduce, resolve  # noqa: F401
+from bsam_suite.engine import (  # noqa: F401
+    amp,
+    curves,
+    divergence,
+    flatness_hook,
+    reproduce,
+    resolve,
+)
 from bsam_suite.engine.optim_wrapper import BSAMOptimWrapper, SharpnessOptimWrapper
 from bsam_suite.engine.registry import RULES
 

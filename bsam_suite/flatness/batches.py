@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sized
 
 import torch
@@ -80,12 +81,14 @@ class SomeSamples(Sampler):
 def not_augmented(cfg: Config) -> dict:
     """The config of the training data, with the fields :data:`FIELDS` of the validation data."""
     dataset = cfg.train_dataloader.dataset.to_dict()
-    seen = (cfg.get("val_dataloader") or {}).get("dataset")
+    seen = (cfg.get("val_dataloader") or cfg.get("test_dataloader") or {}).get("dataset")
     if seen is None:
-        raise InputError(
-            f"{cfg.filename} has no val_dataloader, which says how images are read without "
-            "augmentation: add one"
+        warnings.warn(
+            f"{cfg.filename} has no val_dataloader, which would say how data are read without "
+            "augmentation: the measured samples are augmented, once",
+            stacklevel=2,
         )
+        return dataset
     wanted = {name: value for part in _parts(seen.to_dict()) for name, value in part.items()}
     for field in FIELDS:
         _set(dataset, field, wanted)

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 
 from bsam_suite.atomic_write import write_text
+from bsam_suite.flatness.hessian import EXTRA
 from bsam_suite.flatness.landscape import Landscape
 from bsam_suite.flatness.picture import COLOURS, COLUMNS, MAP
 from bsam_suite.flatness.surface import Mark
 from bsam_suite.optional import need
-
-EXTRA = "landscape"
-"""The extra of the suite that installs what draws."""
 
 PAGE = """<!doctype html>
 <html lang="en">

@@ -53,6 +53,7 @@ def plot_landscape(args: Namespace) -> Path:
         args.cfg_options,
         samples=args.samples,
         batch_size=args.batch_size,
+        device=args.device,
     )
     landscape = draw(args, frames, objectives)
     write_json(out / "landscape.json", landscape.as_json())

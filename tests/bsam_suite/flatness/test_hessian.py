@@ -11,8 +11,8 @@ from bsam_suite.flatness.hessian import dense, spectral_density, top_eigenpairs,
 
 @pytest.fixture
 def trained(make_objective):
-    """A network of 59 parameters after some steps, whose Hessian has eigenvalues of both signs."""
-    net = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 3)).double()
+    """A network of 38 parameters after some steps, whose Hessian has eigenvalues of both signs."""
+    net = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 3)).double()
     objective = make_objective(net)
     optimizer = torch.optim.SGD(net.parameters(), 0.5)
     for _ in range(20):
@@ -22,7 +22,7 @@ def trained(make_objective):
     return objective
 
 
-@pytest.mark.parametrize("k", [1, 4, 58, 59])
+@pytest.mark.parametrize("k", [1, 4, 37, 38])
 def test_eigenvalues_are_those_of_the_dense_hessian(trained, dense_hessian, k):
     hessian = dense_hessian(trained)
     expected = torch.linalg.eigvalsh(hessian).flip(0)[:k]
@@ -70,7 +70,7 @@ def test_traces_lie_within_their_standard_errors(trained, dense_hessian, plus_pl
 
 
 def test_densities_lie_within_their_standard_errors(trained, dense_hessian):
-    hessian, runs, sigma = dense_hessian(trained), 10, 0.05
+    hessian, runs, sigma = dense_hessian(trained), 6, 0.05
     values = torch.linalg.eigvalsh(hessian)
     trained.product = hessian.mv
     far = []
@@ -89,8 +89,8 @@ def test_densities_lie_within_their_standard_errors(trained, dense_hessian):
 
 
 def test_numbers_that_cannot_be(trained):
-    for k in (0, 60, 1.0):
-        with pytest.raises(InputError, match=f"k={k} .* 59 parameters"):
+    for k in (0, 39, 1.0):
+        with pytest.raises(InputError, match=f"k={k} .* 38 parameters"):
             top_eigenpairs(trained, k)
     with pytest.raises(InputError, match="probes=1"):
         trace(trained, 1)

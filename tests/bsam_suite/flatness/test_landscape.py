@@ -104,5 +104,5 @@ def test_the_json_has_the_numbers():
 @pytest.mark.parametrize("name", ["matplotlib", "plotly"])
 def test_without_what_draws(monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(InputError, match=f"{name} cannot be imported.*extra landscape"):
+    with pytest.raises(InputError, match=f"{name} cannot be imported.*extra flatness"):
         check_installed()

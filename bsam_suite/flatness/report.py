@@ -1,0 +1,122 @@
+"""Measures of several checkpoints as a table, as json and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bsam_suite.flatness.hessian import Density
+from bsam_suite.flatness.measures import Row
+from bsam_suite.json_file import write_json
+
+
+@dataclass
+class Measured:
+    """What was measured of one checkpoint.
+
+    Attributes:
+        rows: the numbers.
+        density: of the Hessian's eigenvalues, where it was measured.
+        passes: over the data: ``loss``, ``gradient`` and ``product``.
+    """
+
+    rows: Sequence[Row]
+    density: Density | None
+    passes: Mapping[str, int]
+
+
+def print_table(measured: Mapping[str, Measured]) -> None:
+    """Print a line for each measure and a column for each checkpoint."""
+    table = Table("measure", "setting")
+    for name in measured:
+        table.add_column(name, justify="right", overflow="fold")
+    for lines in zip(*(one.rows for one in measured.values())):
+        table.add_row(lines[0].name, lines[0].setting, *map(_text, lines))
+    Console().print(table)
+
+
+def _text(row: Row) -> str:
+    error = "" if row.error is None else f" ± {row.error:.1g}"
+    return f"{row.value:.4g}{error}"
+
+
+def save(measured: Mapping[str, Measured], about: dict, folder: Path) -> Path:
+    """Write ``about`` and the measures to ``flatness.json``.
+
+    The rows as :class:`Row`, and the points of each density's curve.
+    """
+    checkpoints = {
+        name: dict(
+            rows=[asdict(row) for row in one.rows],
+            density=None if one.density is None else _curve(one.density),
+            passes=dict(one.passes),
+        )
+        for name, one in measured.items()
+    }
+    path = folder / "flatness.json"
+    write_json(path, {**about, "checkpoints": checkpoints})
+    return path
+
+
+def _curve(density: Density) -> dict:
+    names = ("grid", "density", "standard_error")
+    curves = {name: getattr(density, name).tolist() for name in names}
+    return dict(sigma=density.sigma, **curves)
+
+
+def draw(measured: Mapping[str, Measured], folder: Path) -> Path:
+    """Draw to ``flatness.png``: a panel of bars for each kind of measure, and the densities."""
+    from matplotlib.figure import Figure
+
+    first = next(iter(measured.values()))
+    names = list(dict.fromkeys(row.name for row in first.rows))
+    panels = [n for n in names if n not in ("loss", "gradient_norm")] or names
+    curves = any(one.density is not None for one in measured.values())
+    count = len(panels) + curves
+    columns = min(count, 4)
+    lines = -(-count // columns)
+    figure = Figure(figsize=(3.6 * columns, 2.8 * lines + 0.5), layout="constrained")
+    axes = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for one, panel in zip(axes, panels):
+        _bars(one, panel, measured)
+    if curves:
+        _densities(axes[count - 1], measured)
+    for left in axes[count:]:
+        left.axis("off")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    path = folder / "flatness.png"
+    figure.savefig(path, dpi=110)
+    return path
+
+
+def _bars(axes, name: str, measured: Mapping[str, Measured]) -> None:
+    """The values of one measure: a group of bars for each setting, a colour a checkpoint."""
+    width = 0.8 / len(measured)
+    for place, (checkpoint, one) in enumerate(measured.items()):
+        rows = [row for row in one.rows if row.name == name]
+        at = [i + (place - (len(measured) - 1) / 2) * width for i in range(len(rows))]
+        errors = [row.error or 0.0 for row in rows]
+        axes.bar(at, [row.value for row in rows], width, yerr=errors, label=checkpoint, capsize=2)
+    axes.set_xticks(range(len(rows)), [row.setting for row in rows], fontsize=8)
+    axes.set_title(name.replace("_", " "), fontsize=10)
+    axes.grid(axis="y", alpha=0.3)
+
+
+def _densities(axes, measured: Mapping[str, Measured]) -> None:
+    """The densities, with a band of two standard errors, on a logarithmic axis."""
+    for place, one in enumerate(measured.values()):
+        if one.density is not None:
+            grid, density, error = (
+                getattr(one.density, n).numpy() for n in ("grid", "density", "standard_error")
+            )
+            floor = 1e-6 * density.max()
+            axes.semilogy(grid, density.clip(floor), color=f"C{place}")
+            low, high = ((density + sign * 2 * error).clip(floor) for sign in (-1, 1))
+            axes.fill_between(grid, low, high, alpha=0.3, color=f"C{place}", linewidth=0)
+    axes.set_title("density of the Hessian's eigenvalues", fontsize=10)
+    axes.set_xlabel("eigenvalue")
+    axes.grid(alpha=0.3)
