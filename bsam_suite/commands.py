@@ -205,4 +205,56 @@ def analyze_flatness(args: Namespace) -> None:
     analyze(args)
 
 
-COMMANDS = {one.name: one for one in (train, test, compare, export_onnx, analyze_flatness)}
+@command(
+    CONFIG,
+    option(
+        "checkpoints", nargs="+", metavar="CHECKPOINT", help="checkpoints of the config's model"
+    ),
+    option(
+        "--along",
+        choices=["random", "hessian", "checkpoints", "pca"],
+        default="random",
+        help="around each checkpoint, along filter-normalised random directions (the default) or "
+        "the Hessian's top eigenvectors; on the line or plane through two or three checkpoints; "
+        "or around one, along the principal components of --path",
+    ),
+    option("--dims", type=int, choices=[1, 2], help="lines or planes (2)"),
+    option(
+        "--path",
+        nargs="+",
+        metavar="CHECKPOINT",
+        help="checkpoints of a run, to be drawn on the plane as its path",
+    ),
+    option("--points", type=int, metavar="N", help="places on each axis (51 of lines, 25)"),
+    option(
+        "--range",
+        type=float,
+        metavar="R",
+        help="half the length of the axes (1 around a checkpoint, else what holds all marks)",
+    ),
+    option(
+        "--batch-norm",
+        choices=["running", "anew"],
+        help="statistics of batch norm: the checkpoint's (default around a checkpoint), or "
+        "computed anew at each place (default else)",
+    ),
+    option("--samples", type=int, default=1000, metavar="N", help="of the training data (1000)"),
+    option("--batch-size", type=int, metavar="N", help="samples at a time (as in training)"),
+    option("--device", help="such as cpu or cuda (a GPU where there is one)"),
+    option("--seed", type=int, default=0, help="of random directions (0)"),
+    option("--out", type=Path, metavar="DIR", help="folder (work_dirs/landscape/CONFIG)"),
+    CFG_OPTIONS,
+    stopped="stopped; nothing is written",
+)
+def plot_landscape(args: Namespace) -> None:
+    """Draw the loss around checkpoints, or on the line or plane through them."""
+    import bsam_suite.quantization  # noqa: F401  packed checkpoints can be read
+    from bsam_suite.flatness import plot_landscape
+
+    out = plot_landscape.plot_landscape(args)
+    print(f"Landscape: {out}/landscape.png, .html, .json")
+
+
+COMMANDS = {
+    one.name: one for one in (train, test, compare, export_onnx, analyze_flatness, plot_landscape)
+}

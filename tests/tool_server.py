@@ -12,6 +12,7 @@ import sys
 import matplotlib.figure  # noqa: F401
 import mmengine.runner  # noqa: F401
 import onnx  # noqa: F401
+import plotly.graph_objects  # noqa: F401
 import sklearn.datasets  # noqa: F401
 import torchvision  # noqa: F401
 
