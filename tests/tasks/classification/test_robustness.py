@@ -9,7 +9,9 @@ import torch
 from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
 
-from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.compat import patch_mmengine
+from bsam_suite.engine.checkpoint import read_checkpoint
+from bsam_suite.engine.config import load_config
 from bsam_suite.engine.metric_names import MetricNamesHook
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.summary import METRICS, _write_metrics
@@ -21,15 +23,15 @@ CONFIG = Path(__file__).parents[3] / "configs/classification/resnet18_sgd.py"
 MEASURED = dict(weights=[0.0, 0.5], draws=2, corruptions=dict(contrast=[1.0, 0.1], noise=[0.3]))
 SMALL = {
     "image_size": 8,
-    "model.net": dict(type="SmallCNN", width=4, batch_norm=True, _delete_=True),
     "train_cfg.max_epochs": 2,
     "train_cfg.val_interval": 1,
-    "train_dataloader.batch_size": 256,
+    "train_dataloader.batch_size": 64,
 }
 
 
-def make(folder, hook=None, **options):
-    cfg = load_config(str(CONFIG), {**SMALL, **options})
+def make(folder, hook=None):
+    patch_mmengine()
+    cfg = load_config(str(CONFIG), SMALL)
     cfg.work_dir = str(folder)
     cfg.model.net = dict(type="SmallCNN", width=4, batch_norm=True)
     cfg.val_evaluator = [
@@ -40,7 +42,6 @@ def make(folder, hook=None, **options):
     cfg.custom_hooks = [*hooks, dict(type="RobustnessHook", **hook)] if hook else hooks
     cfg.experiment_name = folder.name
     make_reproducible(cfg, seed=0)
-    preflight(cfg)
     return Runner.from_cfg(cfg)
 
 
@@ -61,7 +62,7 @@ def measures(runner):
 
 
 def test_the_training_is_the_same(runners):
-    plain, measured = (torch.load(Path(r.work_dir) / "epoch_2.pth") for r in runners)
+    plain, measured = (read_checkpoint(f"{r.work_dir}/epoch_2.pth") for r in runners)
     for part in ("state_dict", "ema_state_dict"):
         assert plain[part].keys() == measured[part].keys()
         assert all(torch.equal(v, measured[part][k]) for k, v in plain[part].items())
@@ -78,7 +79,7 @@ def test_values(runners):
     names = ["clean", "ece", "nll", "weights 0", "weights 0.5"]
     assert list(found) == [*names, "contrast 1", "contrast 0.1", "noise 0.3"]
     accuracy = runner.message_hub.get_scalar("val/accuracy").current()
-    assert found["clean"] == found["weights 0"] == found["contrast 1"] == accuracy > 0.2
+    assert found["clean"] == found["weights 0"] == found["contrast 1"] == accuracy > 0.15
     assert found["weights 0.5"] != accuracy
 
     ema = next(hook for hook in runner.hooks if isinstance(hook, EMAHook)).ema_model.module.eval()
