@@ -8,6 +8,7 @@ from mmengine.registry import METRICS
 from torch import Tensor
 
 
+@torch.no_grad()
 def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:
     """Mean distance between how sure a classifier is and how often it is right.
 
@@ -30,6 +31,7 @@ def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int 
     return float(surplus.abs().sum() / len(labels))
 
 
+@torch.no_grad()
 def negative_log_likelihood(probabilities: Tensor, labels: Tensor) -> float:
     """Mean of ``-log p`` of the right class, in nats.
 
