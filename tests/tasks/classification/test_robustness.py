@@ -142,6 +142,9 @@ def test_what_cannot_be_measured_is_told_before_training(tmp_path):
     loader.collate_fn = lambda _: dict(inputs=torch.zeros(2, 3, 8, 8))
     with pytest.raises(InputError, match="corruption contrast: .* inputs of type torch.float32"):
         hook.before_train(runner)
+    runner.model.net[0].weight.full_tensor = None  # what FSDP's weights have
+    with pytest.raises(InputError, match="RobustnessHook: the weights are spread over processes"):
+        hook.before_train(runner)
     runner._val_loop = None
     with pytest.raises(InputError, match="RobustnessHook: there are no validation data"):
         hook.before_train(runner)
