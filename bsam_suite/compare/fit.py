@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
-from mmengine.hooks import EMAHook, Hook
+from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from bsam_suite.compare.hold_out import as_evaluated, of_items
+from bsam_suite.engine.validated_weights import validated_weights
 
 
 @HOOKS.register_module()
@@ -35,19 +34,3 @@ class FitHook(Hook):
                 evaluator.process(runner.model.val_step(batch), batch)
         for name, value in evaluator.evaluate(len(loader.dataset)).items():
             runner.message_hub.update_scalar(f"fit/{name}", value)
-
-
-@contextmanager
-def validated_weights(runner: Runner) -> Iterator[None]:
-    """The model inside is the one that validations see: in evaluation mode, averaged by EMA."""
-    hooks = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
-    was_training = runner.model.training
-    for hook in hooks:
-        hook.before_val_epoch(runner)
-    runner.model.eval()
-    try:
-        yield
-    finally:
-        runner.model.train(was_training)
-        for hook in hooks:
-            hook.after_val_epoch(runner)

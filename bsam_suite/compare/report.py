@@ -33,9 +33,10 @@ def report(study: Study, choices: Choices, results: Results, command: str, out: 
     main = table(_columns(summaries, results.metric, bool(study.trials)), summaries)
     parts = [main, *_notes(summaries, results.records)]
     measures = list(dict.fromkeys(name for s in summaries for name in s.measures))
-    others = [name for name in measures if not name.startswith("fit/")]
-    if others:
-        parts += ["Of the final networks:", table(_of_measures(others), summaries)]
+    for kind in dict.fromkeys(name.partition("/")[0] for name in measures):
+        names = [name for name in measures if name.partition("/")[0] == kind]
+        if kind != "fit":
+            parts += [f"Of the final networks, {kind}:", table(_of_measures(names), summaries)]
     parts += [_tried(choice, results.metric) for choice in choices.values() if choice]
     print(main, *_notes(summaries, results.records), *_edges(choices), sep="\n")
     write_text(out / "results.md", "\n\n".join([f"```bash\n{command}\n```", *parts]) + "\n")

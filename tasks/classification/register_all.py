@@ -1,6 +1,6 @@
 """Registers all modules that classification configs use; named in their ``custom_imports``."""
 
-from bsam_suite import engine  # noqa: F401
+from bsam_suite import engine, robustness  # noqa: F401
 from bsam_suite.optional import need
 
 need("torchvision", "classification")

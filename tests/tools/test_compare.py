@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -112,7 +113,10 @@ methods = dict(
     bsam=dict(rule="BSAM", settings=dict(k=5), tune=dict(rho=[0.01, 0.02])),
 )
 metric, trials, tuning_seeds, seeds = "accuracy", 2, 1, 1
-hooks = [dict(type="FitHook")]
+hooks = [
+    dict(type="FitHook"),
+    dict(type="RobustnessHook", weights=[0.1], corruptions=dict(blur=[0.06])),
+]
 options = {
     "train_cfg.max_epochs": 2,
     "train_cfg.val_interval": 1,
@@ -159,6 +163,7 @@ def test_a_study_goes_on_from_its_records_and_chooses_without_the_test_part(tool
     chosen = {choice["method"]: choice["settings"] for choice in results["choices"]}
     assert chosen["sgd"] == {"optim_wrapper.optimizer.lr": 0.05}
     assert "lr=50000.0" in page and "diverged" in page and "on the training data" in page
+    assert re.search(r"\| clean +\| ece +\| nll +\| weights 0.1 +\| blur 0.06 +\|", page)
     assert [(r["method"], r["seed"], r["chosen"]) for r in results["runs"]] == [
         (name, 1, chosen[name]) for name in ("sgd", "bsam")
     ]

@@ -115,7 +115,7 @@ def test_a_study_s_page_says_what_was_tried_and_how_old_the_records_are(tmp_path
         for seed in (2, 3)
         for name, code, measures in (
             ("sgd", None, {"fit/accuracy": 0.99 + seed / 1000, "flatness/trace": 12.0}),
-            ("ema", "0ld", {}),
+            ("ema", "0ld", {"robustness/blur 0.03": 0.25}),
         )
     ]
     report(study, {("", "sgd"): choice}, Results("accuracy", records), "", tmp_path)
@@ -129,7 +129,8 @@ def test_a_study_s_page_says_what_was_tried_and_how_old_the_records_are(tmp_path
     assert [row["stopped early"] for row in rows[:2]] == ["0.5000 ± 0.0000"] * 2
     assert rows[0]["on the training data"] == "0.9925 ± 0.0007"
     assert "seconds" not in header
-    assert ["", "sgd", "12.0000 ± 0.0000"] in lines
+    assert ["", "sgd", "12.0000 ± 0.0000"] in lines  # a table for each kind of measures
+    assert ["setting", "rule", "blur 0.03"] in lines and ["", "ema", "0.2500 ± 0.0000"] in lines
     assert "is at the edge" in capsys.readouterr().out
     assert math.isclose(
         json.loads((tmp_path / "results.json").read_text())["choices"][0]["epoch"], 1

@@ -1,0 +1,25 @@
+"""The weights that validations see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmengine.hooks import EMAHook
+from mmengine.runner import Runner
+
+
+@contextmanager
+def validated_weights(runner: Runner) -> Iterator[None]:
+    """The model inside is the one that validations see: in evaluation mode, averaged by EMA."""
+    hooks = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
+    was_training = runner.model.training
+    for hook in hooks:
+        hook.before_val_epoch(runner)
+    runner.model.eval()
+    try:
+        yield
+    finally:
+        runner.model.train(was_training)
+        for hook in hooks:
+            hook.after_val_epoch(runner)
