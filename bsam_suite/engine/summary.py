@@ -13,7 +13,7 @@ from bsam_suite.json_file import write_json
 from bsam_suite.shell import near, short, tool
 
 METRICS = "metrics.json"
-MEASURES = ("flatness/", "fit/")
+MEASURES = ("flatness/", "fit/", "rounding/")
 """How names of scalars begin in the message hub that are measures of the network."""
 SKIPPED = "skipped_steps"
 """Key of their number in the message hub."""

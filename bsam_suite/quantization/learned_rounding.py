@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -78,12 +79,10 @@ def learn_rounding(
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise InputError(f"steps={steps!r} of learned rounding: give a whole number from 1")
-    layers, batches = quantized_layers(model), list(batches)
+    layers, batches, call = quantized_layers(model), list(batches), forward or run
     if not batches:
         raise InputError("learned rounding got no batch to calibrate on: give at least one")
-    for name, layer in layers.items():
-        _check(name, layer)
-    call = forward or run
+    check_up_or_down(model)
     float_model = _float(model)
     modes = {module: module.training for module in model.modules()}
     try:
@@ -94,27 +93,36 @@ def learn_rounding(
                 pair = layers[name], float_model.get_submodule(name)
                 seen = Reconstruction(*pair)
                 for batch in batches:
-                    seen.add(lambda: call(model, batch), lambda: call(float_model, batch))
+                    seen.add(partial(call, model, batch), partial(call, float_model, batch))
                 errors[name] = _round(pair[0], seen, steps, advance)
     finally:
         for module, mode in modes.items():
             module.training = mode
+        for layer in layers.values():
+            layer.weight_quantizer.train(layer.training)
     return errors
 
 
-def _check(name: str, layer: QuantizedLayer) -> None:
-    if isinstance(layer.weight_quantizer, RoundedWeight):
-        raise InputError(
-            f"{name} is rounded already: start from the float checkpoint, quantized anew"
-        )
-    weight, codes = getattr(layer, layer.weight_name).detach(), layer.weight_codes()
-    position = _position(weight, codes).clamp(codes.quant_min, codes.quant_max)
-    if (position - codes.values).abs().max() > 0.501:
-        kind = type(layer.weight_quantizer).__name__
-        raise InputError(
-            f"{name}: {kind} does not round a weight to the level next to it, so there is no up or "
-            "down to learn: choose MinMaxFakeQuantizer, LSQ or LSQPlus for weights"
-        )
+def check_up_or_down(model: nn.Module) -> None:
+    """Make sure that :func:`learn_rounding` can round the weights of a quantized model.
+
+    Raises:
+        InputError: a layer that is rounded already, or whose quantizer does not round to the
+            nearest level.
+    """
+    for name, layer in quantized_layers(model).items():
+        if isinstance(layer.weight_quantizer, RoundedWeight):
+            raise InputError(
+                f"{name} is rounded already: start from the float checkpoint, quantized anew"
+            )
+        weight, codes = getattr(layer, layer.weight_name).detach(), layer.weight_codes()
+        position = _position(weight, codes).clamp(codes.quant_min, codes.quant_max)
+        if (position - codes.values).abs().max() > 0.501:
+            kind = type(layer.weight_quantizer).__name__
+            raise InputError(
+                f"{name}: {kind} does not round a weight to the level next to it, so there is no "
+                "up or down to learn: choose MinMaxFakeQuantizer, LSQ or LSQPlus for weights"
+            )
 
 
 def _position(weight: Tensor, codes: Codes) -> Tensor:

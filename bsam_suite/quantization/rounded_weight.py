@@ -50,8 +50,8 @@ class RoundedWeight(nn.Module):
         """
         if self.training and weight.requires_grad and torch.is_grad_enabled():
             raise InputError(
-                "weights that are rounded for good (in a packed checkpoint, or by learned rounding) "
-                "cannot be trained: start from the checkpoint that they were made from"
+                "weights rounded for good (in a packed checkpoint, or by learned rounding) cannot "
+                "be trained: start from the checkpoint that they were made from"
             )
         return weight
 
