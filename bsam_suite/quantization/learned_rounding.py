@@ -44,7 +44,7 @@ def learn_rounding(
     model: nn.Module,
     batches: Iterable[Any],
     steps: int = 1000,
-    forward: Callable[[Any], Any] | None = None,
+    forward: Callable[[nn.Module, Any], Any] = run,
     advance: Callable[[], object] = lambda: None,
 ) -> dict[str, OutputErrors]:
     """Round the weights of a calibrated model for good, up or down as is best for its outputs.
@@ -79,22 +79,22 @@ def learn_rounding(
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise InputError(f"steps={steps!r} of learned rounding: give a whole number from 1")
-    layers, batches, call = quantized_layers(model), list(batches), forward or run
+    layers, batches = quantized_layers(model), list(batches)
     if not batches:
         raise InputError("learned rounding got no batch to calibrate on: give at least one")
     check_up_or_down(model)
     float_model = _float(model)
+    float_layers = quantized_layers(float_model)
     modes = {module: module.training for module in model.modules()}
     try:
         model.eval()
         errors = {}
         with torch.no_grad(), torch.compiler.set_stance("force_eager"):
-            for name in _order(layers, lambda: call(model, batches[0])):
-                pair = layers[name], float_model.get_submodule(name)
-                seen = Reconstruction(*pair)
+            for name in _order(layers, partial(forward, model, batches[0])):
+                seen = Reconstruction(layers[name], float_layers[name])
                 for batch in batches:
-                    seen.add(partial(call, model, batch), partial(call, float_model, batch))
-                errors[name] = _round(pair[0], seen, steps, advance)
+                    seen.add(partial(forward, model, batch), partial(forward, float_model, batch))
+                errors[name] = _round(layers[name], seen, steps, advance)
     finally:
         for module, mode in modes.items():
             module.training = mode

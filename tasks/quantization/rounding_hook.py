@@ -20,12 +20,13 @@ from bsam_suite.quantization import quantize
 from bsam_suite.quantization.learned_rounding import check_up_or_down
 from bsam_suite.sharpness.forward_state import ForwardState
 from tasks.quantization.evaluate.post_training import (
+    ACTIVATION_TYPE,
     ROUNDINGS,
     STEPS,
+    WEIGHT_TYPE,
     first_batches,
     quantize_after_training,
 )
-from tasks.quantization.evaluate.request import ACTIVATION_TYPE, WEIGHT_TYPE
 
 
 @HOOKS.register_module()
@@ -66,9 +67,10 @@ class RoundingHook(Hook):
         activation_type: str = ACTIVATION_TYPE,
         **conversion: Any,
     ) -> None:
-        for width in bits:
-            if type(width) is not int or not 2 <= width <= 8:
-                raise InputError(f"bits={list(bits)} in RoundingHook: {width!r} is not one of 2-8")
+        if not bits or not all(type(width) is int and 2 <= width <= 8 for width in bits):
+            raise InputError(
+                f"bits={bits!r} in RoundingHook: give whole numbers from 2 to 8, such as [8, 4]"
+            )
         for name, value in (("batches", batches), ("steps", steps)):
             if type(value) is not int or value < 1:
                 raise InputError(f"{name}={value!r} in RoundingHook: give a whole number from 1")

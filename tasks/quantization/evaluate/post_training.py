@@ -12,6 +12,12 @@ from torch import nn
 from bsam_suite.errors import InputError
 from bsam_suite.quantization import calibrate, learn_rounding, quantize
 
+# Measured after training at 4 and 3 bits, mean share of the float metric kept, over ResNet-18 on
+# digits after 3 and after 30 epochs and the small HRNet on built-in people: min-max weights with
+# LSQPlus inputs 0.95, with PACT 0.94, with min-max 0.85; LSQPlus weights with LSQPlus inputs 0.93,
+# with min-max 0.90; LSQ weights with LSQPlus inputs 0.92. At 8 bits all were within a point on
+# these; at 2 bits LSQ weights keep most, yet none of them is of use.
+WEIGHT_TYPE, ACTIVATION_TYPE = "MinMaxFakeQuantizer", "LSQPlus"
 ROUNDINGS = ("nearest", "learned")
 STEPS = 1000
 """Of learned rounding, for each layer."""

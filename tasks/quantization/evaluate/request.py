@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 import tasks.quantization.register_all  # noqa: F401
 from bsam_suite.errors import InputError
 from bsam_suite.quantization.convert import quantizer_types
-from tasks.quantization.evaluate.post_training import ROUNDINGS, STEPS
-
-# Measured after training at 4 and 3 bits, mean share of the float metric kept, over ResNet-18 on
-# digits after 3 and after 30 epochs and the small HRNet on built-in people: min-max weights with
-# LSQPlus inputs 0.95, with PACT 0.94, with min-max 0.85; LSQPlus weights with LSQPlus inputs 0.93,
-# with min-max 0.90; LSQ weights with LSQPlus inputs 0.92. At 8 bits all were within a point on
-# these; at 2 bits LSQ weights keep most, yet none of them is of use.
-WEIGHT_TYPE, ACTIVATION_TYPE = "MinMaxFakeQuantizer", "LSQPlus"
+from tasks.quantization.evaluate.post_training import ACTIVATION_TYPE, ROUNDINGS, STEPS, WEIGHT_TYPE
 
 
 @dataclass
