@@ -13,8 +13,6 @@ from bsam_suite.json_file import write_json
 from bsam_suite.shell import near, short, tool
 
 METRICS = "metrics.json"
-MEASURES = ("flatness/", "fit/", "robustness/")
-"""How names of scalars begin in the message hub that are measures of the network."""
 SKIPPED = "skipped_steps"
 """Key of their number in the message hub."""
 
@@ -54,7 +52,7 @@ def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> N
     Measures are what hooks have logged under names of their own, such as ``flatness/trace``.
     """
     scalars = runner.message_hub.log_scalars
-    measures = {k: v.current() for k, v in scalars.items() if k.startswith(MEASURES)}
+    measures = {k: v.current() for k, v in scalars.items() if not k.startswith(("train/", "val/"))}
     seconds = runner.message_hub.get_scalar("train/time").data[0]
     content = dict(
         metrics=metrics,

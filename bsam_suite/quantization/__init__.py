@@ -7,6 +7,7 @@ from bsam_suite.quantization.convert import layer_bits, quantize
 from bsam_suite.quantization.fake_quantizers import *  # noqa: F403
 from bsam_suite.quantization.fake_quantizers import __all__ as _fake_quantizers
 from bsam_suite.quantization.last_layers import LAST_LAYERS
+from bsam_suite.quantization.learned_rounding import learn_rounding
 from bsam_suite.quantization.packed.checkpoint import load_packed, save_packed
 from bsam_suite.quantization.straight_through import StraightThrough, round_clamp
 
@@ -20,6 +21,7 @@ __all__ = [
     "calibrate",
     "export_onnx",
     "layer_bits",
+    "learn_rounding",
     "load_packed",
     "needs_calibration",
     "quantize",

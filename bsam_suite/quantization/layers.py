@@ -56,14 +56,14 @@ class QuantizedLayer(nn.Module):
         quantizer = self.weight_quantizer
         if isinstance(quantizer, RoundedWeight):
             (quantizer,) = quantizer.fake_quantizer
-            self._quantize_weight_by(quantizer)
+            self.quantize_weight_by(quantizer)
         if "rounded" in state:
-            self._quantize_weight_by(RoundedWeight(quantizer, state))
+            self.quantize_weight_by(RoundedWeight(quantizer, state))
         elif not state and prefix + self.weight_name in state_dict:
             self._float_weight_arrives(prefix[:-1])
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def _quantize_weight_by(self, quantizer: FakeQuantizer | RoundedWeight) -> None:
+    def quantize_weight_by(self, quantizer: FakeQuantizer | RoundedWeight) -> None:
         device = getattr(self, self.weight_name).device
         self.weight_quantizer = quantizer.to(device).train(self.training)
 

@@ -1,4 +1,4 @@
-"""A weight that is rounded for good, as in a packed checkpoint."""
+"""A weight that is rounded for good: in a packed checkpoint, or by learned rounding."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class RoundedWeight(nn.Module):
         """
         if self.training and weight.requires_grad and torch.is_grad_enabled():
             raise InputError(
-                "a packed checkpoint has rounded weights, which cannot be trained: start from the "
-                "checkpoint that it was exported from"
+                "weights rounded for good (in a packed checkpoint, or by learned rounding) cannot "
+                "be trained: start from the checkpoint that they were made from"
             )
         return weight
 

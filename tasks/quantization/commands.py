@@ -17,6 +17,15 @@ from bsam_suite.command import CFG_OPTIONS, CHECKPOINT, CONFIG, command, option
     option(
         "--calibration-batches", type=int, metavar="N", help="training batches to calibrate on (4)"
     ),
+    option(
+        "--rounding",
+        choices=["nearest", "learned"],
+        help="of weights, without training: to the nearest level (the default), or up or down as "
+        "is best for the layers' outputs (AdaRound)",
+    ),
+    option(
+        "--rounding-steps", type=int, metavar="N", help="of learned rounding, for a layer (1000)"
+    ),
     option("--skip", nargs="+", metavar="PATTERN", help="layers that stay float, such as 'head.*'"),
     CFG_OPTIONS,
 )

@@ -10,15 +10,18 @@ from pathlib import Path
 
 import torch
 from mmengine.registry import MODELS
+from rich.progress import Progress
 from torch import nn
 
 from bsam_suite.engine.checkpoint import load_weights
 from bsam_suite.engine.work_dir import choose_out_dir
-from bsam_suite.errors import InputError
 from bsam_suite.progress import progress_bar
-from bsam_suite.quantization import calibrate, layer_bits, quantize
+from bsam_suite.quantization import layer_bits, quantize
 from bsam_suite.quantization.calibration import run
+from bsam_suite.quantization.layers import quantized_layers
+from bsam_suite.quantization.learned_rounding import check_up_or_down
 from tasks.quantization.evaluate.cost import bit_operations, count_macs, size_bytes
+from tasks.quantization.evaluate.post_training import quantize_after_training
 from tasks.quantization.evaluate.report import Row, draw, print_table, save
 from tasks.quantization.evaluate.request import Request
 from tasks.quantization.evaluate.sources import Sources, load_sources
@@ -54,18 +57,14 @@ def evaluate(request: Request) -> Results:
     with tempfile.TemporaryDirectory() as logs, progress_bar() as bar:
         task = bar.add_task("preparing", total=None)
         tester = Tester(sources.cfg, logs, advance=partial(bar.advance, task))
-        jobs = _jobs(request, sources, tester)
+        jobs = _jobs(request, sources, tester, bar)
         batches = tester.training_batches(request.calibration_batches)
-        if not batches:
-            raise InputError(f"train_dataloader of {request.config} gives no batch to calibrate on")
         macs, uncounted = _macs(tester.model, batches[0])
         bar.update(task, total=tester.test_batch_count() * len(jobs))
         rows = []
         for (method, *bits), build in jobs.items():
             bar.update(task, description=f"{method} {'/'.join(map(str, bits))}")
-            model = build()
-            if method == "PTQ":
-                calibrate(model, batches)
+            model = build(batches)
             metrics = tester.metrics(model)
             operations = bit_operations(model, macs)
             rows.append(Row(method, *bits, metrics, size_bytes(model), operations))
@@ -78,6 +77,8 @@ def evaluate(request: Request) -> Results:
         weight_type=request.weight_type,
         activation_type=request.activation_type,
         calibration_batches=request.calibration_batches,
+        rounding=request.rounding,
+        rounding_steps=request.rounding_steps if request.rounding == "learned" else 0,
         conversion=sources.conversion,
         macs=sum(macs.values()),
         notes=notes,
@@ -86,26 +87,42 @@ def evaluate(request: Request) -> Results:
 
 
 def _jobs(
-    request: Request, sources: Sources, tester: Tester
-) -> dict[tuple[str, int, int], Callable[[], nn.Module]]:
-    """What builds the model of each row, by method and bits; all that can be checked has been."""
-    jobs, model = {}, tester.model
+    request: Request, sources: Sources, tester: Tester, bar: Progress
+) -> dict[tuple[str, int, int], Callable[[list], nn.Module]]:
+    """What builds the model of each row from calibration batches, by method and bits.
 
-    def convert(bits: int) -> nn.Module:
-        return quantize(model, **request.quantization(bits), **sources.conversion)
+    All that can be checked has been.
+    """
+    jobs: dict[tuple[str, int, int], Callable[[list], nn.Module]] = {}
+    model, steps = tester.model, request.rounding_steps
+
+    def quantization(bits: int) -> dict:
+        return {**request.quantization(bits), **sources.conversion}
+
+    def convert(batches: list, bits: int) -> nn.Module:
+        given = model, quantization(bits), batches
+        if request.rounding == "nearest":
+            return quantize_after_training(*given)
+        task = bar.add_task(f"rounding for {bits}/{bits}", total=steps * layers)
+        found = quantize_after_training(*given, "learned", steps, partial(bar.advance, task))
+        bar.remove_task(task)
+        return found
 
     if sources.float_weights is not None:
         _load(model, sources.float_weights, sources.float_path)
-        convert(request.bits[0])  # a layer that cannot be quantized shows now
-        jobs["float", 32, 32] = lambda: model
+        tried = quantize(model, **quantization(request.bits[0]))  # what cannot be, shows now
+        layers = len(quantized_layers(tried))
+        if request.rounding == "learned":
+            check_up_or_down(tried)
+        jobs["float", 32, 32] = lambda _: model
         for bits in request.bits:
-            jobs["PTQ", bits, bits] = partial(convert, bits)
+            jobs["PTQ", bits, bits] = partial(convert, bits=bits)
     if sources.quantized is not None:
         trained = MODELS.build(sources.quantized).to(tester.device)
         _load(trained, sources.quantized_weights, sources.quantized_path)
         own = sources.quantized["quantization"]
         activation = (own.get("activation") or {}).get("bit_width", 32)
-        jobs["QAT", own["weight"]["bit_width"], activation] = lambda: trained
+        jobs["QAT", own["weight"]["bit_width"], activation] = lambda _: trained
     return jobs
 
 

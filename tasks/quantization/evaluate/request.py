@@ -7,13 +7,7 @@ from dataclasses import dataclass, field
 import tasks.quantization.register_all  # noqa: F401
 from bsam_suite.errors import InputError
 from bsam_suite.quantization.convert import quantizer_types
-
-# Measured after training at 4 and 3 bits, mean share of the float metric kept, over ResNet-18 on
-# digits after 3 and after 30 epochs and the small HRNet on built-in people: min-max weights with
-# LSQPlus inputs 0.95, with PACT 0.94, with min-max 0.85; LSQPlus weights with LSQPlus inputs 0.93,
-# with min-max 0.90; LSQ weights with LSQPlus inputs 0.92. At 8 bits all were within a point on
-# these; at 2 bits LSQ weights keep most, yet none of them is of use.
-WEIGHT_TYPE, ACTIVATION_TYPE = "MinMaxFakeQuantizer", "LSQPlus"
+from tasks.quantization.evaluate.post_training import ACTIVATION_TYPE, ROUNDINGS, STEPS, WEIGHT_TYPE
 
 
 @dataclass
@@ -26,7 +20,10 @@ class Request:
         out: folder for the results; None: ``quantized`` beside the checkpoint.
         weight_type: quantizer of weights, with a scale for each output channel.
         activation_type: quantizer of inputs, one for each layer.
-        calibration_batches: training batches that the inputs' quantizers are set by.
+        calibration_batches: training batches that the inputs' quantizers are set by, and the
+            rounding is learned on.
+        rounding: of weights: ``"nearest"`` or ``"learned"``.
+        rounding_steps: of learned rounding, for each layer.
 
     Raises:
         InputError: a value that is not usable.
@@ -39,6 +36,8 @@ class Request:
     weight_type: str = WEIGHT_TYPE
     activation_type: str = ACTIVATION_TYPE
     calibration_batches: int = 4
+    rounding: str = "nearest"
+    rounding_steps: int = STEPS
     skip: list[str] = field(default_factory=list)
     cfg_options: dict | None = None
 
@@ -58,6 +57,10 @@ class Request:
             raise InputError(
                 f"--calibration-batches {self.calibration_batches}: give a number from 1"
             )
+        if self.rounding not in ROUNDINGS:
+            raise InputError(f"--rounding {self.rounding}: give one of {', '.join(ROUNDINGS)}")
+        if self.rounding_steps < 1:
+            raise InputError(f"--rounding-steps {self.rounding_steps}: give a number from 1")
 
     def quantization(self, bits: int) -> dict:
         """Arguments of :func:`bsam_suite.quantization.quantize` at one width."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner, set_random_seed
+from mmengine.runner import Runner
 from torch import nn
+
+from tasks.quantization.evaluate.post_training import first_batches
 
 
 class Tester:
@@ -40,16 +41,18 @@ class Tester:
         cfg.randomness = {**randomness, "seed": randomness.get("seed") or 0}
         self._runner = Runner.from_cfg(cfg)
         self._runner.register_hook(_Advance(advance), priority="LOWEST")
-        self._train = {**cfg.train_dataloader, "persistent_workers": False}
+        self._train = cfg.train_dataloader
         self.model = self._runner.model
         self.device = next(self.model.parameters()).device
 
     def training_batches(self, count: int) -> list[Any]:
-        """The first batches of the training data, the same ones in every call."""
-        seed = self._runner.seed
-        set_random_seed(seed)
+        """The first batches of the training data, the same ones in every call.
+
+        Raises:
+            InputError: there is none.
+        """
         with _silence():
-            return list(islice(self._runner.build_dataloader(self._train, seed=seed), count))
+            return first_batches(self._train, self._runner.seed, count)
 
     def test_batch_count(self) -> int:
         """Number of batches in the test data."""

@@ -86,6 +86,12 @@ def test_a_trained_model_beside_its_float_one(folder):
         (FLOAT, "trained.pth", {}, "trained.pth is of another model: .*weight_quantizer"),
         ("quantized.py", "float.pth", {}, "float.pth is of another model: .*scale is missing"),
         (FLOAT, "float.pth", dict(skip=["nets.*"]), "pattern 'nets.\\*' matches no layer"),
+        (
+            FLOAT,
+            "float.pth",
+            dict(rounding="learned", weight_type="DoReFaWeight"),
+            "net.conv1: DoReFaWeight does not round .* choose MinMaxFakeQuantizer",
+        ),
     ],
 )
 def test_refused_before_the_first_test_batch(folder, monkeypatch, config, checkpoint, given, said):

@@ -15,6 +15,8 @@ from tasks.quantization.evaluate.request import Request
         (dict(weight_type="PACT"), "--weight-type PACT: no quantizer for weights"),
         (dict(activation_type="DoReFaWeight"), "--activation-type DoReFaWeight: .*PACT"),
         (dict(calibration_batches=0), "--calibration-batches 0"),
+        (dict(rounding="up"), "--rounding up: give one of nearest, learned"),
+        (dict(rounding_steps=0), "--rounding-steps 0: give a number from 1"),
     ],
 )
 def test_unusable(given, said):
