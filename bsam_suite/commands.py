@@ -129,4 +129,34 @@ def export_onnx(args: Namespace) -> None:
     print(export(args.config, args.checkpoint, args.out, args.batches, args.cfg_options))
 
 
-COMMANDS = {one.name: one for one in (train, test, compare, export_onnx)}
+@command(
+    CONFIG,
+    option(
+        "--rule",
+        nargs="+",
+        required=True,
+        action=NameAndValues,
+        metavar=("RULE", "KEY=VALUE"),
+        help="the rule, such as BSAM k=5, without its radii",
+    ),
+    option("--steps", type=int, metavar="N", help="of a short run (a fifth of all, at most 300)"),
+    option(
+        "--radii",
+        nargs="+",
+        type=float,
+        metavar="R",
+        help="to look at and to search between (0.005 0.01 0.02 0.05 ... 5)",
+    ),
+    option("--looks", type=int, default=16, metavar="N", help="batches to look at (16)"),
+    option("--seed", type=int, default=0, help="seed of all chance (0)"),
+    option("--out", type=Path, metavar="DIR", help="folder (work_dirs/find_rho/CONFIG)"),
+    CFG_OPTIONS,
+)
+def find_rho(args: Namespace) -> None:
+    """Find the radius to train with, by looks along the gradient and a few short runs."""
+    from bsam_suite.rho_finder import command
+
+    command.find_rho(args)
+
+
+COMMANDS = {one.name: one for one in (train, test, compare, export_onnx, find_rho)}
