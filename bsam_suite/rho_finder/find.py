@@ -78,7 +78,8 @@ def find(
     2. As many steps with the rule, at radii that close in on the largest one that leaves the first
        loss: the loss falls by 5% at least of what it falls by in plain training. The search begins
        where the second look expects it.
-    3. ``rho`` is that radius, or :attr:`Look.bottom` of the second look where that is smaller.
+    3. ``rho`` is that radius, or where the line of the second look has its bottom
+       (:attr:`Look.bottom`), if that is smaller.
 
     Raises:
         InputError: an unusable argument, or plain training does not leave its first loss.
@@ -112,7 +113,7 @@ def find(
 
     found.trains, found.stuck = search(trains, radii, min(expected, default=radii[-1]))
     if found.trains is not None:
-        found.rho = min(found.trains, rounded(after.bottom or math.inf))
+        found.rho = min(found.trains, after.bottom or math.inf)
     return found
 
 

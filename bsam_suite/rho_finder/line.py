@@ -49,12 +49,9 @@ class Look:
 
     @property
     def bottom(self) -> float | None:
-        """The radius where the loss stops to fall along -g, were it a parabola with that fall.
-
-        There ``L(w) - L(w - r g/|g|)`` is half of ``r |g|``. None where no radius is as large.
-        """
-        shares = [f / (r * self.norm) for f, r in zip(self.fall, self.radii)]
-        return crossing(self.radii, shares, 0.5)
+        """That of the radii at which the loss along -g is lowest; None where it is the last one."""
+        place = max(range(len(self.radii)), key=lambda i: self.fall[i])
+        return self.radii[place] if place + 1 < len(self.radii) else None
 
     @property
     def turn(self) -> float | None:

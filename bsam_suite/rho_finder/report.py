@@ -92,17 +92,20 @@ def draw(found: Found, title: str, path: Path) -> None:
     for axes, look in zip(lines, found.looks):
         _draw_line(axes, look)
     lines[0].set_ylabel("loss")
-    lines[0].legend(fontsize="small", loc="lower left")
+    lines[0].legend(fontsize="small", loc="upper left")
     for color, look in zip(("C7", "C0"), found.looks):
         if look.agreement:
             label = f"step {look.step}"
             agreement.plot(look.radii, look.agreement, "o-", ms=3, color=color, label=label)
-    agreement.set(title="agreement: 1 is plain training, below 0 turns back", xscale="log")
-    agreement.set(xlabel="radius", yscale="symlog")
+    agreement.set(title="agreement: 1 is plain training, below 0 turns back", yscale="symlog")
     agreement.axhline(0, color="black", linewidth=0.8)
     agreement.axhline(1, color="black", linewidth=0.8, linestyle=":")
     agreement.legend(fontsize="small")
     for axes in (*lines, agreement):
+        axes.set_xscale("log")
+        axes.set_xticks(found.looks[0].radii, [f"{r:g}" for r in found.looks[0].radii], minor=False)
+        axes.set_xticks([], minor=True)
+        axes.set_xlabel("radius r")
         axes.grid(alpha=0.3)
         if found.rho:
             axes.axvline(found.rho, color="C2", linewidth=1.5)
@@ -113,6 +116,7 @@ def draw(found: Found, title: str, path: Path) -> None:
         smooth = [fmean(losses[max(0, i - WINDOW) : i + 1]) for i in range(len(losses))]
         runs.plot(smooth, label="plain" if rho is None else f"{rho:g}", linewidth=1.2)
     runs.set(title="short runs, by radius", xlabel="step")
+    runs.set_ylabel("loss")
     runs.legend(fontsize="small")
     runs.grid(alpha=0.3)
     handles = [line for line in agreement.lines if line.get_color() in ("C2", "C3")]
@@ -134,7 +138,7 @@ def _draw_line(axes, look: Look) -> None:
     for sign in (1, -1):
         straight = [look.loss + sign * s for s in slope]
         axes.plot(look.radii, straight, ":", color="C7", label="to first order" if sign > 0 else "")
-    axes.set(xscale="log", ylim=(low - margin, high + margin), xlabel="radius r")
+    axes.set_ylim(low - margin, high + margin)
     axes.set_title(f"loss along g at step {look.step}")
 
 
