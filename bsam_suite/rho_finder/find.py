@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Protocol
 
 from rich.progress import Progress
 from torch import nn
@@ -36,7 +36,7 @@ class Training(Protocol):
         """One closure for each batch to look at."""
 
     def train(self, rho: float | None, steps: int, watch: Watch) -> None:
-        """Train for so many steps with the rule at this radius; None is the base optimizer alone."""
+        """Train so many steps with the rule at this radius, or without it for None."""
 
 
 @dataclass
@@ -108,7 +108,10 @@ def find(
                 losses.append(loss)
                 progress.advance(task)
 
-        training.train(rho, steps, watch)
+        try:
+            training.train(rho, steps, watch)
+        except FloatingPointError:  # of nonfinite="raise"
+            losses.append(math.nan)
         return found.share(rho) >= LEFT
 
     found.trains, found.stuck = search(trains, radii, min(expected, default=radii[-1]))
@@ -136,7 +139,7 @@ def search(
     """The largest radius found that trains and the smallest that does not.
 
     From that of ``radii`` which is closest to ``start`` it goes up while it trains, or down while
-    it does not; then it tries the middle, rounded to two digits. None where there is no such radius.
+    it does not; then it tries the middle, rounded to two digits. None where there is none.
     """
     place = min(range(len(radii)), key=lambda i: abs(math.log(radii[i] / start)))
     low = high = None

@@ -19,7 +19,7 @@ from bsam_suite.sharpness.forward_state import ForwardState
 from bsam_suite.sharpness.rule import Walk
 
 Closure = Callable[[], Tensor]
-"""Makes the gradient of one batch, and returns its loss: as ``SharpnessOptimizer.step`` takes it."""
+"""Zeroes the gradients, makes those of one batch and returns its loss, as a step takes it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Look:
     @property
     def bottom(self) -> float | None:
         """That of the radii at which the loss along -g is lowest; None where it is the last one."""
-        place = max(range(len(self.radii)), key=lambda i: self.fall[i])
+        falls = [fall if math.isfinite(fall) else -math.inf for fall in self.fall]
+        place = max(range(len(falls)), key=falls.__getitem__)
         return self.radii[place] if place + 1 < len(self.radii) else None
 
     @property

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from bsam_suite.rho_finder.find import WINDOW, Found
 from bsam_suite.rho_finder.line import Look
@@ -67,8 +69,8 @@ def verdict(found: Found, rule: str, radius_names: list[str]) -> str:
 
 
 def as_dict(found: Found) -> dict:
-    """For JSON; the plain run is named ``plain``."""
-    return dict(
+    """For JSON; the plain run is named ``plain``, and what is not finite is null."""
+    content = dict(
         rho=found.rho,
         trains=found.trains,
         stuck=found.stuck,
@@ -78,6 +80,15 @@ def as_dict(found: Found) -> dict:
             for rho, losses in found.losses.items()
         },
     )
+    return _finite(content)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def draw(found: Found, title: str, path: Path) -> None:
