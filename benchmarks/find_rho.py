@@ -1,10 +1,11 @@
 """The radius that find_rho gives, against the accuracy by radius, where 40% of labels are wrong.
 
-    python benchmarks/find_rho.py --seeds 2
+    python benchmarks/find_rho.py --seeds 2 --grid 0.025 0.05 0.1 0.2 0.4
 
 For each regime, base optimizer and rule: what find_rho gives for each seed, and the accuracy on
-unseen images after a whole training with it and with the radii of a grid. No warm-up of the radius.
-Results are kept in ``--out``; the same command goes on where it was stopped.
+unseen images after a whole training with it and with the radii of the grid. No warm-up of the
+radius. Results are kept in ``--out``, the same command goes on where it was stopped, and the table
+has all radii that were ever run there.
 """
 
 from __future__ import annotations
@@ -23,10 +24,8 @@ from wrong_labels import results
 from bsam_suite.engine.registry import build_rule
 from bsam_suite.rho_finder import find_rho
 
-WIDE = {"SAM": (0.05, 0.1, 0.2, 0.4, 0.8), "BSAM": (0.05, 0.1, 0.2, 0.4)}
-NARROW = dict.fromkeys(("SAM", "BSAM"), (0.0125, 0.025, 0.05, 0.1))
-GRIDS = {"digits": WIDE, "digits_bn": WIDE, "digits_w2a2": NARROW}
-WRONG = 0.4
+WRONG, ACCURACY = 0.4, "accuracy.jsonl"
+REGIMES, RULES = ("digits", "digits_bn", "digits_w2a2"), ("SAM", "BSAM")
 
 
 class Epochs:
@@ -75,40 +74,44 @@ def all_found(args: argparse.Namespace) -> list[dict]:
     return [kept[one] for one in wanted]
 
 
+def train_all(args: argparse.Namespace, regime: str, base: str, rules: list[str]) -> None:
+    """Train what is not in the file yet."""
+    setting = dict(regime=regime, base=base, wrong=WRONG, data_root=None, rules=rules)
+    results(argparse.Namespace(**setting, seeds=args.seeds, jobs=1, out=args.out / ACCURACY))
+
+
+def accuracies(args: argparse.Namespace, regime: str, base: str, rule: str) -> dict[float, float]:
+    """Mean accuracy by radius, as far as it is in the file; that without a rule is of radius 0."""
+    found: dict[float, list[float]] = {}
+    for line in (args.out / ACCURACY).read_text().splitlines():
+        row = json.loads(line)
+        name, _, rho = row["rule"].partition(",rho=")
+        mine = name == rule and rho.replace(".", "").isdecimal()
+        if (row["regime"], row["base"]) == (regime, base) and (mine or row["rule"] == "none"):
+            found.setdefault(float(rho or 0), []).append(row["accuracy"])
+    return {rho: fmean(values) for rho, values in sorted(found.items())}
+
+
 def cell(args: argparse.Namespace, rows: list[dict]) -> str:
     """A line of the table: one regime, base and rule."""
-    first = rows[0]
-    regime, base, rule = first["regime"], first["base"], first["rule"]
-    given = sorted({row["rho"] for row in rows if row["rho"]})
-    radii = sorted({*GRIDS[regime][rule], *given})
-    setting = argparse.Namespace(
-        regime=regime,
-        base=base,
-        wrong=WRONG,
-        data_root=None,
-        rules=["none", *(f"{rule},rho={rho:g}" for rho in radii)],
-        seeds=args.seeds,
-        jobs=1,
-        out=args.out / "accuracy.jsonl",
-    )
-    found = results(setting)
-    means = {
-        name: fmean(row["accuracy"] for row in by_seed.values()) for name, by_seed in found.items()
-    }
-    accuracy = {rho: means[f"{rule},rho={rho:g}"] for rho in radii}
-    mine = [found[f"{rule},rho={r['rho']:g}"][r["seed"]]["accuracy"] for r in rows if r["rho"]]
-    best = max(accuracy, key=lambda rho: accuracy[rho])
+    regime, base, rule = (rows[0][name] for name in ("regime", "base", "rule"))
+    given = {row["rho"] for row in rows if row["rho"]}
+    words = [f"{rule},rho={rho:g}" for rho in sorted({*args.grid, *given})]
+    train_all(args, regime, base, ["none", *words])
+    by_radius = accuracies(args, regime, base, rule)
+    plain = by_radius.pop(0)
+    best = max(by_radius, key=lambda rho: by_radius[rho])
     turns = [row["looks"][-1]["turn"] for row in rows]
     cells = [
         f"{regime}, {base}",
         rule,
         ", ".join(f"{row['rho'] or 0:g}" for row in rows),
-        ", ".join(f"{row['stuck']:g}" if row["stuck"] else "" for row in rows),
+        ", ".join(f"{row['stuck']:g}" if row["stuck"] else "none" for row in rows),
         ", ".join(f"{turn:.2g}" if turn else "none" for turn in turns),
-        f"{fmean(mine):.3f}" if mine else "",
-        f"{accuracy[best]:.3f} at {best:g}",
-        f"{means['none']:.3f}",
-        ", ".join(f"{rho:g}: {value:.3f}" for rho, value in accuracy.items()),
+        ", ".join(f"{by_radius[rho]:.3f}" for rho in sorted(given)),
+        f"{by_radius[best]:.3f} at {best:g}",
+        f"{plain:.3f}",
+        ", ".join(f"{rho:g}: {value:.3f}" for rho, value in by_radius.items()),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -121,9 +124,10 @@ HEADER = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--regimes", nargs="+", choices=GRIDS, default=list(GRIDS))
+    parser.add_argument("--regimes", nargs="+", choices=REGIMES, default=REGIMES)
     parser.add_argument("--bases", nargs="+", choices=("sgd", "adamw"), default=["sgd", "adamw"])
-    parser.add_argument("--rules", nargs="+", choices=WIDE, default=list(WIDE))
+    parser.add_argument("--rules", nargs="+", choices=RULES, default=RULES)
+    parser.add_argument("--grid", nargs="*", type=float, default=[], metavar="RHO")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("work_dirs/find_rho"))
     args = parser.parse_args()
