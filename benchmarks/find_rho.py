@@ -23,6 +23,7 @@ from wrong_labels import results
 
 from bsam_suite.engine.registry import build_rule
 from bsam_suite.rho_finder import find_rho
+from bsam_suite.rho_finder.report import draw
 
 WRONG, ACCURACY = 0.4, "accuracy.jsonl"
 REGIMES, RULES = ("digits", "digits_bn", "digits_w2a2"), ("SAM", "BSAM")
@@ -38,8 +39,8 @@ class Epochs:
         return self.regime.batches()
 
 
-def find(name: str, base: str, rule: str, seed: int) -> dict:
-    """What find_rho gives, with runs of a fifth of the training."""
+def find(out: Path, name: str, base: str, rule: str, seed: int) -> dict:
+    """What find_rho gives, with runs of a fifth of the training; its picture goes to ``out``."""
     torch.set_num_threads(1)
     regime = regime_of(name, WRONG)
     torch.manual_seed(seed)
@@ -48,6 +49,7 @@ def find(name: str, base: str, rule: str, seed: int) -> dict:
     steps = regime.epochs * regime.steps // 5
     made = build_rule(dict(type=rule))
     found = find_rho(model, kind, made, regime.loss, Epochs(regime), steps, **kwargs)
+    draw(found, f"{name}, {base}, {rule}", out / f"{name}-{base}-{rule}-{seed}.png")
     shares = {str(rho): found.share(rho) for rho in found.losses}
     looks = [asdict(one) | dict(turn=one.turn, bottom=one.bottom) for one in found.looks]
     setting = dict(regime=name, base=base, rule=rule, seed=seed, shares=shares, looks=looks)
@@ -68,7 +70,7 @@ def all_found(args: argparse.Namespace) -> list[dict]:
     ]
     for one in wanted:
         if one not in kept:
-            kept[one] = find(*one)
+            kept[one] = find(args.out, *one)
             with file.open("a") as end:
                 print(json.dumps(kept[one]), file=end)
     return [kept[one] for one in wanted]
