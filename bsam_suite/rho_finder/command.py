@@ -13,7 +13,6 @@ from bsam_suite.engine.malloc import keep_freed_memory
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
 from bsam_suite.json_file import write_json
-from bsam_suite.optional import need
 from bsam_suite.progress import progress_bar
 from bsam_suite.rho_finder.find import RADII, WINDOW, find
 from bsam_suite.rho_finder.line import check_radii
@@ -36,7 +35,6 @@ def find_rho(args: Namespace) -> None:
         raise InputError(f"--steps {args.steps}: give a number from {2 * WINDOW}")
     if not 0 <= args.seed < 2**31:
         raise InputError(f"--seed {args.seed}: give a number from 0 to {2**31 - 1}")
-    need("matplotlib", "compare")
     name, values = args.rule
     runs = ConfigRuns(args.config, args.cfg_options, name, values, args.looks, args.seed)
     steps = args.steps or runs.steps
