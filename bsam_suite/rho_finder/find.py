@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean
 from typing import Protocol
 
@@ -173,7 +174,7 @@ def _plain_watch(
     def measure(model: nn.Module) -> None:
         closures = training.closures(model)
         part = progress.add_task(f"look at step {len(losses)}", total=len(closures))
-        tick = lambda: progress.advance(part)  # noqa: E731
+        tick = partial(progress.advance, part)
         found.looks.append(look(model, closures, rule, radii, len(losses), tick))
 
     def watch(model: nn.Module, loss: float | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from bsam_suite.engine.config import load_config, preflight
 from bsam_suite.engine.disk_errors import report_disk_errors
 from bsam_suite.engine.registry import build_rule
 from bsam_suite.engine.reproduce import make_reproducible
-from bsam_suite.engine.rule_option import NONE
+from bsam_suite.engine.rule_option import NONE, use_rule
 from bsam_suite.errors import InputError
 from bsam_suite.rho_finder.find import Watch, check_rule
 from bsam_suite.rho_finder.line import Closure
@@ -52,8 +53,7 @@ class ConfigRuns:
         looks: int,
         seed: int,
     ) -> None:
-        self.path, self.options, self.name, self.values = path, options, name, dict(values)
-        self.looks, self.seed, self.out = looks, seed, Path()
+        self.path, self.looks, self.seed, self.out = path, looks, seed, Path()
         for key, value in values.items():
             if key.startswith("rho") and key != "rho_min_follows_lr":
                 raise InputError(f"--rule {name} {key}={value}: leave it out, radii are found here")
@@ -61,7 +61,7 @@ class ConfigRuns:
             raise InputError(f"--rule {name}: it has no radius to find; give one such as BSAM")
         if type(looks) is not int or looks < 2:
             raise InputError(f"--looks {looks}: give a number of batches from 2")
-        cfg = self.config(0.05)
+        self.prepared = cfg = _prepare(load_config(path, options, (name, dict(values))), seed)
         self.rule = build_rule(dict(cfg.optim_wrapper.rule))
         check_rule(self.rule)
         if not cfg.get("train_dataloader"):
@@ -82,20 +82,11 @@ class ConfigRuns:
 
     def config(self, rho: float | None) -> Config:
         """The config of a run with the rule at this radius, or with the base optimizer alone."""
+        cfg = copy.deepcopy(self.prepared)
         if rho is None:
-            cfg = load_config(self.path, self.options, (NONE, {}))
+            use_rule(cfg, None)
         else:
-            cfg = load_config(self.path, self.options, (self.name, self.values))
-            names = build_rule(dict(cfg.optim_wrapper.rule)).radius_names
-            cfg.optim_wrapper.rule.update(dict.fromkeys(names, rho))
-        for part in ("val", "test"):
-            for field in ("cfg", "dataloader", "evaluator"):
-                cfg[f"{part}_{field}"] = None
-        make_reproducible(cfg, self.seed)
-        cfg.default_hooks = {**cfg.default_hooks, "checkpoint": None}
-        watching = ("ContactSheetHook", "CurvesHook", "EarlyStoppingHook")  # of validations
-        hooks = [h for h in cfg.custom_hooks if h.get("type") not in watching]
-        cfg.custom_hooks, cfg.resume, cfg.log_level = hooks, False, "ERROR"
+            cfg.optim_wrapper.rule.update(dict.fromkeys(self.rule.radius_names, rho))
         return cfg
 
     def _build_loader(self, cfg: Config) -> Any:
@@ -125,6 +116,20 @@ class ConfigRuns:
             except _Enough:
                 return
         raise InputError(f"{self.path} ends its training before {steps} steps: give --steps fewer")
+
+
+def _prepare(cfg: Config, seed: int) -> Config:
+    """Leave out validation, checkpoints, and a warm-up of the radius."""
+    for part in ("val", "test"):
+        for field in ("cfg", "dataloader", "evaluator"):
+            cfg[f"{part}_{field}"] = None
+    make_reproducible(cfg, seed)
+    cfg.default_hooks = {**cfg.default_hooks, "checkpoint": None}
+    watching = ("ContactSheetHook", "CurvesHook", "EarlyStoppingHook")  # of validations
+    cfg.custom_hooks = [h for h in cfg.custom_hooks if h.get("type") not in watching]
+    cfg.resume, cfg.log_level, cfg.visualizer = False, "ERROR", None
+    cfg.optim_wrapper.pop("rho_warmup", None)
+    return cfg
 
 
 class _Enough(Exception):
