@@ -141,7 +141,7 @@ def test_report(tmp_path):
     assert "| 0.4 | 2.25 | 0.12 | -0.10 |" in shown and "| rho=0.1 | 1.5 | 0.50 |" in shown
     said = verdict(found, "BSAM k=5", ["rho", "rho_min"])
     assert "--rule BSAM k=5 rho=0.1 rho_min=0.1" in said and "rho_warmup=30" in said
-    assert "From 0.2 on" in said
+    assert "From 0.2 on" in said and "fell 0.50 times as far" in said
     assert as_dict(found)["runs"]["0.2"]["share"] is None
     draw(found, "title", tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 10_000
