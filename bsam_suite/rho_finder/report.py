@@ -64,8 +64,8 @@ def verdict(found: Found, rule: str, radius_names: list[str]) -> str:
     warmup = max(found.looks[-1].step, WINDOW)
     return (
         f"{stuck}\nTake: --rule {rule} {radii}\n"
-        f"The loss of its short run fell {share:.2f} times as far as plain training's: take less where "
-        "the whole training is short.\n"
+        f"The loss of its short run fell {share:.2f} times as far as plain training's: take less "
+        "where the whole training is short.\n"
         f"A rise of the radius at the start is an insurance: --cfg-options "
         f"optim_wrapper.rho_warmup={warmup}"
     )
