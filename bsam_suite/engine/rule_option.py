@@ -91,7 +91,7 @@ def use_rule(cfg: Config, rule: dict | None) -> None:
     of_old = hyperparameters(old)
     left_out = {"type", "rule", "dtype", "loss_scale", *(of_old if hasattr(kind, "rule") else ())}
     if rule is None:
-        left_out |= {"perturbation", "nonfinite"}
+        left_out |= {"perturbation", "nonfinite", "rho_warmup", "m"}
     new = {name: value for name, value in wrapper.items() if name not in left_out}
     precision = _precision(kind, wrapper)
     if rule is not None:

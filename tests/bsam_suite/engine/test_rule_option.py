@@ -66,6 +66,7 @@ def test_only_the_rule_changes(old, kept):
     [
         (dict(), dict()),
         (dict(type="BSAMOptimWrapper", rho=0.3, perturbation="local"), dict(type="OptimWrapper")),
+        (dict(type="BSAMOptimWrapper", rho_warmup=5, m=4), dict(type="OptimWrapper")),
         (
             dict(type="SharpnessOptimWrapper", rule=dict(type="SAM"), dtype="bfloat16"),
             dict(type="BFloat16OptimWrapper"),

@@ -1,0 +1,11 @@
+"""Few images of the digits 5 to 9, for a network that knows the digits 0 to 4."""
+
+_base_ = "../../../configs/classification/_base_/digits-5-9.py"
+
+custom_imports = dict(
+    imports=["tasks.classification.register_all", "tasks.quantization.register_all"]
+)
+model = dict(label_smoothing=0.0)
+train_cfg = dict(max_epochs=100, val_interval=10)
+optim_wrapper = dict(optimizer=dict(weight_decay=5e-4))
+default_hooks = dict(checkpoint=dict(interval=50), logger=dict(interval=1000))
