@@ -87,7 +87,8 @@ def top_eigenpairs(
     """The k largest eigenvalues of the Hessian, and their eigenvectors.
 
     By the implicitly restarted Lanczos method (R. B. Lehoucq, D. C. Sorensen, C. Yang, "ARPACK
-    Users' Guide", 1998), from a random vector. Its basis, ``k + 9`` vectors, is on the CPU.
+    Users' Guide", 1998), from a random vector. Its basis, the larger of ``k + 5`` and ``2 k + 1``
+    vectors, is on the CPU.
 
     Args:
         objective: the loss and the weights.
@@ -110,7 +111,9 @@ def top_eigenpairs(
         kind = torch.zeros((), dtype=objective.dtype).numpy().dtype
         start = np.random.default_rng(seed).standard_normal(n).astype(kind)
         operator = linalg.LinearOperator((n, n), matvec=_on_host(objective), dtype=kind)
-        options = dict(which="LA", v0=start, ncv=min(n, k + 9), tol=tolerance, maxiter=RESTARTS)
+        options = dict(
+            which="LA", v0=start, ncv=min(n, max(k + 5, 2 * k + 1)), tol=tolerance, maxiter=RESTARTS
+        )
         try:
             values, vectors = linalg.eigsh(operator, k, **options)
         except linalg.ArpackNoConvergence as error:
