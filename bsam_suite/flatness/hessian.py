@@ -105,8 +105,8 @@ def top_eigenpairs(
     linalg = need("scipy.sparse.linalg", EXTRA)
     n = objective.size
     if n <= max(DENSE, k + 1):
-        found = np.linalg.eigh(dense(objective).numpy(force=True))
-        values, vectors = found[0][-k:], found[1][:, -k:]
+        values, vectors = np.linalg.eigh(dense(objective).numpy(force=True))
+        values, vectors = values[-k:], vectors[:, -k:]
     else:
         kind = torch.zeros((), dtype=objective.dtype).numpy().dtype
         start = np.random.default_rng(seed).standard_normal(n).astype(kind)
@@ -123,9 +123,12 @@ def top_eigenpairs(
             ) from error
     order = np.argsort(values)[::-1].copy()
     like: dict[str, Any] = dict(dtype=objective.dtype, device=objective.device)
-    lengths, basis = torch.tensor(values[order], **like), torch.tensor(vectors.T[order], **like)
-    residuals = [objective.product(v) - value * v for value, v in zip(lengths, basis)]
-    return Eigenpairs(lengths, basis, torch.stack([r.norm() for r in residuals]))
+    found = Eigenpairs(
+        torch.tensor(values[order], **like), torch.tensor(vectors.T[order], **like), torch.zeros(k)
+    )
+    off = [objective.product(v) - value * v for value, v in zip(found.values, found.vectors)]
+    found.residuals = torch.stack([one.norm() for one in off])
+    return found
 
 
 def dense(objective: Objective) -> Tensor:
