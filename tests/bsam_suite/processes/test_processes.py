@@ -230,7 +230,7 @@ def test_flatness_is_that_of_the_samples_of_all(results):
     for result in results:
         found = result["flatness"]
         assert found["count"] == len(x) < len(results) * STEPS * SHARE
-        torch.testing.assert_close(found["losses"].double(), loss(reference.start).expand(2))
+        torch.testing.assert_close(found["losses"], loss(reference.start).expand(2))
         torch.testing.assert_close(found["gradient"], gradient)
         torch.testing.assert_close(found["product"], hessian.sum(1))
         torch.testing.assert_close(found["top"], torch.linalg.eigvalsh(hessian)[-1:])

@@ -254,7 +254,7 @@ def flatness():
     return dict(
         samples=own,
         count=objective.count,
-        losses=torch.tensor([loss, objective.loss()]),
+        losses=torch.tensor([loss, objective.loss()], dtype=torch.float64),
         gradient=gradient,
         product=objective.product(vector),
         top=pairs.values,
