@@ -93,8 +93,8 @@ def test_no_command_is_written_out_in_the_code():
             docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
             for node in nodes:
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                    words = [a.value for a in node.args if isinstance(a, ast.Constant)]
-                    called |= {(node.func.id, word) for word in words[-1:]}
+                    last = [a.value for a in node.args[-1:] if isinstance(a, ast.Constant)]
+                    called |= {(node.func.id, word) for word in last}
                 text = getattr(node, "value", None) if isinstance(node, ast.Constant) else None
                 if isinstance(text, str) and id(node) not in docstrings and literal.search(text):
                     written.add(file.relative_to(ROOT))
