@@ -148,7 +148,15 @@ def export_onnx(args: Namespace) -> None:
         type=float,
         default=[0.5],
         metavar="RHO",
-        help="radii of the adaptive and the filter form (0.5)",
+        help="radii of the adaptive form (0.5)",
+    ),
+    option(
+        "--filter-rho",
+        nargs="+",
+        type=float,
+        default=[0.05],
+        metavar="RHO",
+        help="radii of the filter form (0.05)",
     ),
     option(
         "--forms",

@@ -56,7 +56,8 @@ def noise(objective: Objective, form: str, generator: torch.Generator) -> Tensor
     drawn = drawn.to(objective.device)
     if form == "filter":
         for part in objective.split(drawn):
-            part /= _norms(part).clamp_min(torch.finfo(kind).tiny)
+            norms = _norms(part)
+            part /= torch.where(norms > 0, norms, 1)
     return FORMS[form](objective) * drawn
 
 

@@ -87,7 +87,8 @@ def top_eigenpairs(
     """The k largest eigenvalues of the Hessian, and their eigenvectors.
 
     By the implicitly restarted Lanczos method (R. B. Lehoucq, D. C. Sorensen, C. Yang, "ARPACK
-    Users' Guide", 1998), from a random vector. Its basis, ``k + 9`` vectors, is on the CPU.
+    Users' Guide", 1998), from a random vector. Its basis, the larger of ``k + 5`` and ``2 k + 1``
+    vectors, is on the CPU.
 
     Args:
         objective: the loss and the weights.
@@ -104,13 +105,15 @@ def top_eigenpairs(
     linalg = need("scipy.sparse.linalg", EXTRA)
     n = objective.size
     if n <= max(DENSE, k + 1):
-        found = np.linalg.eigh(dense(objective).numpy(force=True))
-        values, vectors = found[0][-k:], found[1][:, -k:]
+        values, vectors = np.linalg.eigh(dense(objective).numpy(force=True))
+        values, vectors = values[-k:], vectors[:, -k:]
     else:
         kind = torch.zeros((), dtype=objective.dtype).numpy().dtype
         start = np.random.default_rng(seed).standard_normal(n).astype(kind)
         operator = linalg.LinearOperator((n, n), matvec=_on_host(objective), dtype=kind)
-        options = dict(which="LA", v0=start, ncv=min(n, k + 9), tol=tolerance, maxiter=RESTARTS)
+        options = dict(
+            which="LA", v0=start, ncv=min(n, max(k + 5, 2 * k + 1)), tol=tolerance, maxiter=RESTARTS
+        )
         try:
             values, vectors = linalg.eigsh(operator, k, **options)
         except linalg.ArpackNoConvergence as error:
@@ -120,9 +123,12 @@ def top_eigenpairs(
             ) from error
     order = np.argsort(values)[::-1].copy()
     like: dict[str, Any] = dict(dtype=objective.dtype, device=objective.device)
-    lengths, basis = torch.tensor(values[order], **like), torch.tensor(vectors.T[order], **like)
-    residuals = [objective.product(v) - value * v for value, v in zip(lengths, basis)]
-    return Eigenpairs(lengths, basis, torch.stack([r.norm() for r in residuals]))
+    found = Eigenpairs(
+        torch.tensor(values[order], **like), torch.tensor(vectors.T[order], **like), torch.zeros(k)
+    )
+    off = [objective.product(v) - value * v for value, v in zip(found.values, found.vectors)]
+    found.residuals = torch.stack([one.norm() for one in off])
+    return found
 
 
 def dense(objective: Objective) -> Tensor:

@@ -26,12 +26,14 @@ class Row:
     Attributes:
         name: of the measure, such as ``"max_sharpness"``.
         setting: such as ``"rho=0.05"``, or ``""``.
+        panel: of the picture, that of all rows of one scale.
         value: the number.
         error: its standard error, of an eigenvalue the residual; None where there is none.
     """
 
     name: str
     setting: str
+    panel: str
     value: float
     error: float | None = None
 
@@ -42,7 +44,8 @@ class Settings:
 
     Attributes:
         rho: radii of the plain form.
-        adaptive_rho: radii of the other forms, in units of the weights.
+        adaptive_rho: radii of the adaptive form, in units of the weights.
+        filter_rho: radii of the filter form, in units of the filters.
         forms: of sharpness, see :mod:`bsam_suite.flatness.forms`.
         search_steps: of the search for the worst and the best case.
         sigma: of the noise in the weights; relative to them in the other forms.
@@ -57,6 +60,7 @@ class Settings:
 
     rho: Sequence[float] = (0.05,)
     adaptive_rho: Sequence[float] = (0.5,)
+    filter_rho: Sequence[float] = (0.05,)
     forms: Sequence[str] = tuple(FORMS)
     search_steps: int = 10
     sigma: Sequence[float] = (0.01,)
@@ -85,7 +89,7 @@ class Settings:
                 if name not in known:
                     hint = did_you_mean(str(name), known)
                     raise InputError(f"{name!r} of {kind} in {place} does not exist{hint}")
-        for field in ("rho", "adaptive_rho", "sigma"):
+        for field in ("rho", "adaptive_rho", "filter_rho", "sigma"):
             for value in getattr(self, field):
                 check_positive(field, value, place)
         check_positive("tolerance", self.tolerance, place)
@@ -114,9 +118,8 @@ class Settings:
 
     def radii(self) -> Iterator[tuple[str, float]]:
         """All forms with their radii."""
-        for form in self.forms:
-            for rho in self.rho if form == "plain" else self.adaptive_rho:
-                yield form, rho
+        of = dict(plain=self.rho, adaptive=self.adaptive_rho, filter=self.filter_rho)
+        return ((form, rho) for form in self.forms for rho in of[form])
 
 
 def measure(objective: Objective, measures: Sequence[str], settings: Settings) -> Iterator[Row]:
@@ -144,8 +147,8 @@ def passes(measures: Sequence[str], settings: Settings) -> int:
 
 def _loss(objective: Objective, settings: Settings) -> Iterator[Row]:
     loss, gradient = objective.gradient()
-    yield Row("loss", "", loss)
-    yield Row("gradient_norm", "", gradient.norm().item())
+    yield Row("loss", "", "loss", loss)
+    yield Row("gradient_norm", "", "gradient", gradient.norm().item())
 
 
 def _one_step(objective: Objective, settings: Settings) -> Iterator[Row]:
@@ -163,27 +166,29 @@ def _search(objective: Objective, settings: Settings) -> Iterator[Row]:
 def _sharpness(found: Sharpness, form: str, rho: float, names: Sequence[str]) -> Iterator[Row]:
     values = found.max_sharpness, found.min_sharpness, found.flatness
     for name, value in zip(names, values):
-        yield Row(_name(name, form), f"rho={rho:g}", value)
+        setting = f"rho={rho:g}"
+        yield Row(_name(name, form), setting, f"{form}, {setting}", value)
 
 
 def _average(objective: Objective, settings: Settings) -> Iterator[Row]:
     for form in settings.forms:
         for sigma in settings.sigma:
             found = average(objective, sigma, form, settings.draws, settings.seed)
-            name = _name("average_sharpness", form)
-            yield Row(name, f"sigma={sigma:g}", found.value, found.standard_error)
+            name, setting = _name("average_sharpness", form), f"sigma={sigma:g}"
+            panel = f"{form}, {setting}"
+            yield Row(name, setting, panel, found.value, found.standard_error)
 
 
 def _eigenvalues(objective: Objective, settings: Settings) -> Iterator[Row]:
     found = top_eigenpairs(objective, settings.eigenvalues, settings.tolerance, settings.seed)
     pairs = zip(found.values.tolist(), found.residuals.tolist())
     for number, (value, residual) in enumerate(pairs, 1):
-        yield Row(f"eigenvalue_{number}", "", value, residual)
+        yield Row(f"eigenvalue_{number}", "", "largest eigenvalues", value, residual)
 
 
 def _trace(objective: Objective, settings: Settings) -> Iterator[Row]:
     found = trace(objective, settings.probes, settings.hutch_plus_plus, settings.seed)
-    yield Row("trace", "", found.value, found.standard_error)
+    yield Row("trace", "", "trace", found.value, found.standard_error)
 
 
 def _name(name: str, form: str) -> str:

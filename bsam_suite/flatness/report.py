@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bsam_suite.flatness.hessian import Density
 from bsam_suite.flatness.measures import Row
@@ -31,7 +31,7 @@ class Measured:
 
 def print_table(measured: Mapping[str, Measured]) -> None:
     """Print a line for each measure and a column for each checkpoint."""
-    table = Table("measure", "setting")
+    table = Table(Column("measure", no_wrap=True), Column("setting", no_wrap=True))
     for name in measured:
         table.add_column(name, justify="right", overflow="fold")
     for lines in zip(*(one.rows for one in measured.values())):
@@ -69,40 +69,49 @@ def _curve(density: Density) -> dict:
 
 
 def draw(measured: Mapping[str, Measured], folder: Path) -> Path:
-    """Draw to ``flatness.png``: a panel of bars for each kind of measure, and the densities."""
-    from matplotlib.figure import Figure
+    """Draw to ``flatness.png``: a panel of bars for all measures of one scale, and the densities.
 
-    first = next(iter(measured.values()))
-    names = list(dict.fromkeys(row.name for row in first.rows))
-    panels = [n for n in names if n not in ("loss", "gradient_norm")] or names
+    A colour is a checkpoint; the lines at a bar's end are its error.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    rows = next(iter(measured.values())).rows
+    panels = list(dict.fromkeys(row.panel for row in rows))
     curves = any(one.density is not None for one in measured.values())
     count = len(panels) + curves
-    columns = min(count, 4)
+    columns = min(count, 3)
     lines = -(-count // columns)
-    figure = Figure(figsize=(3.6 * columns, 2.8 * lines + 0.5), layout="constrained")
+    height = 3 * lines + 0.3 * len(measured)
+    figure = Figure(figsize=(4.5 * columns, height), layout="constrained")
     axes = list(figure.subplots(lines, columns, squeeze=False).flat)
     for one, panel in zip(axes, panels):
         _bars(one, panel, measured)
     if curves:
-        _densities(axes[count - 1], measured)
+        _densities(axes[len(panels)], measured)
     for left in axes[count:]:
         left.axis("off")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    colours = [Patch(color=f"C{place}", label=name) for place, name in enumerate(measured)]
+    figure.legend(handles=colours, loc="outside lower center", ncols=1)
     path = folder / "flatness.png"
     figure.savefig(path, dpi=110)
     return path
 
 
-def _bars(axes, name: str, measured: Mapping[str, Measured]) -> None:
-    """The values of one measure: a group of bars for each setting, a colour a checkpoint."""
-    width = 0.8 / len(measured)
-    for place, (checkpoint, one) in enumerate(measured.items()):
-        rows = [row for row in one.rows if row.name == name]
+def _bars(axes, panel: str, measured: Mapping[str, Measured]) -> None:
+    """The measures of a panel: a group of bars for each."""
+    width, rows = 0.8 / len(measured), []
+    for place, one in enumerate(measured.values()):
+        rows = [row for row in one.rows if row.panel == panel]
         at = [i + (place - (len(measured) - 1) / 2) * width for i in range(len(rows))]
         errors = [row.error or 0.0 for row in rows]
-        axes.bar(at, [row.value for row in rows], width, yerr=errors, label=checkpoint, capsize=2)
-    axes.set_xticks(range(len(rows)), [row.setting for row in rows], fontsize=8)
-    axes.set_title(name.replace("_", " "), fontsize=10)
+        style = dict(color=f"C{place}", ecolor="black" if any(errors) else "none", capsize=3)
+        axes.bar(at, [row.value for row in rows], width, yerr=errors, **style)
+    form = f"{panel.partition(',')[0]}_"
+    names = [row.name.removeprefix(form).replace("_", "\n") for row in rows]
+    axes.set_xticks(range(len(rows)), names, fontsize=8)
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.set_title(panel, fontsize=10)
     axes.grid(axis="y", alpha=0.3)
 
 
@@ -116,6 +125,7 @@ def _densities(axes, measured: Mapping[str, Measured]) -> None:
             floor = 1e-6 * density.max()
             axes.semilogy(grid, density.clip(floor), color=f"C{place}")
             low, high = ((density + sign * 2 * error).clip(floor) for sign in (-1, 1))
+            axes.set_ylim(bottom=floor)
             axes.fill_between(grid, low, high, alpha=0.3, color=f"C{place}", linewidth=0)
     axes.set_title("density of the Hessian's eigenvalues", fontsize=10)
     axes.set_xlabel("eigenvalue")

@@ -213,3 +213,24 @@ def test_weights_that_are_not_finite_in_one_process_stop_all(results):
 
 def test_local_perturbation_of_shards_is_refused(results):
     assert all("perturbation='local'" in result["local_is_refused"]["error"] for result in results)
+
+
+def test_flatness_is_that_of_the_samples_of_all(results):
+    reference = Reference()
+    samples = [batch for result in results for batch in result["flatness"]["samples"]]
+    x, y = (torch.cat(parts) for parts in zip(*samples))
+    gradient = reference.grad(reference.start, x, y)
+
+    def loss(w):
+        parts = w.split([shape.numel() for shape in reference.shapes])
+        named = {n: p.view(s) for n, p, s in zip(reference.names, parts, reference.shapes)}
+        return (functional_call(reference.net, named, (x,)).squeeze(-1) - y).square().mean()
+
+    hessian = torch.func.hessian(loss)(reference.start)
+    for result in results:
+        found = result["flatness"]
+        assert found["count"] == len(x) < len(results) * STEPS * SHARE
+        torch.testing.assert_close(found["losses"], loss(reference.start).expand(2))
+        torch.testing.assert_close(found["gradient"], gradient)
+        torch.testing.assert_close(found["product"], hessian.sum(1))
+        torch.testing.assert_close(found["top"], torch.linalg.eigvalsh(hessian)[-1:])

@@ -21,6 +21,8 @@ from torch.nn.parallel import DistributedDataParallel
 from bsam_suite.engine import BSAMOptimWrapper
 from bsam_suite.engine.divergence import DivergenceHook
 from bsam_suite.errors import InputError
+from bsam_suite.flatness import Objective
+from bsam_suite.flatness.hessian import top_eigenpairs
 from bsam_suite.optim import BSAM, SharpnessOptimizer
 from bsam_suite.sharpness import BSAM as BSAM_RULE
 from bsam_suite.sharpness import GSAM, SAM, AdaptiveBSAM, MomentumSAM
@@ -241,7 +243,26 @@ def local_is_refused():
         return dict(error=str(error))
 
 
+def flatness():
+    """Batches of unlike sizes, and none in the last process."""
+    net, own = make(), list(batches())
+    own = [] if RANK == WORLD - 1 else [(x[: i + 1], y[: i + 1]) for i, (x, y) in enumerate(own)]
+    objective = Objective(net, lambda model, batch: model(*batch)["loss"], own)
+    loss, gradient = objective.gradient()
+    pairs = top_eigenpairs(objective, tolerance=1e-8)
+    vector = torch.ones(objective.size).double()
+    return dict(
+        samples=own,
+        count=objective.count,
+        losses=torch.tensor([loss, objective.loss()], dtype=torch.float64),
+        gradient=gradient,
+        product=objective.product(vector),
+        top=pairs.values,
+    )
+
+
 CASES = dict(
+    flatness=flatness,
     ddp_global=lambda: ddp("global"),
     ddp_global_view=lambda: ddp("global", view=True),
     ddp_local=lambda: ddp("local"),
