@@ -71,7 +71,9 @@ def draw(args: Namespace, frames: Frames, objectives: Objectives) -> Landscape:
     axes: list[Axis] = []
     surfaces, notes = [], _notes(objective, frames, anew)
     with progress_bar() as bar:
+        before = bar.add_task("marks and directions", total=None)
         task = bar.add_task("losses", total=frames.count * points**frames.dims)
+        objective.after_pass = partial(bar.advance, before)
         for frame in frames(objectives):
             marks = _marks(frame.marks, frame, objectives, loss)
             path = _marks(frames.path, frame, objectives, loss)
@@ -87,7 +89,7 @@ def draw(args: Namespace, frames: Frames, objectives: Objectives) -> Landscape:
             surfaces.append(
                 Surface(frame.title, measure(objective, frame.plane, axes, loss), marks, path)
             )
-            objective.after_pass = int
+            objective.after_pass = partial(bar.advance, before)
     lost = sum(int((~np.isfinite(surface.loss)).sum()) for surface in surfaces)
     if lost:
         notes.append(f"{lost:,} losses are not finite: they are left out (hatched in the PNG).")
