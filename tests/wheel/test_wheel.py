@@ -73,9 +73,10 @@ def test_only_the_commands_of_the_library_are_there(in_wheel):
         "train",
         "test",
         "compare",
-        "export_onnx",
+        "find_rho",
         "analyze_flatness",
         "plot_landscape",
+        "export_onnx",
     ]
     assert in_wheel("bsam --version").stdout.strip() == bsam_suite.__version__
     assert in_wheel("python -c 'import tasks'").returncode == 1
