@@ -17,4 +17,4 @@ cells = [
         },
     ),
 ]
-hooks = [dict(type="FitHook"), dict(type="RobustnessHook", weights=[])]
+hooks = [*_base_.hooks[:2], dict(type="RobustnessHook", weights=[])]

@@ -26,4 +26,10 @@ methods = dict(
 metric = "coco/AP"
 trials = 6
 seeds = 5
-hooks = [dict(type="FitHook"), dict(type="RobustnessHook")]
+flatness = dict(
+    type="FlatnessHook",
+    interval=None,
+    samples=64,
+    measures=["loss", "one_step", "eigenvalues", "trace"],
+)
+hooks = [dict(type="FitHook"), flatness, dict(type="RobustnessHook")]

@@ -9,6 +9,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 
+from bsam_suite.engine.validated_weights import validated_weights
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness.forward_state import RandomState
 
@@ -21,14 +22,15 @@ class FlatnessHook(Hook):
     """Log measures of flatness every n epochs, as ``flatness/NAME``.
 
     They are those of tools/analyze_flatness.py (docs/flatness.md), on a fixed part of the training
-    data without augmentation. The training stays as it was, bit for bit: random numbers, modes,
-    buffers and gradients are left as they were. By default it logs the loss of these data and, as
-    one step of training finds them, ``max_sharpness``, ``min_sharpness`` and ``flatness``: together
-    two gradients and two losses. With several processes each has its share of the data.
+    data without augmentation, of the weights that validations see. The training stays as it was,
+    bit for bit: random numbers, modes, buffers and gradients are left as they were. By default it
+    logs the loss of these data and, as one step of training finds them, ``max_sharpness``,
+    ``min_sharpness`` and ``flatness``: together two gradients and two losses. With several
+    processes each has its share of the data.
 
     Args:
         measures: some of ``bsam_suite.flatness.measures.MEASURES``, but ``density``.
-        interval: epochs from one measurement to the next.
+        interval: epochs from one measurement to the next; None for the last epoch alone.
         samples: how many; they stay in memory.
         batch_size: samples at a time; by default that of ``train_dataloader``.
         settings: arguments of ``bsam_suite.flatness.measures.Settings``, such as
@@ -48,13 +50,15 @@ class FlatnessHook(Hook):
     def __init__(
         self,
         measures: Sequence[str] = ("loss", "one_step"),
-        interval: int = 1,
+        interval: int | None = 1,
         samples: int = 256,
         batch_size: int | None = None,
         settings: dict | None = None,
     ) -> None:
-        if type(interval) is not int or interval < 1:
-            raise InputError(f"interval={interval!r} in FlatnessHook: give a whole number from 1")
+        if interval is not None and (type(interval) is not int or interval < 1):
+            raise InputError(
+                f"interval={interval!r} in FlatnessHook: give a whole number from 1, or None"
+            )
         self.measures, self.interval = measures, interval
         self.samples, self.batch_size = samples, batch_size
         self.settings = {"forms": ["plain"], **(settings or {})}
@@ -85,13 +89,14 @@ class FlatnessHook(Hook):
             check_eigenvalues(self.wanted.eigenvalues, self.objective)
 
     def after_train_epoch(self, runner) -> None:
-        if not self.every_n_epochs(runner, self.interval):
+        if not self.every_n_epochs(runner, self.interval or runner.max_epochs):
             return
         from bsam_suite.flatness.measures import measure
 
         objective = self.objective
         assert objective is not None
-        rows = list(measure(objective, self.measures, self.wanted))
+        with validated_weights(runner):
+            rows = list(measure(objective, self.measures, self.wanted))
         names = [row.name for row in rows]
         values = {
             f"flatness/{row.name}" + (f"/{row.setting}" if names.count(row.name) > 1 else ""): row

@@ -13,13 +13,14 @@ from mmengine.runner import Runner
 def validated_weights(runner: Runner) -> Iterator[None]:
     """The model inside is the one that validations see: in evaluation mode, averaged by EMA."""
     hooks = [hook for hook in runner.hooks if isinstance(hook, EMAHook)]
-    was_training = runner.model.training
+    modes = [(module, module.training) for module in runner.model.modules()]
     for hook in hooks:
         hook.before_val_epoch(runner)
     runner.model.eval()
     try:
         yield
     finally:
-        runner.model.train(was_training)
+        for module, training in modes:
+            module.training = training
         for hook in hooks:
             hook.after_val_epoch(runner)

@@ -16,4 +16,11 @@ methods = dict(
 metric = "accuracy"
 trials = 6
 seeds = 5
-hooks = [dict(type="FitHook"), dict(type="RobustnessHook"), dict(type="RoundingHook")]
+flatness = dict(
+    type="FlatnessHook",
+    interval=None,
+    samples=1000,
+    measures=["loss", "one_step", "search", "eigenvalues", "trace"],
+    settings=dict(rho=[0.05], forms=["plain", "adaptive"]),
+)
+hooks = [dict(type="FitHook"), flatness, dict(type="RobustnessHook"), dict(type="RoundingHook")]

@@ -129,6 +129,20 @@ def test_every_second_epoch(train):
     assert scalars["flatness/flatness"].current() == pytest.approx(sum(total))
 
 
+def test_averaged_weights_are_measured_at_the_end(train):
+    hooks = [dict(type="EMAHook", momentum=0.2), dict(type="FlatnessHook", interval=None)]
+    runner, _ = train(hooks, "averaged")
+    logged = runner.message_hub.log_scalars["flatness/loss"].data[0]
+    (averaged,) = (hook.ema_model.module for hook in runner.hooks if hasattr(hook, "ema_model"))
+    data = [runner.val_dataloader.dataset[i] for i in range(40)]
+    with torch.no_grad():
+        losses = [
+            averaged.eval()(*([d[n] for d in data] for n in "xy"), mode="loss")["loss"].item()
+            for averaged in (averaged, runner.model)
+        ]
+    assert logged == pytest.approx(losses[:1]) and logged != pytest.approx(losses[1:], rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
