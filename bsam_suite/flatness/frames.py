@@ -15,6 +15,7 @@ from bsam_suite.errors import InputError
 from bsam_suite.flatness.directions import random_directions
 from bsam_suite.flatness.hessian import top_eigenpairs
 from bsam_suite.flatness.landscape import short_labels
+from bsam_suite.flatness.objective import Objective
 from bsam_suite.flatness.plane import Plane, line_through, plane_of_path, plane_through
 from bsam_suite.flatness.trained import Objectives
 
@@ -103,9 +104,14 @@ class Frames:
             return f"Loss {['on the line', 'in the plane'][self.dims - 1]} through {_all(labels)}"
         if self.along == "pca":
             return f"Loss around {labels[0]} along the principal components of a training path"
-        kind = {"random": "filter-normalised random", "hessian": "the Hessian's top"}[self.along]
-        what = {"random": "direction", "hessian": "eigenvector"}[self.along]
-        return f"Loss around {_all(labels)} along {kind} {what}{'s' * (self.dims > 1)}"
+        what = {
+            "random": [
+                "a filter-normalised random direction",
+                "filter-normalised random directions",
+            ],
+            "hessian": ["the Hessian's top eigenvector", "the Hessian's top eigenvectors"],
+        }
+        return f"Loss around {_all(labels)} along {what[self.along][self.dims - 1]}"
 
     @property
     def note(self) -> str:
@@ -117,7 +123,10 @@ class Frames:
                 "dimension stay where they are."
             )
         if self.along == "hessian":
-            return "Each checkpoint has its own eigenvectors, of norm 1; all parameters move."
+            return (
+                "Each checkpoint has its own eigenvectors, of norm 1, which point to where the "
+                "loss is higher. All parameters move."
+            )
         return "All parameters move, biases and norm layers too."
 
     def __call__(self, objectives: Objectives) -> Iterator[Frame]:
@@ -143,7 +152,7 @@ class Frames:
             unit = "random direction {} (filter norms)"
         else:
             pairs = top_eigenpairs(objective, self.dims, seed=self.seed)
-            directions = list(pairs.vectors)
+            directions = [_uphill(objective, vector) for vector in pairs.vectors]
             unit = "eigenvector {} (distance)"
             values = " and ".join(f"{value:.3g}" for value in pairs.values.tolist())
             label = f"{label}, eigenvalue{'s' * (self.dims > 1)} {values}"
@@ -167,6 +176,18 @@ class Frames:
             axes = [f"distance towards {labels[1]}", "distance at right angles to it"]
         marks = files if self.along == "checkpoints" else []
         return Frame(files[0], plane.to(device), axes, "", marks)
+
+
+def _uphill(objective: Objective, direction: Tensor) -> Tensor:
+    """``direction`` or its opposite, at the end of which the loss is higher.
+
+    The sign of an eigenvector means nothing, but pictures that are mirrored do not compare.
+    """
+    losses = []
+    for end in (direction, -direction):
+        with objective.moved(end):
+            losses.append(objective.loss())
+    return -direction if losses[1] > losses[0] else direction
 
 
 def vector(objectives: Objectives, file: str) -> Tensor:

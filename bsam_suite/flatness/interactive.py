@@ -130,7 +130,7 @@ def _reliefs(go: Any, landscape: Landscape) -> Any:
                 look = _look(marks, mode)
                 figure.add_scatter3d(z=heights, marker=DOT | {"size": 4}, **look, **above)
                 figure.add_scatter(marker=DOT | {"size": 9}, **look, **below)
-        for mark in [*surface.marks, *surface.path[:1], *surface.path[-1:]]:
+        for mark in [*surface.marks, *surface.ends]:
             figure.add_annotation(
                 x=mark.place[0],
                 y=mark.place[1],

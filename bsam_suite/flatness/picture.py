@@ -38,7 +38,8 @@ def write_png(landscape: Landscape, file: Path) -> None:
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
     (_draw_lines if flat else _draw_maps)(figure, panels, landscape)
-    figure.suptitle("\n".join(textwrap.wrap(landscape.title, int(width * 10))), fontsize=12)
+    title = textwrap.wrap(landscape.title, int(width * 10), break_on_hyphens=False)
+    figure.suptitle("\n".join(title), fontsize=12)
     # A label below all panels is the one text that the layout keeps room for.
     figure.supxlabel("\n".join(notes), fontsize=7.5, x=0.01, ha="left", color="0.3")
     figure.savefig(file, dpi=130)
@@ -95,8 +96,8 @@ def _draw_maps(figure, panels, landscape: Landscape) -> None:
         panel.set(xlim=(across.values[0], across.values[-1]), ylim=(up.values[0], up.values[-1]))
         panel.clabel(lines, fmt=dict(zip(lines.levels, map("{:g}".format, ticks))), fontsize=7)
         _draw_path(panel, surface.path)
-        for mark in surface.marks:
-            _point_out(panel, mark, "o")
+        for mark in [*surface.marks, *surface.ends]:
+            _point_out(panel, mark)
         panel.set_title(surface.title, fontsize=10)
     for panel in panels[len(used) :]:
         panel.remove()
@@ -116,12 +117,10 @@ def _draw_path(panel, path: Sequence[Mark]) -> None:
     x, y = zip(*(mark.place for mark in path))
     panel.plot(x, y, color="black", linewidth=3)
     panel.plot(x, y, color="white", linewidth=1.2, marker=".", markersize=5)
-    _point_out(panel, path[0], "s")
-    _point_out(panel, path[-1], "D")
 
 
-def _point_out(panel, mark: Mark, shape: str) -> None:
-    panel.plot(*mark.place, shape, color="white", markeredgecolor="black", markersize=7, zorder=4)
+def _point_out(panel, mark: Mark) -> None:
+    panel.plot(*mark.place, "o", color="white", markeredgecolor="black", markersize=7, zorder=4)
     (left, right), place = panel.get_xlim(), mark.place[0]
     on_the_left = place < (left + right) / 2
     panel.annotate(

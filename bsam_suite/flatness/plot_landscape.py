@@ -17,6 +17,7 @@ from bsam_suite.flatness.interactive import check_installed, write_html
 from bsam_suite.flatness.landscape import Landscape, ends, short_labels
 from bsam_suite.flatness.objective import Objective
 from bsam_suite.flatness.picture import write_png
+from bsam_suite.flatness.plane import Plane, inner_products
 from bsam_suite.flatness.running_statistics import has_batch_norm, loss_with_new_statistics
 from bsam_suite.flatness.samples import sample_count
 from bsam_suite.flatness.surface import Axis, Mark, Surface, measure
@@ -78,7 +79,7 @@ def draw(args: Namespace, frames: Frames, objectives: Objectives) -> Landscape:
             marks = _marks(frame.marks, frame, objectives, loss)
             path = _marks(frames.path, frame, objectives, loss)
             if path:
-                notes.append(_share(path, frame))
+                notes.append(_share(frames.path, frame, objectives))
             places = [mark.place for mark in [*marks, *path]] or [(0.0,) * frames.dims]
             axes = axes or [
                 Axis(label, np.linspace(*end, points).tolist())
@@ -136,9 +137,13 @@ def _marks(
     ]
 
 
-def _share(path: Sequence[Mark], frame: Frame) -> str:
-    """How much of a path a plane holds."""
-    inside = sum(float(frame.plane.displacement(mark.place).norm()) ** 2 for mark in path)
-    outside = sum(mark.distance**2 for mark in path)
-    share = inside / max(inside + outside, 1e-300)
-    return f"{share:.0%} of the path's squared distances from place (0, 0) lie in the plane."
+def _share(files: Sequence[str], frame: Frame, objectives: Objectives) -> str:
+    """How much of a path runs along a plane."""
+    last = vector(objectives, files[-1])
+    parallel = Plane(last, frame.plane.directions).to(last.device)
+    beside = whole = 0.0
+    for point in (vector(objectives, file) for file in files):
+        beside += parallel.project(point)[1] ** 2
+        whole += float(inner_products([point - last]))
+    share = 1 - beside / max(whole, 1e-300)
+    return f"{share:.0%} of the path's squared distances from its end lie along the plane."

@@ -58,6 +58,16 @@ class Surface:
     marks: Sequence[Mark] = ()
     path: Sequence[Mark] = ()
 
+    @property
+    def ends(self) -> list[Mark]:
+        """The first and the last of the path, but for those that stand where a mark does."""
+        marks = [mark.place for mark in self.marks]
+        return [
+            end
+            for end in dict.fromkeys([*self.path[:1], *self.path[-1:]])
+            if not any(np.allclose(end.place, place, 1e-4, 1e-6) for place in marks)
+        ]
+
 
 def measure(
     objective: Objective,

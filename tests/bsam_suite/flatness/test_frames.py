@@ -16,15 +16,17 @@ VALUES = torch.tensor([0.5, 7.0, -3.0, 2.0]).double()
 
 
 class Quadratic(nn.Module):
-    """``w' H w / 2`` of a Hessian with the eigenvalues ``VALUES``."""
+    """``w' H w / 2`` of a Hessian with the eigenvalues ``VALUES``, and a cubic along the second."""
 
     def __init__(self):
         super().__init__()
         self.w = nn.Parameter(torch.zeros(2, 2).double())
+        self.cubic = 0.0
         self.basis = torch.linalg.qr(torch.randn(4, 4).double()).Q
 
     def forward(self):
-        return 0.5 * (VALUES * (self.basis.T @ self.w.flatten()).square()).sum()
+        along = self.basis.T @ self.w.flatten()
+        return 0.5 * (VALUES * along.square()).sum() + self.cubic * along[1] ** 3
 
 
 def options(*checkpoints, **given):
@@ -43,13 +45,16 @@ def objectives():
     return Objectives(objective, {name: dict(w=w.view(2, 2)) for name, w in weights.items()})
 
 
-def test_along_eigenvectors_the_loss_is_the_eigenvalues_parabola(objectives):
+@pytest.mark.parametrize("cubic", [0.0, 1.0, -1.0])
+def test_along_eigenvectors_the_loss_is_the_eigenvalues_parabola(objectives, cubic):
+    objectives.objective.model.cubic = cubic
     args = options("a", along="hessian", range=0.5)
     found = draw(args, Frames(args), objectives)
     (surface,) = found.surfaces
     assert surface.title == "a, eigenvalues 7 and 2"
     places = np.array([-0.5, 0, 0.5])
     expected = 3.5 * places[None] ** 2 + 1.0 * places[:, None] ** 2
+    expected = expected + abs(cubic) * places[None] ** 3  # the higher end comes last
     np.testing.assert_allclose(surface.loss, expected, atol=1e-12)
     assert found.notes[0] == "Mean loss of 5 training samples without augmentation."
 
@@ -79,7 +84,9 @@ def test_a_path_in_its_plane(objectives, along):
     else:
         assert places["c"] == pytest.approx(np.zeros(2))
         assert np.linalg.norm(places["d"] - places["a"]) == pytest.approx(26**0.5)
-    assert "100% of the path's squared distances from place (0, 0) lie in the plane." in found.notes
+    assert "100% of the path's squared distances from its end lie along the plane." in found.notes
+    labels = ["a", "b", "c"] if along == "checkpoints" else ["a", "c"]
+    assert [mark.label for mark in [*surface.marks, *surface.ends]] == labels
     low, high = found.axes[0].values[0], found.axes[0].values[-1]
     assert all(low < place[0] < high for place in places.values())
 
@@ -92,3 +99,15 @@ def test_checkpoints_have_the_same_axes_and_scale(objectives):
     assert found.axes[0].values == [-1, 0, 1]
     assert one.loss.tolist() == [0, 0, 0]  # its filters are 0
     assert found.scale.low == 0 and found.scale.high >= other.loss.max() > 14
+
+
+def test_the_share_of_a_path_that_runs_along_the_plane(objectives):
+    args = options("a", along="hessian", path=["b", "c", "d", "a"])  # the plane of the 7 and the 2
+    found = draw(args, Frames(args), objectives)
+    # Squared lengths from the end, at 0: 4, 4 + 16 and 1 + 25, all of them in that plane.
+    assert found.notes[-1].startswith("100% of the path's squared")
+    objectives.states["b"]["w"] = (objectives.objective.model.basis @ torch.ones(4).double()).view(
+        2, 2
+    )
+    found = draw(args, Frames(args), objectives)
+    assert found.notes[-1].startswith(f"{48 / 50:.0%} of the path's squared")
