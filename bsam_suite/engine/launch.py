@@ -50,9 +50,10 @@ def train(args: Namespace) -> None:
             )
         cfg.auto_scale_lr.enable = True
     check_optim_wrapper(cfg)
-    make_reproducible(cfg, _seed(args, cfg, checkpoint))
+    seed = _seed(args, cfg, checkpoint)
     add_divergence_hook(cfg)
     preflight(cfg)
+    make_reproducible(cfg, seed)
     print(f"Results: {cfg.work_dir}", flush=True)
     with building(cfg), report_disk_errors(cfg.work_dir):
         runner = Runner.from_cfg(cfg)

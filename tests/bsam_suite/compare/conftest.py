@@ -4,6 +4,8 @@ from argparse import Namespace
 
 import pytest
 from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.registry import MODELS
 
 from bsam_suite.compare.command import compare
 from bsam_suite.compare.record import Record, code_hash, machine
@@ -15,6 +17,12 @@ optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.1))
 param_scheduler = [dict(type="CosineAnnealingLR", end=4)]
 model = dict(type="PlannedModel", rate=0.0, bits=4)
 """
+
+
+@MODELS.register_module()
+class PlannedModel(BaseModel):
+    def __init__(self, rate, bits):
+        super().__init__()
 
 
 @pytest.fixture

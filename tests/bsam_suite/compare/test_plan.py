@@ -5,20 +5,12 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from mmengine.model import BaseModel
-from mmengine.registry import MODELS
 
 from bsam_suite.compare.plan import multiply_epochs
 from bsam_suite.compare.run import write_record
 from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
 from bsam_suite.options import Typed
-
-
-@MODELS.register_module()
-class PlannedModel(BaseModel):
-    def __init__(self, rate, bits):
-        super().__init__()
 
 
 def test_all_rules_of_a_seed_come_before_the_next(compared, config_of):
