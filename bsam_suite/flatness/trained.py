@@ -72,6 +72,7 @@ def load_objectives(
     """
     if dtype not in DTYPES:
         raise InputError(f"--dtype {dtype}: give float32 or float64")
+    place = _device(device)
     if len(set(checkpoints)) < len(checkpoints):
         raise InputError(f"checkpoints {' '.join(checkpoints)}: give each one once")
     cfg, model = load_trained(config, checkpoints[0], options)
@@ -81,10 +82,19 @@ def load_objectives(
         load_weights(model, read_checkpoint(checkpoint), checkpoint)
         states[checkpoint] = deepcopy(model.state_dict())  # with the versions of its parts
     init_distributed(cfg)
-    model.to(device or get_device(), DTYPES[dtype])
+    model.to(place, DTYPES[dtype])
     preflight(cfg)
     loader = training_loader(cfg, samples, batch_size)
     return Objectives(mmengine_objective(model, loader, train), states)
+
+
+def _device(name: str | None) -> torch.device:
+    try:
+        place = torch.device(name or get_device())
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"--device {name}: {str(error).splitlines()[0]}") from error
+    return place
 
 
 def mmengine_objective(model: nn.Module, loader: Iterable, train: bool = False) -> Objective:

@@ -1,0 +1,55 @@
+"""Measures of two networks side by side, run as a user runs it."""
+
+import json
+
+import torch
+from mmengine.registry import MODELS
+
+from bsam_suite.compat import patch_mmengine
+from bsam_suite.engine.config import load_config
+
+CONFIG = "configs/classification/resnet18_sgd.py"
+OPTIONS = ["model.net.width=2"]
+FEW = ("--search-steps", 1, "--draws", 2, "--probes", 2, "--density-runs", 2, "--density-steps", 3)
+
+
+def test_two_networks_side_by_side(tool, tmp_path):
+    patch_mmengine()
+    for seed in range(2):
+        torch.manual_seed(seed)
+        model = MODELS.build(load_config(CONFIG, {"model.net.width": 2}).model).train()
+        model(torch.randn(64, 3, 16, 16), None)
+        torch.save(dict(state_dict=model.state_dict()), tmp_path / f"{seed}.pth")
+    options = (*FEW, "--samples", 16, "--rho", 0.05, 0.1, "--out", "out", "--eigenvalues", 2)
+    done = tool("analyze_flatness", CONFIG, "0.pth", "1.pth", *options, options=OPTIONS)
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = json.loads((tmp_path / "out/flatness.json").read_text())
+    assert list(results["checkpoints"]) == ["0.pth", "1.pth"]
+    for found in results["checkpoints"].values():
+        rows = {(r["name"], r["setting"]): r for r in found["rows"]}
+        assert len(rows) == len(found["rows"]) == 2 + 2 * 4 * 3 + 3 + 2 + 1
+        for name in ("max_sharpness", "filter_worst_case", "average_sharpness", "trace"):
+            assert name in done.stdout
+        for rho in ("rho=0.05", "rho=0.1"):
+            worst, one = (rows[name, rho]["value"] for name in ("worst_case", "max_sharpness"))
+            assert worst >= one > 0
+        assert rows["trace", ""]["error"] > 0
+        density = found["density"]
+        assert len(density["grid"]) == len(density["standard_error"])
+        assert found["passes"]["product"] >= 2 + 2 * 3 + 2
+        assert f"{rows['loss', '']['value']:.4g}" in done.stdout
+    assert (tmp_path / "out/flatness.png").stat().st_size > 10000
+    assert "mean over 16 samples" in done.stdout and "running statistics" in done.stdout
+
+    for wrong, said in (
+        (("0.pth", "--out", "out"), "--out out is not empty"),
+        (("0.pth", "--rho", 0), "rho=0.0 in analyze_flatness: give a number > 0"),
+        (("0.pth", "--eigenvalues", 10**6), "k=1000000 eigenvalues: the model has"),
+        (("0.pth", "--measures", "sharp"), "'sharp' of measures"),
+        (("missing.pth",), "missing.pth does not exist"),
+    ):
+        failed = tool("analyze_flatness", CONFIG, *wrong, options=OPTIONS)
+        assert failed.returncode == 1 and failed.stderr.startswith("error: "), failed.stderr
+        assert said in failed.stderr
+    failed = tool("analyze_flatness", CONFIG, "0.pth", options=["model.net.width=4"])
+    assert failed.returncode == 1 and "is of another model" in failed.stderr
