@@ -122,7 +122,7 @@ def _densities(axes, measured: Mapping[str, Measured]) -> None:
             grid, density, error = (
                 getattr(one.density, n).numpy() for n in ("grid", "density", "standard_error")
             )
-            floor = 1e-6 * density.max()
+            floor = 1e-9 * density.max()  # one eigenvalue of many weights is seen
             axes.semilogy(grid, density.clip(floor), color=f"C{place}")
             low, high = ((density + sign * 2 * error).clip(floor) for sign in (-1, 1))
             axes.set_ylim(bottom=floor)

@@ -65,7 +65,8 @@ def extremes(objective: Objective, rho: float, scale: Tensor, steps: int = 20) -
         u, slope, best, length = torch.zeros_like(gradient), gradient, 0.0, rho
         for _ in range(steps):
             tried = u + sign * (length * unit(scale * slope))
-            tried *= min(1.0, rho / max(tried.norm().item(), 1e-300))
+            if (far := tried.norm().item()) > rho * (1 + 1e-6):  # not for rounding
+                tried *= rho / far
             with objective.moved(scale * tried):
                 loss, slope_there = objective.gradient()
             if sign * (loss - here) > best:

@@ -77,7 +77,7 @@ def test_densities_lie_within_their_standard_errors(trained, dense_hessian):
     for seed in range(20):
         found = spectral_density(trained, runs, trained.size, sigma, seed=100 * seed)
         step = found.grid[1] - found.grid[0]
-        assert found.density.sum() * step == pytest.approx(1, abs=0.02)
+        assert found.density.sum() * step == pytest.approx(1, abs=1e-3)
         exact = torch.exp(-((found.grid[:, None] - values) ** 2) / (2 * sigma**2)).mean(1)
         exact /= sigma * (2 * torch.pi) ** 0.5
         points = exact > 0.02 * exact.max()  # elsewhere there is nothing
