@@ -69,7 +69,7 @@ def test_the_wheel_holds_the_typed_library_and_nothing_else(wheel):
 
 def test_only_the_commands_of_the_library_are_there(in_wheel):
     listed = re.findall(r"^  (\w+) ", in_wheel("bsam").stdout, re.M)
-    assert listed == ["train", "test", "compare", "export_onnx"]
+    assert listed == ["train", "test", "compare", "export_onnx", "analyze_flatness"]
     assert in_wheel("bsam --version").stdout.strip() == bsam_suite.__version__
     assert in_wheel("python -c 'import tasks'").returncode == 1
     refused = in_wheel("bsam tran x.py")
