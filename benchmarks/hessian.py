@@ -4,8 +4,8 @@
     python benchmarks/hessian.py --checkpoint FILE --cfg-options model.net.width=64
 
 The converged value is that of a residual of 1e-5. A gradient pass is one forward and backward over
-all samples, and a gradient has the memory of the weights. The peak is taken on one batch, less what
-a gradient pass over it needs beside its gradient, which are the activations.
+all samples, and a gradient has the memory of the weights. Peaks are those of a pass over one image,
+whose activations are small beside the weights.
 """
 
 from __future__ import annotations
@@ -78,17 +78,16 @@ def _accuracy(objective: Objective, tolerance: float) -> None:
 
 
 def _memory(objective: Objective) -> None:
-    """Peaks over what is held before: the vector that a product takes is counted as well."""
-    one = Objective(objective.model, objective.batch_loss, objective.batches[:1])
-    unit = objective.weights().nbytes
-    vector = torch.ones_like(objective.weights())
+    """Peaks over what is held before; the vector that a product takes is counted as well."""
+    image = {name: value[:1] for name, value in objective.batches[0].items()}
+    one = Objective(objective.model, objective.batch_loss, [image])
+    unit, vector = objective.weights().nbytes, torch.ones_like(objective.weights())
     device = objective.device.type
-    gradient = peak_memory(lambda: one.gradient(), device) / unit
+    gradient = peak_memory(one.gradient, device) / unit
     product = peak_memory(lambda: one.product(vector), device) / unit + 1
     print(
-        f"peak on a batch of {one.count:.0f}: a gradient pass {gradient:.1f} gradients, a product "
-        f"{product:.1f} with its vector; activations are in both. The Lanczos basis, 6 vectors and "
-        "as many bytes each as a gradient, is in the memory of the CPU"
+        f"peak on one image, its activations included: a gradient pass {gradient:.2f} gradients, a "
+        f"product {product:.2f}, its vector included. On the CPU: a Lanczos basis of 6 vectors"
     )
 
 
