@@ -16,11 +16,15 @@ from bsam_suite.shell import script, tool, torchrun
 T = TypeVar("T")
 
 
-def init_distributed(cfg: Config) -> None:
+def init_distributed(cfg: Config, command: str = "train") -> None:
     """Connect the processes of ``cfg.launcher``, also on machines without a GPU.
 
     MMEngine 0.10.7 does this when the runner is built, and needs a GPU for every process. Here it
     happens earlier. Without a GPU the backend is gloo, and the model is wrapped without a device.
+
+    Args:
+        cfg: its launcher is set.
+        command: which one to name in messages.
 
     Raises:
         InputError: the launcher's environment variables are missing, or slurm without a GPU.
@@ -28,11 +32,11 @@ def init_distributed(cfg: Config) -> None:
     if cfg.launcher == "pytorch" and "RANK" not in os.environ:
         raise InputError(
             f"--launcher pytorch: start it as {torchrun()} --nproc_per_node N "
-            f"{script('train')} CONFIG --launcher pytorch"
+            f"{script(command)} CONFIG --launcher pytorch"
         )
     if cfg.launcher == "slurm" and "SLURM_PROCID" not in os.environ:
         raise InputError(
-            f"--launcher slurm: start it as srun --ntasks N {tool('train')} CONFIG --launcher slurm"
+            f"--launcher slurm: start it as srun --ntasks N {tool(command)} CONFIG --launcher slurm"
         )
     if cfg.launcher == "none":
         return

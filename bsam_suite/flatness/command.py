@@ -12,7 +12,7 @@ from pathlib import Path
 from torch.nn.modules.batchnorm import _NormBase
 
 from bsam_suite.engine.work_dir import choose_out_dir
-from bsam_suite.flatness.hessian import EXTRA, check_eigenvalues, spectral_density
+from bsam_suite.flatness.hessian import check_eigenvalues, spectral_density
 from bsam_suite.flatness.measures import Settings, measure, passes
 from bsam_suite.flatness.objective import Objective
 from bsam_suite.flatness.report import Measured, draw, print_table, save
@@ -33,7 +33,7 @@ def analyze(args: Namespace) -> None:
     Raises:
         InputError: something given is not usable; no pass has been made then.
     """
-    need("matplotlib", EXTRA)
+    need("matplotlib", "flatness")
     settings = Settings.of(
         {field.name: getattr(args, field.name) for field in fields(Settings)}, "analyze_flatness"
     )

@@ -21,7 +21,6 @@ from bsam_suite.errors import InputError
 from bsam_suite.flatness.objective import Objective
 from bsam_suite.optional import need
 
-EXTRA = "flatness"
 DENSE = 32
 """Up to this many parameters the whole matrix is made, which costs a product each."""
 
@@ -102,7 +101,7 @@ def top_eigenpairs(
             installed.
     """
     check_eigenvalues(k, objective)
-    linalg = need("scipy.sparse.linalg", EXTRA)
+    linalg = need("scipy.sparse.linalg", "flatness")
     n = objective.size
     if n <= max(DENSE, k + 1):
         values, vectors = np.linalg.eigh(dense(objective).numpy(force=True))
@@ -163,7 +162,7 @@ def trace(
     if probes >= objective.size:
         return Estimate(dense(objective).trace().item(), 0.0)
     method = "hutch++" if plus_plus else "hutchinson"
-    library = need("hessian_eigenthings", EXTRA)
+    library = need("hessian_eigenthings", "flatness")
     found = library.trace(operator(objective), num_matvecs=probes, method=method, seed=seed)
     return Estimate(found.estimate, found.stderr)
 
@@ -192,7 +191,7 @@ def spectral_density(
     for name, value in dict(runs=runs, steps=steps).items():
         if type(value) is not int or value < 2:
             raise InputError(f"{name}={value!r} of the spectral density: give 2 or more")
-    library = need("hessian_eigenthings", EXTRA)
+    library = need("hessian_eigenthings", "flatness")
     found = library.spectral_density(
         operator(objective),
         num_runs=runs,
@@ -216,7 +215,7 @@ def operator(objective: Objective) -> Any:
     Raises:
         InputError: it is not installed.
     """
-    wrap = need("hessian_eigenthings", EXTRA).LambdaOperator
+    wrap = need("hessian_eigenthings", "flatness").LambdaOperator
     return wrap(objective.product, objective.size, objective.device, objective.dtype)
 
 

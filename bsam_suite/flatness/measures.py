@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from bsam_suite.errors import InputError
 from bsam_suite.flatness.forms import FORMS
 from bsam_suite.flatness.hessian import (
-    EXTRA,
     top_eigenpairs,
     trace,
 )
@@ -99,9 +98,9 @@ class Settings:
             if type(value) is not int or value < lowest:
                 raise InputError(f"{field}={value!r} in {place}: give a whole number >= {lowest}")
         if {"trace", "density"} & {*measures}:
-            need("hessian_eigenthings", EXTRA)
+            need("hessian_eigenthings", "flatness")
         if "eigenvalues" in measures:
-            need("scipy.sparse.linalg", EXTRA)
+            need("scipy.sparse.linalg", "flatness")
 
     @classmethod
     def of(cls, given: dict, place: str) -> Settings:

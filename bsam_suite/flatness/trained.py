@@ -81,7 +81,7 @@ def load_objectives(
     for checkpoint in checkpoints:
         load_weights(model, read_checkpoint(checkpoint), checkpoint)
         states[checkpoint] = deepcopy(model.state_dict())  # with the versions of its parts
-    init_distributed(cfg)
+    init_distributed(cfg, "analyze_flatness")
     model.to(place, DTYPES[dtype])
     preflight(cfg)
     loader = training_loader(cfg, samples, batch_size)

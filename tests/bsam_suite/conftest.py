@@ -132,3 +132,18 @@ def snapshot():
         return state + [torch.tensor(m.training) for m in net.modules()]
 
     return take
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures that were saved, by the name of the file."""
+    from matplotlib.figure import Figure
+
+    saved, save = {}, Figure.savefig
+
+    def keep(figure, path, **kwargs):
+        save(figure, path, **kwargs)
+        saved[path.name] = figure
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return saved

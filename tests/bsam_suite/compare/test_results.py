@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from bsam_suite.compare.plot import plot_runs
 from bsam_suite.compare.record import Record, code_hash
 from bsam_suite.compare.report import report
 from bsam_suite.compare.results import Results, collect, summarize
@@ -135,3 +136,23 @@ def test_a_study_s_page_says_what_was_tried_and_how_old_the_records_are(tmp_path
     assert math.isclose(
         json.loads((tmp_path / "results.json").read_text())["choices"][0]["epoch"], 1
     )
+
+
+def test_picture_of_a_comparison(figures, tmp_path):
+    values = {"": dict(sgd=[0.5, 0.75], sam=[1.0]), "rate=0.4": dict(sgd=[0.25])}
+    records = [
+        made_up(setting, rule, seed, 1, 1, {1: value})
+        for setting, rules in values.items()
+        for rule, found in rules.items()
+        for seed, value in enumerate(found)
+    ]
+    plot_runs(Results("accuracy", records), tmp_path / "a.png")
+    axes = {panel.get_title(): panel for panel in figures["a.png"].axes}
+    assert list(axes) == list(values) and axes[""].get_ylabel() == "accuracy"
+    for setting, panel in axes.items():
+        assert [label.get_text() for label in panel.get_xticklabels()] == ["sgd", "sam"]
+        dots = [line.get_xydata().tolist() for line in panel.lines]
+        means = [mean.get_segments()[0][:, 1].tolist() for mean in panel.collections]
+        found = list(values[setting].values())
+        assert dots == [[[place, v] for v in rule] for place, rule in enumerate(found)]
+        assert means == [[sum(rule) / len(rule)] * 2 for rule in found]
