@@ -69,7 +69,7 @@ def test_train_stop_resume_test(tool, home, tmp_path):
 
     # The command that training names gives the metrics that training printed.
     command = re.search(r"^Next: (.* own\.py whole/epoch_2\.pth .*)$", whole.stdout, re.M)[1]
-    env = dict(os.environ, BSAM_SUITE_HOME=str(home), PATH=os.defpath)
+    env = dict(os.environ, BSAM_SUITE_HOME=str(home))
     tested = subprocess.run(
         f"{command} --dump p.pkl", shell=True, cwd=tmp_path, env=env, capture_output=True, text=True
     )
