@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from bsam_suite.atomic_write import write_text
-from bsam_suite.flatness.hessian import EXTRA
 from bsam_suite.flatness.landscape import Landscape
 from bsam_suite.flatness.picture import COLOURS, COLUMNS, MAP
 from bsam_suite.flatness.surface import Mark
@@ -40,7 +39,7 @@ PANEL = 420
 def check_installed() -> None:
     """Raises InputError if a library that draws is not installed."""
     for name in ("matplotlib", "plotly"):
-        need(name, EXTRA)
+        need(name, "flatness")
 
 
 def write_html(landscape: Landscape, file: Path) -> None:
@@ -52,7 +51,7 @@ def write_html(landscape: Landscape, file: Path) -> None:
         InputError: plotly is not installed.
     """
     draw = _lines if len(landscape.axes) == 1 else _reliefs
-    figure = draw(need("plotly.graph_objects", EXTRA), landscape)
+    figure = draw(need("plotly.graph_objects", "flatness"), landscape)
     figure.update_layout(template="plotly_white", margin=dict(t=50, l=60, b=60))
     shown = figure.to_html(
         full_html=False,
@@ -101,7 +100,7 @@ def _reliefs(go: Any, landscape: Landscape) -> Any:
     rows = ceil(count / columns)
     titles = [s.title for s in landscape.surfaces] + [""] * (rows * columns - count)
     kinds = [[dict(type=kind)] * columns for kind in ("scene", "xy") for _ in range(rows)]
-    figure = need("plotly.subplots", EXTRA).make_subplots(
+    figure = need("plotly.subplots", "flatness").make_subplots(
         2 * rows,
         columns,
         specs=kinds,
