@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-# The tests run two at a time. Before PyTorch is imported, and for the tools that tests start.
+# The tests run several at a time. Before PyTorch is imported, and for the tools that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 

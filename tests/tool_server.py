@@ -9,10 +9,12 @@ import os
 import runpy
 import sys
 
+import hessian_eigenthings  # noqa: F401
 import matplotlib.figure  # noqa: F401
 import mmengine.runner  # noqa: F401
 import onnx  # noqa: F401
 import plotly.graph_objects  # noqa: F401
+import scipy.stats  # noqa: F401
 import sklearn.datasets  # noqa: F401
 import torchvision  # noqa: F401
 

@@ -16,6 +16,7 @@ SMALL = [
     "train_cfg.val_interval=1",
     "default_hooks.checkpoint.interval=1",
     "image_size=8",
+    "model.net.width=4",
     "train_dataloader.batch_size=128",
 ]
 
@@ -132,12 +133,10 @@ def test_a_study_goes_on_from_its_records_and_chooses_without_the_test_part(tool
     (tmp_path / "tattling.py").write_text(TATTLING.replace("FILE", str(opened)))
     (tmp_path / "own.py").write_text(OWN)
     (tmp_path / "study.py").write_text(STUDY)
-    env = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    command = [sys.executable, str(ROOT / "tools/compare.py"), "study.py", "--records", "records"]
+    command = [str(tmp_path / "study.py"), "--records", "records"]
     process = subprocess.Popen(
-        [*command, "--out", "out"],
+        [sys.executable, str(ROOT / "tools/compare.py"), *command, "--out", "out"],
         cwd=tmp_path,
-        env=env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -152,9 +151,7 @@ def test_a_study_goes_on_from_its_records_and_chooses_without_the_test_part(tool
     assert all("tuning" in name for name in kept) and not opened.exists()
 
     # On another machine there are the records alone.
-    found = subprocess.run(
-        [*command, "--out", "elsewhere"], cwd=tmp_path, env=env, capture_output=True, text=True
-    )
+    found = tool("compare", *command, "--out", "elsewhere")
     assert found.returncode == 0, found.stderr
     assert f"{len(kept)} of 4 runs are already finished" in found.stdout
     assert kept.items() <= {file.name: file.read_text() for file in records.glob("*.json")}.items()
@@ -170,9 +167,7 @@ def test_a_study_goes_on_from_its_records_and_chooses_without_the_test_part(tool
     assert results["runs"][1]["passes"] == 2 * 29 / 24  # 24 steps, of which 5 look around
     assert opened.read_text().count("opened") == 2  # once by each of the two runs that are tested
 
-    reported = subprocess.run(
-        [*command, "--report"], cwd=tmp_path, env=env, capture_output=True, text=True
-    )
+    reported = tool("compare", *command, "--report")
     assert reported.returncode == 0, reported.stderr
     again = (tmp_path / "work_dirs/compare/study/results.md").read_text()
     assert again.partition("\n\n")[2] == page.partition("\n\n")[2]

@@ -1,6 +1,5 @@
 """What the pictures of a run and of a comparison show, read off the figures themselves."""
 
-
 from bsam_suite.engine.curves import draw_curves
 
 
