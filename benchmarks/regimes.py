@@ -164,18 +164,6 @@ def optimizer_of(words: str, model: nn.Module, kind: type, kwargs: dict) -> torc
     )
 
 
-def batch_closure(model, optimizer, images: Tensor, labels: Tensor) -> Callable[[], Tensor]:
-    """The closure of a step: the loss of the batch and its gradient."""
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(images), labels)
-        loss.backward()
-        return loss
-
-    return closure
-
-
 def _classifier(
     images: Images, test: Images, network: Callable[[], nn.Module], epochs: int
 ) -> Regime:
