@@ -9,6 +9,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+import bsam_suite.compare.fit
+import bsam_suite.robustness
 from bsam_suite.atomic_write import write_text
 from bsam_suite.compare.hold_out import hold_out
 from bsam_suite.compare.methods import count_passes
@@ -18,6 +20,9 @@ from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.config import load_config
 from bsam_suite.engine.rule_option import choose_rule, use_rule
 from bsam_suite.errors import InputError
+
+PARTS = [m.__name__ for m in (bsam_suite.compare.fit, bsam_suite.robustness)]
+"""What configs of a study may name, beside the parts of their tasks; the first imports ``Part``."""
 
 TUNING, TEST = "tuning", "test"
 """What a run is for: its metric is of the part to choose by, or of the one to report."""
@@ -127,6 +132,8 @@ def plan_runs(
     use_rule(cfg, rule)
     check_optim_wrapper(cfg)
     multiply_epochs(cfg, method.epochs)
+    imports = cfg.get("custom_imports") or {}
+    cfg.custom_imports = {**imports, "imports": [*imports.get("imports", []), *PARTS]}
     hooks = cfg.get("default_hooks") or {}
     saving = hooks.get("checkpoint") or dict(type="CheckpointHook")
     cfg.default_hooks = {**hooks, "checkpoint": {**saving, "max_keep_ckpts": 2}}

@@ -10,9 +10,6 @@ from pathlib import Path
 
 import torch
 
-import bsam_suite.compare.fit  # noqa: F401  what configs of a study name
-import bsam_suite.compare.hold_out  # noqa: F401
-import bsam_suite.robustness  # noqa: F401
 from bsam_suite.atomic_write import write_text
 from bsam_suite.commands import train
 from bsam_suite.errors import Diverged
