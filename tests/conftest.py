@@ -40,6 +40,11 @@ def seeded():
     torch.manual_seed(0)
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first, so that no worker waits for another one at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in ("tools", "reliability", "wheel"))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """With NO_SKIPS=1, as CI sets it, a test that does not run fails: none is left out unseen."""
