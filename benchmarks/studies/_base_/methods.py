@@ -23,4 +23,9 @@ flatness = dict(
     measures=["loss", "one_step", "search", "eigenvalues", "trace"],
     settings=dict(rho=[0.05], forms=["plain", "adaptive"]),
 )
-hooks = [dict(type="FitHook"), flatness, dict(type="RobustnessHook"), dict(type="RoundingHook")]
+hooks = [
+    dict(type="FitHook"),
+    flatness,
+    dict(type="RobustnessHook"),
+    dict(type="RoundingHook", batches=16),
+]
