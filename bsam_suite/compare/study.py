@@ -74,7 +74,7 @@ class Study:
     Attributes:
         metric: what is compared; None for the evaluator's first.
         higher: whether more of it is better.
-        trials: settings tried for each tuned method of a cell; 0 without tuning.
+        trials: settings tried for each tuned method of a cell, at least; 0 without tuning.
         tuning_seeds: seeds of each trial; those that are tested are other ones.
         validation: share of the training data that is cut off to choose by.
         sampler: ``"grid"``, or ``"optuna"``, which needs the extra ``tuning``.
@@ -221,7 +221,7 @@ def _check(study: Study, file: str) -> None:
 
 
 def _check_trials(study: Study, method: Method, place: str) -> None:
-    """Each method gets as many trials as any other."""
+    """Each method gets as many trials as any other, or more where its grid was widened."""
     place = f"method {method.name!r} of {place}"
     for name, values in method.tune.items():
         is_range = isinstance(values, tuple)
@@ -230,8 +230,8 @@ def _check_trials(study: Study, method: Method, place: str) -> None:
                 f"tune {name}={values} of {place}: give a list of values or, with "
                 "sampler='optuna', a lowest and a highest number above 0"
             )
-    if study.sampler == "grid" and len(combinations(method.tune)) != study.trials:
+    if study.sampler == "grid" and len(combinations(method.tune)) < study.trials:
         raise InputError(
             f"{place} has {len(combinations(method.tune))} combinations of values, and "
-            f"trials={study.trials}: give each tuned method that many"
+            f"trials={study.trials}: give each tuned method at least that many"
         )

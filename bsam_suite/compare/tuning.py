@@ -37,8 +37,7 @@ class Choice:
 
     Attributes:
         epoch: the best one of the chosen trial, to stop early at.
-        edges: what is tuned whose chosen value is the lowest or highest of those tried, or of
-            dicts the first or last one.
+        edges: the settings whose chosen value is the lowest or highest of those tried.
     """
 
     cell: str
@@ -60,10 +59,10 @@ def next_settings(
     Raises:
         InputError: Optuna is not installed.
     """
+    if sampler == "grid":
+        return [] if tried else combinations(method.tune)
     if len(tried) >= count:
         return []
-    if sampler == "grid":
-        return combinations(method.tune)
     return [_suggestion(method, tried, higher)]
 
 
@@ -83,22 +82,21 @@ def choose(cell: str, method: Method, tried: Sequence[Trial], higher: bool) -> C
     best = max(good, key=lambda trial: trial.score if higher else -trial.score)
     pick = max if higher else min
     epoch = pick(best.curve, key=lambda epoch: best.curve[epoch])
-    edges = [name for name in method.tune if _at_edge(name, method.tune[name], best)]
+    edges = [name for name, value in best.settings.items() if _at_edge(name, method.tune, value)]
     return Choice(cell, method.name, best.settings, epoch, tried, edges)
 
 
-def _at_edge(name: str, values: Any, best: Trial) -> bool:
-    """Whether a better value may lie outside of what was tried."""
-    if isinstance(values, tuple):
-        chosen, (low, high) = best.settings[name], values
+def _at_edge(name: str, tune: Mapping[str, Any], chosen: Any) -> bool:
+    """Whether a better value may lie outside of what is tried for the setting ``name``."""
+    if isinstance(tune.get(name), tuple):
+        low, high = tune[name]
         return min(chosen / low, high / chosen) < (high / low) ** 0.1
-    chosen = _value(name, values, best.settings)
-    if not all(isinstance(v, Mapping) for v in values):
-        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
-        if not numbers or chosen == 0:  # below which there is nothing
-            return False
-        values = sorted(values)
-    return len(values) > 1 and chosen in (values[0], values[-1])
+    settings = [settings_of(n, v) for n, vs in tune.items() if isinstance(vs, list) for v in vs]
+    values = [given[name] for given in settings if name in given]
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+    if not numbers or chosen == 0:  # below which there is nothing
+        return False
+    return min(values) < max(values) and chosen in (min(values), max(values))
 
 
 def _value(name: str, values: Any, settings: Settings) -> Any:

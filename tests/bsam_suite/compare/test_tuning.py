@@ -34,11 +34,13 @@ def test_the_best_last_epoch_is_chosen_and_its_best_one_known(higher):
     assert choose("", method, tried[2:3], higher) is None
 
 
-def test_of_settings_that_go_together_the_first_and_the_last_are_edges():
-    radii = [dict(rho=r, rho_min=r) for r in (0.1, 0.05, 0.2)]
-    method = Method("bsam", tune=dict(radius=radii))
-    for radius, edges in zip(radii, (["radius"], [], ["radius"])):
-        assert choose("", method, [Trial(radius, {1: 0.5})], True).edges == edges
+def test_of_settings_that_go_together_each_has_its_edges():
+    """A cross in the plane of radius and learning rate: its middle alone is no edge."""
+    points = [(0.1, 0.2), (0.05, 0.2), (0.2, 0.2), (0.1, 0.1), (0.1, 0.4)]
+    cross = [{"rho": rho, "rho_min": 0.0, LR: lr} for rho, lr in points]
+    method = Method("bsam", tune=dict(cross=cross))
+    for settings, edges in zip(cross, ([], ["rho"], ["rho"], [LR], [LR])):
+        assert choose("", method, [Trial(settings, {1: 0.5})], True).edges == edges
 
 
 @pytest.mark.parametrize(
