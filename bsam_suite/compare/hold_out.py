@@ -43,7 +43,8 @@ class Part(Dataset):
                 f"share={share} of {len(different)} images leaves no image on one side: "
                 "give more data or another share"
             )
-        order = np.random.default_rng(seed).permutation(len(different))
+        # Not the order that a data set inside may have drawn with the same seed, as wrong labels.
+        order = np.random.default_rng([seed, *b"Part"]).permutation(len(different))
         chosen = {different[i] for i in order[:count]}
         self.indices = [i for i, image in enumerate(images) if (image in chosen) == held_out]
 

@@ -124,6 +124,7 @@ def plan_runs(
         InputError: a value cannot be used, the config counts iterations, or ``folders`` has a run
             of the same name with another config.
     """
+    chosen = {name: value for name, value in chosen.items() if name not in method.settings}
     settings = {**method.settings, **chosen}
     fields = {name: value for name, value in settings.items() if "." in name}
     hyper = {name: value for name, value in settings.items() if "." not in name}

@@ -34,7 +34,7 @@ class Method:
         tune: the values of each setting to choose from: a list or, for Optuna, a tuple of the
             lowest and the highest one, tried on a logarithmic scale. A value that is a dict has
             settings that go together, such as ``dict(rho=0.1, rho_min=0.1)``.
-        choice_of: the method whose tuned settings it takes.
+        choice_of: the method whose tuned settings it takes, except those that it fixes.
     """
 
     name: str

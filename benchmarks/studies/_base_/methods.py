@@ -1,18 +1,30 @@
-"""Methods that a study of classifiers compares, each with six trials, and what it measures."""
+"""Methods that a study of classifiers compares, each with six trials, and what it measures.
 
-lr = "optim_wrapper.optimizer.lr"
-plain = {lr: [0.02, 0.05, 0.1], "optim_wrapper.optimizer.weight_decay": [5e-4, 5e-3]}
-rates = {lr: [0.05, 0.1]}
-radii = [dict(rho=r, rho_min=r) for r in (0.05, 0.1, 0.2)]
+The trials are a cross: two lines through a middle one. So no value that is chosen there is the
+lowest or highest that was tried.
+"""
+
+lr, decay = "optim_wrapper.optimizer.lr", "optim_wrapper.optimizer.weight_decay"
+decays = [(0.05, 5e-3), (0.1, 5e-3), (0.2, 5e-3), (0.4, 5e-3), (0.1, 5e-4), (0.1, 2e-2)]
+radii = [(0.05, 0.05), (0.05, 0.1), (0.05, 0.2), (0.05, 0.4), (0.02, 0.1), (0.1, 0.1)]
+plain = dict(cross=[{lr: a, decay: b} for a, b in decays])
+both = dict(cross=[{lr: a, "rho": r, "rho_min": r} for a, r in radii])
 warmup = {"optim_wrapper.rho_warmup": 150}
 methods = dict(
     SGD=dict(tune=plain),
     longer=dict(epochs=3, tune=plain),
     averaged=dict(hooks=[dict(type="EMAHook", momentum=0.005)], tune=plain),
-    SAM=dict(rule="SAM", settings=warmup, tune=dict(rho=[0.1, 0.2, 0.4], **rates)),
-    BSAM=dict(rule="BSAM", settings=warmup, tune=dict(radius=radii, **rates)),
-    cheap=dict(rule="BSAM", settings=dict(k=5, **warmup), tune=dict(radius=radii, **rates)),
+    SAM=dict(
+        rule="SAM", settings=warmup, tune=dict(cross=[{lr: a, "rho": 2 * r} for a, r in radii])
+    ),
+    BSAM=dict(rule="BSAM", settings=warmup, tune=both),
+    cheap=dict(rule="BSAM", settings=dict(k=5, **warmup), tune=both),
+    two_passes=dict(rule="BSAM", settings=dict(k=1, **warmup), choice_of="BSAM"),
+    ASAM=dict(rule="ASAM", settings=dict(rho=1.0, **warmup), choice_of="SAM"),
+    GSAM=dict(rule="GSAM", choice_of="SAM", settings=warmup),
+    LookSAM=dict(rule="LookSAM", choice_of="SAM", settings=warmup),
 )
+tuned = [name for name, method in methods.items() if "tune" in method]
 metric = "accuracy"
 trials = 6
 seeds = 5

@@ -15,6 +15,7 @@ methods = dict(
     longer=dict(epochs=3, choice_of="sgd"),
     SAM=dict(rule="sam", tune=dict(rho=[0.05, 0.1])),
     ASAM=dict(rule="asam", choice_of="SAM", hooks=[dict(type="EMAHook")]),
+    wider=dict(rule="asam", settings=dict(rho=1.0, eta=0.1), choice_of="SAM"),
     default=dict(rule="bsam"),
 )
 metric = "accuracy"
@@ -67,18 +68,21 @@ def test_a_study_tunes_on_held_out_data_and_tests_fresh_seeds(compared, study, c
         "clean, longer lr=0.3, seed=2",
         "clean, SAM rho=0.05, seed=2",
         "clean, ASAM rho=0.05, seed=2",
+        "clean, wider, seed=2",
         "clean, default, seed=2",
         "noisy, sgd lr=0.3, seed=2",
         "noisy, longer lr=0.3, seed=2",
         "noisy, SAM rho=0.05, seed=2",
         "noisy, ASAM rho=0.05, seed=2",
+        "noisy, wider, seed=2",
         "noisy, default, seed=2",
-        *(name.replace("seed=2", "seed=3") for name in names[:5]),
+        *(name.replace("seed=2", "seed=3") for name in names[:6]),
     ]
-    longer, asam = config_of(runs[1]), config_of(runs[8])
+    longer, asam = config_of(runs[1]), config_of(runs[9])
     assert longer.train_cfg.max_epochs == 12 and longer.optim_wrapper.optimizer.lr == 0.3
     assert asam.optim_wrapper.rule == dict(type="ASAM", rho=0.05) and asam.model.rate == 0.4
     assert [hook.type for hook in asam.custom_hooks] == ["EMAHook", "IterTimerHook"]
+    assert config_of(runs[4]).optim_wrapper.rule == dict(type="ASAM", rho=1.0, eta=0.1)
     for run in runs:
         cfg = config_of(run)
         assert cfg.train_dataloader.dataset == dict(type="Whole")
