@@ -6,12 +6,15 @@ python tools/compare.py benchmarks/studies/fine_tuning.py ...
 
 _base_ = "_base_/methods.py"
 TRANSFER = "benchmarks/studies/_base_/transfer.py"
+middle = "5 images of a digit"
 cells = [
-    dict(name="5 images of a digit", config=TRANSFER),
+    dict(name=middle, config=TRANSFER),
     dict(
         name="10 images of a digit",
         config=TRANSFER,
         options={"train_dataloader.dataset.dataset.per_class": 10},
-        choices_of="5 images of a digit",
+        choices_of=middle,
+        seeds=3,
+        methods=_base_.tuned,
     ),
 ]

@@ -19,7 +19,7 @@ def images(split):
 
 
 train_dataloader = dict(batch_size=64, dataset=dict(dataset=images("train")))
-val_dataloader = test_dataloader = dict(batch_size=500, dataset=images("test"))
+val_dataloader = test_dataloader = dict(batch_size=500, dataset=images("val"))
 train_cfg = dict(max_epochs=50, val_interval=5)
 optim_wrapper = dict(optimizer=dict(weight_decay=5e-4))
 auto_scale_lr = dict(base_batch_size=64)

@@ -1,11 +1,14 @@
-"""Methods that a study of classifiers compares, each with six trials, and what it measures.
+"""Methods that a study of classifiers compares, each with six trials or seven, and what it measures.
 
 The trials are a cross: two lines through a middle one. So no value that is chosen there is the
 lowest or highest that was tried.
 """
 
 lr, decay = "optim_wrapper.optimizer.lr", "optim_wrapper.optimizer.weight_decay"
-decays = [(0.05, 5e-3), (0.1, 5e-3), (0.2, 5e-3), (0.4, 5e-3), (0.1, 5e-4), (0.1, 2e-2)]
+decays = [
+    *[(rate, 1e-2) for rate in (0.05, 0.1, 0.2)],
+    *[(0.1, decay) for decay in (5e-4, 2e-3, 2e-2, 5e-2)],
+]
 radii = [(0.05, 0.05), (0.05, 0.1), (0.05, 0.2), (0.05, 0.4), (0.02, 0.1), (0.1, 0.1)]
 plain = dict(cross=[{lr: a, decay: b} for a, b in decays])
 both = dict(cross=[{lr: a, "rho": r, "rho_min": r} for a, r in radii])
@@ -19,6 +22,9 @@ methods = dict(
     ),
     BSAM=dict(rule="BSAM", settings=warmup, tune=both),
     cheap=dict(rule="BSAM", settings=dict(k=5, **warmup), tune=both),
+    cheap_with_decay=dict(
+        rule="BSAM", settings=dict(k=5, rho=0.05, rho_min=0.05, **warmup), choice_of="SGD"
+    ),
     two_passes=dict(rule="BSAM", settings=dict(k=1, **warmup), choice_of="BSAM"),
     ASAM=dict(rule="ASAM", settings=dict(rho=1.0, **warmup), choice_of="SAM"),
     GSAM=dict(rule="GSAM", choice_of="SAM", settings=warmup),
