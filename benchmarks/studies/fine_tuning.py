@@ -1,20 +1,17 @@
-"""Fine-tuning a network that knows the digits 0 to 4 to five images of each of the others.
+"""Fine-tuning a network that knows the digits 0 to 4 to 20 images of each of the others.
 
 python tools/train.py configs/classification/pretrain_digits-0-4.py
 python tools/compare.py benchmarks/studies/fine_tuning.py ...
 """
 
-_base_ = "_base_/methods.py"
+_base_ = "_base_/trained_already.py"
 TRANSFER = "benchmarks/studies/_base_/transfer.py"
-middle = "5 images of a digit"
+middle = "20 images of a digit"
+few = "train_dataloader.dataset.dataset.per_class"
+others = dict(config=TRANSFER, choices_of=middle, seeds=3, methods=_base_.tuned)
+methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.5, rho_min=0.5, **_base_.warmup)))
 cells = [
-    dict(name=middle, config=TRANSFER),
-    dict(
-        name="10 images of a digit",
-        config=TRANSFER,
-        options={"train_dataloader.dataset.dataset.per_class": 10},
-        choices_of=middle,
-        seeds=3,
-        methods=_base_.tuned,
-    ),
+    dict(name=middle, config=TRANSFER, options={few: 20}),
+    dict(name="5 images of a digit", options={few: 5}, **others),
 ]
+validation = 0.3

@@ -1,14 +1,11 @@
 """Wrong labels that a ResNet with batch norm has the time to learn by heart: 1,000 digits."""
 
 _base_ = "_base_/methods.py"
-DIGITS = "benchmarks/studies/_base_/digits.py"
+DIGITS = "benchmarks/studies/_base_/digits_batch_norm.py"
 rate = "train_dataloader.dataset.rate"
-options = {
-    "model.net": dict(_delete_=True, type="CIFARResNet18", width=8),
-    "train_dataloader.batch_size": 100,
-}
 middle = "40% wrong"
 others = dict(config=DIGITS, choices_of=middle, seeds=3, methods=_base_.tuned)
+methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.5, rho_min=0.5, **_base_.warmup)))
 cells = [
     dict(name=middle, config=DIGITS, options={rate: 0.4}),
     dict(name="20% wrong", options={rate: 0.2}, **others),

@@ -1,7 +1,9 @@
-"""Methods that a study of classifiers compares, each with six trials or seven, and what it measures.
+"""Methods that a study of classifiers compares, six or seven trials of each, and what it measures.
 
 The trials are a cross: two lines through a middle one. So no value that is chosen there is the
-lowest or highest that was tried.
+lowest or highest that was tried. ``found``, of each study, has the radius that
+``tools/find_rho.py CONFIG --rule BSAM`` gives for the config of its middle cell, at the learning
+rate and the decay of the config.
 """
 
 lr, decay = "optim_wrapper.optimizer.lr", "optim_wrapper.optimizer.weight_decay"

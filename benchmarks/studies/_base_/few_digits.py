@@ -1,0 +1,6 @@
+"""30 of each digit, in batches of 25."""
+
+_base_ = "digits.py"
+digits = _base_.train_dataloader.dataset.dataset
+few = dict(_delete_=True, type="FewShotSubset", per_class=30, dataset=digits)
+train_dataloader = dict(batch_size=25, dataset=dict(dataset=few))
