@@ -9,7 +9,7 @@ TRANSFER = "benchmarks/studies/_base_/transfer.py"
 middle = "20 images of a digit"
 few = "train_dataloader.dataset.dataset.per_class"
 others = dict(config=TRANSFER, choices_of=middle, seeds=3, methods=_base_.tuned)
-methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.5, rho_min=0.5, **_base_.warmup)))
+methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.1, rho_min=0.1, **_base_.warmup)))
 cells = [
     dict(name=middle, config=TRANSFER, options={few: 20}),
     dict(name="5 images of a digit", options={few: 5}, **others),

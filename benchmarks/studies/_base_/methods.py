@@ -12,6 +12,7 @@ decays = [
     *[(0.1, decay) for decay in (5e-4, 2e-3, 2e-2, 5e-2)],
 ]
 radii = [(0.05, 0.05), (0.05, 0.1), (0.05, 0.2), (0.05, 0.4), (0.02, 0.1), (0.1, 0.1)]
+sams = [*[(0.05, rho) for rho in (0.1, 0.2, 0.4, 0.8, 1.6)], (0.02, 0.4), (0.1, 0.4)]
 plain = dict(cross=[{lr: a, decay: b} for a, b in decays])
 both = dict(cross=[{lr: a, "rho": r, "rho_min": r} for a, r in radii])
 warmup = {"optim_wrapper.rho_warmup": 150}
@@ -20,7 +21,7 @@ methods = dict(
     longer=dict(epochs=3, tune=plain),
     averaged=dict(hooks=[dict(type="EMAHook", momentum=0.005)], tune=plain),
     SAM=dict(
-        rule="SAM", settings=warmup, tune=dict(cross=[{lr: a, "rho": 2 * r} for a, r in radii])
+        rule="SAM", settings=warmup, tune=dict(cross=[{lr: a, "rho": r} for a, r in sams])
     ),
     BSAM=dict(rule="BSAM", settings=warmup, tune=both),
     cheap=dict(rule="BSAM", settings=dict(k=5, **warmup), tune=both),
