@@ -20,9 +20,7 @@ methods = dict(
     SGD=dict(tune=plain),
     longer=dict(epochs=3, tune=plain),
     averaged=dict(hooks=[dict(type="EMAHook", momentum=0.005)], tune=plain),
-    SAM=dict(
-        rule="SAM", settings=warmup, tune=dict(cross=[{lr: a, "rho": r} for a, r in sams])
-    ),
+    SAM=dict(rule="SAM", settings=warmup, tune=dict(cross=[{lr: a, "rho": r} for a, r in sams])),
     BSAM=dict(rule="BSAM", settings=warmup, tune=both),
     cheap=dict(rule="BSAM", settings=dict(k=5, **warmup), tune=both),
     cheap_with_decay=dict(
