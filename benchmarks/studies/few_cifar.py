@@ -26,6 +26,6 @@ cells = [
         options=augmented,
         choices_of=middle,
         seeds=3,
-        methods=_base_.tuned,
+        methods=_base_.around,
     ),
 ]

@@ -8,7 +8,7 @@ _base_ = "_base_/trained_already.py"
 TRANSFER = "benchmarks/studies/_base_/transfer.py"
 middle = "20 images of a digit"
 few = "train_dataloader.dataset.dataset.per_class"
-others = dict(config=TRANSFER, choices_of=middle, seeds=3, methods=_base_.tuned)
+others = dict(config=TRANSFER, choices_of=middle, seeds=3, methods=_base_.around)
 methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.1, rho_min=0.1, **_base_.warmup)))
 cells = [
     dict(name=middle, config=TRANSFER, options={few: 20}),

@@ -19,7 +19,7 @@ cells = [
         options=four,
         choices_of=middle,
         seeds=3,
-        methods=_base_.tuned,
+        methods=_base_.around,
     ),
 ]
 hooks = [*_base_.hooks[:2], dict(type="RobustnessHook", weights=[])]

@@ -4,7 +4,7 @@ _base_ = "_base_/methods.py"
 DIGITS = "benchmarks/studies/_base_/digits_batch_norm.py"
 rate = "train_dataloader.dataset.rate"
 middle = "40% wrong"
-others = dict(config=DIGITS, choices_of=middle, seeds=3, methods=_base_.tuned)
+others = dict(config=DIGITS, choices_of=middle, seeds=3, methods=_base_.around)
 methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.5, rho_min=0.5, **_base_.warmup)))
 cells = [
     dict(name=middle, config=DIGITS, options={rate: 0.4}),

@@ -32,3 +32,6 @@ class SmallCNN(nn.Sequential):
         super().__init__(
             *layers, nn.Flatten(), hidden, nn.ReLU(), nn.Linear(4 * width, num_classes)
         )
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

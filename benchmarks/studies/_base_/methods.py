@@ -1,39 +1,48 @@
-"""Methods that a study of classifiers compares, six or seven trials of each, and what it measures.
+"""Methods that a study of classifiers compares, nine trials of each, and what it measures.
 
-The trials are a cross: two lines through a middle one. So no value that is chosen there is the
-lowest or highest that was tried. ``found``, of each study, has the radius that
-``tools/find_rho.py CONFIG --rule BSAM`` gives for the config of its middle cell, at the learning
-rate and the decay of the config.
+The trials lie on lines through a middle one. ``found``, of each study, has the radius that
+``tools/find_rho.py CONFIG --rule BSAM`` gives for the config of its middle cell; ``config`` and
+``found`` take everything else from there. Neither is tuned.
 """
 
 lr, decay = "optim_wrapper.optimizer.lr", "optim_wrapper.optimizer.weight_decay"
-decays = [
-    *[(rate, 1e-2) for rate in (0.05, 0.1, 0.2)],
-    *[(0.1, decay) for decay in (5e-4, 2e-3, 2e-2, 5e-2)],
-]
-radii = [(0.05, 0.05), (0.05, 0.1), (0.05, 0.2), (0.05, 0.4), (0.02, 0.1), (0.1, 0.1)]
-sams = [*[(0.05, rho) for rho in (0.1, 0.2, 0.4, 0.8, 1.6)], (0.02, 0.4), (0.1, 0.4)]
-plain = dict(cross=[{lr: a, decay: b} for a, b in decays])
-both = dict(cross=[{lr: a, "rho": r, "rho_min": r} for a, r in radii])
+plain = dict(
+    lines=[
+        *[{lr: value, decay: 1e-2} for value in (0.02, 0.05, 0.1, 0.2, 0.4)],
+        *[{lr: 0.1, decay: value} for value in (5e-4, 2e-3, 2e-2, 5e-2)],
+    ]
+)
+sam = dict(
+    lines=[
+        *[{lr: 0.05, decay: 5e-3, "rho": value} for value in (0.1, 0.2, 0.4, 0.8, 1.6)],
+        *[{lr: value, decay: 5e-3, "rho": 0.4} for value in (0.02, 0.1)],
+        *[{lr: 0.05, decay: value, "rho": 0.4} for value in (5e-4, 2e-2)],
+    ]
+)
+bsam = dict(
+    lines=[
+        {**values, "rho": values["rho"] / 2, "rho_min": values["rho"] / 2}
+        for values in sam["lines"]
+    ]
+)
 warmup = {"optim_wrapper.rho_warmup": 150}
+cheaply = dict(k=5, **warmup)
 methods = dict(
     SGD=dict(tune=plain),
+    config=dict(),
     longer=dict(epochs=3, tune=plain),
     averaged=dict(hooks=[dict(type="EMAHook", momentum=0.005)], tune=plain),
-    SAM=dict(rule="SAM", settings=warmup, tune=dict(cross=[{lr: a, "rho": r} for a, r in sams])),
-    BSAM=dict(rule="BSAM", settings=warmup, tune=both),
-    cheap=dict(rule="BSAM", settings=dict(k=5, **warmup), tune=both),
-    cheap_with_decay=dict(
-        rule="BSAM", settings=dict(k=5, rho=0.05, rho_min=0.05, **warmup), choice_of="SGD"
-    ),
+    SAM=dict(rule="SAM", settings=warmup, tune=sam),
+    BSAM=dict(rule="BSAM", settings=warmup, tune=bsam),
+    cheap=dict(rule="BSAM", settings=cheaply, tune=bsam),
     two_passes=dict(rule="BSAM", settings=dict(k=1, **warmup), choice_of="BSAM"),
     ASAM=dict(rule="ASAM", settings=dict(rho=1.0, **warmup), choice_of="SAM"),
-    GSAM=dict(rule="GSAM", choice_of="SAM", settings=warmup),
-    LookSAM=dict(rule="LookSAM", choice_of="SAM", settings=warmup),
+    GSAM=dict(rule="GSAM", settings=warmup, choice_of="SAM"),
+    LookSAM=dict(rule="LookSAM", settings=warmup, choice_of="SAM"),
 )
-tuned = [name for name, method in methods.items() if "tune" in method]
+around = ["SGD", "longer", "averaged", "SAM", "BSAM", "cheap"]
 metric = "accuracy"
-trials = 6
+trials = 9
 seeds = 5
 flatness = dict(
     type="FlatnessHook",

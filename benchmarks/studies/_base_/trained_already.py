@@ -1,20 +1,31 @@
-"""The methods for networks that begin with trained weights: smaller learning rates."""
+"""The methods for networks that begin with trained weights: smaller learning rates and radii."""
 
 _base_ = "methods.py"
 lr, decay = "optim_wrapper.optimizer.lr", "optim_wrapper.optimizer.weight_decay"
-decays = [
-    *[(rate, 5e-4) for rate in (0.003, 0.01, 0.03)],
-    *[(0.01, decay) for decay in (5e-5, 5e-3, 2e-2)],
-]
-radii = [(0.01, 0.02), (0.01, 0.05), (0.01, 0.1), (0.01, 0.2), (0.003, 0.05), (0.03, 0.05)]
-sams = [*[(0.01, rho) for rho in (0.02, 0.05, 0.1, 0.2, 0.4)], (0.003, 0.1), (0.03, 0.1)]
-plain = dict(cross=[{lr: a, decay: b} for a, b in decays])
-both = dict(cross=[{lr: a, "rho": r, "rho_min": r} for a, r in radii])
+plain = dict(
+    lines=[
+        *[{lr: value, decay: 2e-3} for value in (0.001, 0.003, 0.01, 0.03, 0.1)],
+        *[{lr: 0.01, decay: value} for value in (5e-5, 5e-4, 1e-2, 5e-2)],
+    ]
+)
+sam = dict(
+    lines=[
+        *[{lr: 0.01, decay: 2e-3, "rho": value} for value in (0.02, 0.05, 0.1, 0.2, 0.4)],
+        *[{lr: value, decay: 2e-3, "rho": 0.1} for value in (0.003, 0.03)],
+        *[{lr: 0.01, decay: value, "rho": 0.1} for value in (5e-4, 1e-2)],
+    ]
+)
+bsam = dict(
+    lines=[
+        {**values, "rho": values["rho"] / 2, "rho_min": values["rho"] / 2}
+        for values in sam["lines"]
+    ]
+)
 methods = dict(
     SGD=dict(tune=plain),
     longer=dict(tune=plain),
     averaged=dict(tune=plain),
-    SAM=dict(tune=dict(cross=[{lr: a, "rho": r} for a, r in sams])),
-    BSAM=dict(tune=both),
-    cheap=dict(tune=both),
+    SAM=dict(tune=sam),
+    BSAM=dict(tune=bsam),
+    cheap=dict(tune=bsam),
 )

@@ -134,3 +134,15 @@ def test_timm_is_asked_for_where_it_is_missing(monkeypatch):
 def test_depths_that_do_not_exist(net):
     with pytest.raises(InputError, match=f"depth={net['depth']}"):
         build(**net)
+
+
+def test_signals_keep_their_size_in_the_small_network_at_the_start():
+    """He's initialization (arXiv 1502.01852) keeps the mean square in front of each ReLU."""
+    torch.manual_seed(0)
+    net = MODELS.build(dict(type="SmallCNN", num_classes=10, width=64, size=16))
+    x = torch.randn(32, 3, 16, 16)
+    for layer in net:
+        x = layer(x)
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.Linear)):
+            # Borders see fewer pixels: the first input has mean square 1, the others about 2.
+            assert 0.5 < x.square().mean() < 3
