@@ -3,13 +3,21 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: train test lint format setup clean
+.PHONY: train test check docs lint format setup clean
 
 train: setup
 	$(RUN) tools/train.py configs/pose/hrnet_bsam.py
 
 test: setup
 	$(RUN) -m pytest
+
+# What takes long: the site with all its links, and the tests that `make test` leaves out.
+check: docs
+	$(RUN) -m pytest -m slow
+
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
 
 lint: setup
 	$(VENV)/bin/ruff check

@@ -171,7 +171,8 @@ class BSAM(SharpnessOptimizer):
     """Bilateral Sharpness-Aware Minimization (arXiv 2409.13173) around any PyTorch optimizer.
 
     Args:
-        params, base_optimizer: see :class:`SharpnessOptimizer`.
+        params: see :class:`SharpnessOptimizer`.
+        base_optimizer: likewise.
         **kwargs: ``rho``, ``rho_min``, ``k`` and the other arguments of
             :class:`bsam_suite.sharpness.BSAM`; others as in :class:`SharpnessOptimizer`.
 

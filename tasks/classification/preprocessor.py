@@ -18,7 +18,8 @@ class ImagePreprocessor(BaseDataPreprocessor):
     batch.
 
     Args:
-        mean, std: of the red, green and blue values, 0 to 1.
+        mean: of the red, green and blue values, 0 to 1.
+        std: their standard deviations, likewise.
         crop_padding: largest shift of an image in pixels.
         flip: whether to mirror images with probability 1/2.
         cutout: side of the square that is set to 0, in pixels; 0 for none.

@@ -22,7 +22,9 @@ class BlurAndErase(BaseTransform):
     of the image's.
 
     Args:
-        blur, median, erase: probability of each, from 0 to 1.
+        blur: its probability, from 0 to 1.
+        median: likewise, of the blur by medians.
+        erase: likewise, of the rectangle.
     """
 
     def __init__(self, blur: float = 0.1, median: float = 0.1, erase: float = 1.0) -> None:

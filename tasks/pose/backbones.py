@@ -20,9 +20,9 @@ class SmallHRNet(HRNet):
     arXiv 1902.09212.
 
     Args:
-        extra, **kwargs: as in MMPose's ``HRNet``, for basic blocks, batch norm and plain
-            convolutions.
+        extra: as in MMPose's ``HRNet``, for basic blocks, batch norm and plain convolutions.
         stem_channels: channels of the stem's two convolutions.
+        **kwargs: as in MMPose's ``HRNet``, likewise.
     """
 
     def __init__(self, extra: dict, stem_channels: int = 32, **kwargs) -> None:

@@ -19,7 +19,7 @@ class AdaptiveBSAM(BSAM):
         rho: radius upwards, in units of the weights. Default 0.5.
         rho_min: radius downwards, in units of the weights. Default 0.5.
         eta: keeps T off 0 where a weight is 0. Default 0.01.
-        rho_min_follows_lr, start, k, cap: as in :class:`BSAM`.
+        **kwargs: ``rho_min_follows_lr``, ``start``, ``k`` and ``cap``, as in :class:`BSAM`.
 
     Raises:
         InputError: a radius is negative, eta is not positive, one is no number, or start is
