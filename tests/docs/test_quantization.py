@@ -4,9 +4,14 @@ import re
 from pathlib import Path
 
 import torch
+from mmengine.config import Config
 from mmengine.registry import MODELS
 
-from bsam_suite.quantization import FakeQuantizer
+from bsam_suite.compat import patch_mmengine
+from bsam_suite.engine.check_optim import check_optim_wrapper
+from bsam_suite.engine.check_part import check_part
+from bsam_suite.engine.imports import import_custom_modules
+from bsam_suite.quantization import FakeQuantizer, layer_bits
 
 PAGE = Path(__file__).parents[2] / "docs" / "quantization.md"
 

@@ -1,4 +1,4 @@
-"""The networks build, and configs/pose/README.md tells their size and cost."""
+"""The networks build, and docs/pose_recipes.md tells their size and cost."""
 
 import re
 from pathlib import Path
@@ -12,9 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bsam_suite.engine.config import load_config
 
-CONFIGS = Path(__file__).parents[3] / "configs/pose"
+ROOT = Path(__file__).parents[3]
+CONFIGS = ROOT / "configs/pose"
 PLAIN = sorted(path.stem for path in CONFIGS.glob("*_adam*_*.py"))
-TABLE = re.findall(r"^\| (\S+) ((?:\| [\d.—]+ )+)\|$", (CONFIGS / "README.md").read_text(), re.M)
+TABLE = re.findall(r"^\| (\S+) ((?:\| [\d.—]+ )+)\|$", (ROOT / "docs/pose_recipes.md").read_text(), re.M)
 ROWS = {name: row.strip("| ").split(" | ") for name, row in TABLE}
 PERSONS = 149_813
 
