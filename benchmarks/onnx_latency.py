@@ -20,7 +20,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from timing import interleaved_times, milliseconds, ratio
+from timing import interleaved_times, milliseconds, processor, ratio
 from torch import nn
 from torchvision.models import resnet18
 
@@ -62,12 +62,6 @@ def session(file: Path, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-
-
-def processor() -> str:
-    """Name of the processor on Linux."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((s.split(":")[1].strip() for s in lines if s.startswith("model name")), "CPU")
 
 
 def main() -> None:

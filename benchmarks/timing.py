@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -55,3 +56,9 @@ def ratio(numerators: list[float], denominators: list[float], digits: int = 2) -
 def milliseconds(times: list[float], digits: int = 1) -> str:
     """The median of ``times``."""
     return f"{statistics.median(times) * 1e3:.{digits}f} ms"
+
+
+def processor() -> str:
+    """Name of the processor on Linux."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((s.split(":")[1].strip() for s in lines if s.startswith("model name")), "CPU")

@@ -1,8 +1,7 @@
-"""Pages of the source files that the documentation links to, so that its links work offline, too.
+"""A page for each source file that the documentation links to, so that the links work offline.
 
-``[config.py](../bsam_suite/engine/config.py)`` in a page leads to the file in the repository. In the
-site it leads to a page that shows the file. A link to a file that does not exist stays as it is,
-and MkDocs reports it.
+In the repository ``[config.py](../bsam_suite/engine/config.py)`` leads to the file, in the site to
+a page that shows it. A link to a file that does not exist stays as it is, and MkDocs reports it.
 """
 
 from __future__ import annotations

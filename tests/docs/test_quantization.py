@@ -1,24 +1,33 @@
-"""docs/quantization.md: its Python blocks run one after the other, as they stand there."""
+"""docs/quantization.md: its config is one, and its Python blocks run one after the other."""
 
 import re
 from pathlib import Path
 
 import torch
-from mmengine.config import Config
 from mmengine.registry import MODELS
 
-from bsam_suite.compat import patch_mmengine
-from bsam_suite.engine.check_optim import check_optim_wrapper
-from bsam_suite.engine.check_part import check_part
-from bsam_suite.engine.imports import import_custom_modules
+from bsam_suite.engine.check_config import check_config
+from bsam_suite.engine.config import load_config
 from bsam_suite.quantization import FakeQuantizer, layer_bits
 
 PAGE = Path(__file__).parents[2] / "docs" / "quantization.md"
 
 
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+def test_the_config_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("config.py").write_text(BLOCKS[0])
+    cfg = load_config("config.py")
+    check_config(cfg)
+    bits = [(row.weight_bits, row.activation_bits) for row in layer_bits(MODELS.build(cfg.model))]
+    assert bits[0] == bits[-1] == (8, 8) and {*bits[1:-1]} == {(4, 4)}
+
+
 def test_the_page_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    blocks = BLOCKS[1:]
     assert len(blocks) == 3
     names = {}
     exec(blocks[0], names)

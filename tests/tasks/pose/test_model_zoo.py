@@ -15,7 +15,8 @@ from bsam_suite.engine.config import load_config
 ROOT = Path(__file__).parents[3]
 CONFIGS = ROOT / "configs/pose"
 PLAIN = sorted(path.stem for path in CONFIGS.glob("*_adam*_*.py"))
-TABLE = re.findall(r"^\| (\S+) ((?:\| [\d.—]+ )+)\|$", (ROOT / "docs/pose_recipes.md").read_text(), re.M)
+PAGE = (ROOT / "docs/pose_recipes.md").read_text()
+TABLE = re.findall(r"^\| (\S+) ((?:\| [\d.—]+ )+)\|$", PAGE, re.M)
 ROWS = {name: row.strip("| ").split(" | ") for name, row in TABLE}
 PERSONS = 149_813
 
