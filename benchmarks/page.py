@@ -56,7 +56,7 @@ def run(command: str) -> str | None:
     )
     if done.returncode:
         print(f"failed with status {done.returncode}, its figures stay", file=sys.stderr)
-    return None if done.returncode else done.stdout.strip()
+    return None if done.returncode else done.stdout.strip().replace(str(Path.home()), "~")
 
 
 def as_markdown(printed: str) -> str:

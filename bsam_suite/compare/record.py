@@ -30,6 +30,7 @@ class Record:
         method: the rule, or another row of the table.
         chosen: the tuned settings.
         part: what it was for, ``"tuning"`` or ``"test"``.
+        seed: of all chance.
         epochs: of the training.
         passes: forward and backward passes over the training set, as they were made.
         seconds: of training, without validation.

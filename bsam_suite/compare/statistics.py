@@ -28,6 +28,7 @@ class Difference(NamedTuple):
 
 
 def mean_std(values: Sequence[float]) -> MeanStd:
+    """Mean and sample standard deviation of ``values``."""
     n = len(values)
     mean = statistics.fmean(values) if n else math.nan
     return MeanStd(n, mean, statistics.stdev(values) if n > 1 else math.nan)

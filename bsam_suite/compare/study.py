@@ -72,6 +72,7 @@ class Study:
     """Cells, and how their methods are tuned.
 
     Attributes:
+        cells: the settings, each with its methods and seeds.
         metric: what is compared; None for the evaluator's first.
         higher: whether more of it is better.
         trials: settings tried for each tuned method of a cell, at least; 0 without tuning.

@@ -19,6 +19,7 @@ class Trial:
     """Settings that were tried.
 
     Attributes:
+        settings: values by name.
         curve: the metric by epoch, the mean over the seeds; empty if a run diverged.
     """
 
@@ -36,7 +37,11 @@ class Choice:
     """What was chosen for a method in a cell.
 
     Attributes:
+        cell: its name.
+        method: its name.
+        settings: those of the best trial.
         epoch: the best one of the chosen trial, to stop early at.
+        trials: all that were made.
         edges: the settings whose chosen value is the lowest or highest of those tried.
     """
 
@@ -54,7 +59,11 @@ def next_settings(
     """What to try next for ``method``: the whole grid, or one setting after the other by Optuna.
 
     Args:
+        method: with the values to try, in ``tune``.
+        sampler: ``"grid"`` or ``"optuna"``.
         count: how many trials it has in all.
+        tried: those made so far.
+        higher: whether more of the metric is better.
 
     Raises:
         InputError: Optuna is not installed.
@@ -75,7 +84,14 @@ def trials(records: Sequence[Record], metric: str) -> list[Trial]:
 
 
 def choose(cell: str, method: Method, tried: Sequence[Trial], higher: bool) -> Choice | None:
-    """The best of the trials; None where all diverged."""
+    """The best of the trials; None where all diverged.
+
+    Args:
+        cell: its name.
+        method: that was tuned in it.
+        tried: all its trials.
+        higher: whether more of the metric is better.
+    """
     good = [trial for trial in tried if not math.isnan(trial.score)]
     if not good:
         return None

@@ -41,10 +41,12 @@ def load_weights(
     """Load the weights of ``checkpoint`` into ``model``, as MMEngine's runner does.
 
     Names may have the ``module.`` prefix of several processes. The model's own hooks rename weights
-    of older versions. If an error is raised, the model is not changed.
+    of older versions.
 
     Args:
+        model: stays as it is if an error is raised.
         checkpoint: has them, under ``state_dict`` or directly.
+        path: of the checkpoint, for messages.
         remedy: the end of the message for weights of another model.
 
     Raises:

@@ -44,7 +44,13 @@ class Eigenpairs:
 
 @dataclass
 class Estimate:
-    """A mean over random vectors, and the standard error of it."""
+    """A mean over random vectors.
+
+    Attributes:
+        value: the mean, in the units of the loss per squared unit of the weights where it is of
+            the Hessian.
+        standard_error: of the mean, in the same units; 0 where it is exact.
+    """
 
     value: float
     standard_error: float

@@ -57,6 +57,12 @@ def extremes(objective: Objective, rho: float, scale: Tensor, steps: int = 20) -
     better is given up, and the step is halved. The first point is that of :func:`one_step`, so that
     the worst case is at least as high as one step finds it. It is a lower bound of the true one.
     Costs ``2 steps + 1`` gradients.
+
+    Args:
+        objective: the loss at w.
+        rho: the radius, in the form's units.
+        scale: T of the form, of shape (P,); see :mod:`bsam_suite.flatness.forms`.
+        steps: of the ascent, and as many of the descent.
     """
     here, gradient = objective.gradient()
     found = []

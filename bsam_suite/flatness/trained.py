@@ -26,6 +26,10 @@ class Objectives(Mapping[str, Objective]):
     """The objectives of several checkpoints of one model over the same data, by checkpoint.
 
     They share the model: to look one up loads its weights, so only the last one is valid.
+
+    Args:
+        objective: of the model that they share.
+        states: the state dict of each checkpoint, by its path.
     """
 
     def __init__(self, objective: Objective, states: Mapping[str, dict[str, Tensor]]) -> None:

@@ -18,9 +18,11 @@ def describe(
     """Values of a file's metadata, JSON, by keys; docs/onnx.md explains them.
 
     Args:
+        cfg: the model's config, with its codec and the validation's pipeline.
         model: an MMEngine model. Its ``data_preprocessor`` has ``mean`` and ``std``, of values from
             0 to 255, where it normalizes.
         inputs: an example of the network's input, (N, C, H, W) of images.
+        outputs: what the network gives for them.
         metainfo: of the data, with the names of classes or keypoints.
 
     Returns:

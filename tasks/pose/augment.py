@@ -25,6 +25,9 @@ class BlurAndErase(BaseTransform):
         blur: its probability, from 0 to 1.
         median: likewise, of the blur by medians.
         erase: likewise, of the rectangle.
+
+    Raises:
+        InputError: a probability is below 0 or above 1.
     """
 
     def __init__(self, blur: float = 0.1, median: float = 0.1, erase: float = 1.0) -> None:

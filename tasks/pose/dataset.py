@@ -53,7 +53,10 @@ class AnyCategoryCocoDataset(CocoDataset):
 class PeopleDataset(AnyCategoryCocoDataset):
     """The people that come with the suite; they are written first where ``data_root`` is missing.
 
-    Args: as MMPose's ``CocoDataset``.
+    Args:
+        data_root: folder in COCO's layout.
+        *args: as those of MMPose's ``CocoDataset``.
+        **kwargs: likewise.
     """
 
     #: A float model of them is trained where a quantized one asks for it.

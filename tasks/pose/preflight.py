@@ -95,7 +95,11 @@ def _check_boxes(cfg: Config) -> None:
 
 @FUNCTIONS.register_module()
 def pretrained_backbone(cfg: Config) -> None:
-    """Download the backbone's pretrained weights; if that fails, print it and start without."""
+    """Download the backbone's pretrained weights; if that fails, print it and start without.
+
+    Raises:
+        InputError: the config names a file that cannot be read.
+    """
     init = cfg.model.backbone.get("init_cfg") or {}
     if init.get("type") != "Pretrained" or cfg.get("load_from") or cfg.get("resume"):
         return

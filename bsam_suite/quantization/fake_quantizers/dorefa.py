@@ -84,7 +84,9 @@ class DoReFaWeight(_DoReFa):
     takes back, once it has adapted: a float checkpoint needs training to work again.
 
     Args:
-        **kwargs: as :class:`FakeQuantizer`, for signed weights; they may have 1 bit.
+        bit_width: 1 to 8.
+        kind: ``"weight"``.
+        **kwargs: as :class:`FakeQuantizer`, for signed weights.
 
     Raises:
         InputError: see :class:`FakeQuantizer`; or ``signed=False``.
@@ -110,6 +112,7 @@ class DoReFaActivation(_DoReFa):
     arXiv 1606.06160, as :class:`DoReFaWeight`. x gets the gradient where ``0 <= x <= 1``.
 
     Args:
+        bit_width: 2 to 8.
         **kwargs: as :class:`FakeQuantizer`, for unsigned activations.
 
     Raises:

@@ -65,7 +65,8 @@ class LSQ(FakeQuantizer):
     to be positive; a step that the optimizer carries below 0 counts by its magnitude.
 
     Args:
-        **kwargs: as :class:`FakeQuantizer`; weights may have 1 bit.
+        bit_width: 1 to 8 for weights, 2 to 8 for activations.
+        **kwargs: as :class:`FakeQuantizer`.
 
     Raises:
         InputError: see :class:`FakeQuantizer`; or ``signed=False`` with 1 bit.

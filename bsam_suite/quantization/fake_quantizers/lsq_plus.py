@@ -49,6 +49,7 @@ class LSQPlus(LSQ):
     in the paper; s starts at ``max(|mean - 3 std|, |mean + 3 std|) / 2 ** (bits - 1)``.
 
     Args:
+        bit_width: 2 to 8.
         **kwargs: as :class:`FakeQuantizer`.
 
     Raises:

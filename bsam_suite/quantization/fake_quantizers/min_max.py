@@ -95,6 +95,7 @@ class MinMaxFakeQuantizer(_RangeFakeQuantizer):
     included.
 
     Args:
+        bit_width: 2 to 8.
         **kwargs: as :class:`FakeQuantizer`.
 
     Raises:
@@ -132,6 +133,7 @@ class EMAFakeQuantizer(_RangeFakeQuantizer):
     are :class:`MinMaxFakeQuantizer`'s.
 
     Args:
+        bit_width: 2 to 8.
         momentum: weight of the new batch, over 0 up to 1. Default 0.01.
         **kwargs: as :class:`FakeQuantizer`, for activations.
 

@@ -49,6 +49,7 @@ class PACT(FakeQuantizer):
     DoReFa's formula.
 
     Args:
+        bit_width: 2 to 8.
         **kwargs: as :class:`FakeQuantizer`, for activations.
 
     Raises:
