@@ -120,5 +120,5 @@ class BSAM(Rule):
         return h.rho_min * h.lr_fraction if self.rho_min_follows_lr else h.rho_min
 
     def point(self, h: RuleContext, g: Vector, rho: PerGroup, name: str) -> Along:
-        """In the step of ``h``, the point at distance rho from w along g; ``name`` is its loss's."""
+        """Where the step ``h`` looks: rho from w along g; ``name`` is that of the loss there."""
         return Along(g, rho, name)
