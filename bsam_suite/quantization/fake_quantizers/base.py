@@ -21,7 +21,8 @@ class Codes(NamedTuple):
         values: the integers, int16, in the tensor's shape.
         scale: what one step of a code is worth, of a shape that broadcasts over ``values``.
         offset: the value of code 0, likewise; None for 0.
-        quant_min, quant_max: lowest and highest code possible.
+        quant_min: lowest code possible.
+        quant_max: highest code possible.
         bit_width: bits that ``values - quant_min`` fits in.
     """
 

@@ -1,7 +1,8 @@
-"""A page for each source file that the documentation links to, so that the links work offline.
+"""Links as they read in the repository, for the site.
 
-In the repository ``[config.py](../bsam_suite/engine/config.py)`` leads to the file, in the site to
-a page that shows it. A link to a file that does not exist stays as it is, and MkDocs reports it.
+``[config.py](../bsam_suite/engine/config.py)`` leads to the file in the repository, and in the site
+to a page that shows it, so that it works offline. ``[training.md](training.md)`` gets the title of
+the page. A link to a file that does not exist stays as it is, and MkDocs reports it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
+NAMED = re.compile(r"\[[\w/]+\.md\](?=\(([\w/.]+\.md)(?:#[\w-]+)?\))")
 LINK = re.compile(r"(\]\()(\.\./[^)#\s]+)(\))")
 LANGUAGES = {".py": "python", ".sh": "bash", ".toml": "toml"}
 
@@ -37,8 +39,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links to source files to their pages."""
+    """Lead links to source files to their pages, and name pages by their titles."""
     here = posixpath.dirname(page.file.src_uri)
+
+    def name(match: re.Match) -> str:
+        file = files.get_file_from_path(posixpath.normpath(posixpath.join(here, match[1])))
+        return f"[{file.page.title}]" if file and file.page else match[0]
 
     def lead(match: re.Match) -> str:
         uri = _uri(_in_repository(page.file.src_uri, match[2]))
@@ -46,7 +52,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return match[0]
         return f"{match[1]}{posixpath.relpath(uri, here or '.')}{match[3]}"
 
-    return LINK.sub(lead, markdown)
+    return LINK.sub(lead, NAMED.sub(name, markdown))
 
 
 def _in_repository(page: str, target: str) -> str:
