@@ -53,7 +53,8 @@ class Settings:
         tolerance: largest residual of an eigenvalue, relative to it.
         probes: random vectors of the trace.
         hutch_plus_plus: estimate the trace by Hutch++.
-        density_runs, density_steps: random vectors of the density, and products for each.
+        density_runs: random vectors of the density.
+        density_steps: products for each of them.
         seed: of all random vectors.
     """
 
