@@ -16,7 +16,7 @@ check: docs
 	$(RUN) -m pytest -m slow
 
 docs: setup
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 	@echo "Open site/index.html"
 
 lint: setup

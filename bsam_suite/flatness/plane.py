@@ -141,7 +141,7 @@ def plane_of_path(
 
 
 def inner_products(vectors: Sequence[Tensor]) -> Tensor:
-    """The inner products of all pairs, in float64 on the CPU."""
+    """The inner products of all pairs of N points, (N, N), in float64 on the CPU."""
     total = torch.zeros(len(vectors), len(vectors), dtype=torch.float64)
     size = max(CHUNK // len(vectors), 1)
     for parts in zip(*(vector.split(size) for vector in vectors)):

@@ -101,7 +101,7 @@ class _Function(torch.autograd.Function):
 
 
 def round_clamp(r: Tensor, quant_min: Tensor, quant_max: Tensor) -> Tensor:
-    """The codes next to ``r``, half to even, from ``quant_min`` to ``quant_max``."""
+    """The codes next to ``r``, of its shape, half to even, from ``quant_min`` to ``quant_max``."""
     return torch.round(torch.clamp(r, quant_min, quant_max))
 
 
