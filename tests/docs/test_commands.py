@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from bsam_suite.__main__ import commands as all_commands
+from bsam_suite.engine.check_config import check_config
+from bsam_suite.engine.config import load_config
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -124,6 +126,23 @@ def options(place, words):
     for word in words:
         if word.startswith("--"):
             assert word.partition("=")[0] in declared, f"{word} of {place}"
+
+
+@pytest.mark.slow
+def test_configs_take_the_options_of_the_pages(monkeypatch):
+    """Each config of a command is read with the command's rule and options, and checked."""
+    monkeypatch.chdir(ROOT)
+    count = 0
+    for _, command in (found.values for found in FOUND):
+        tool = re.fullmatch(r"tools/(\w+)\.py", command[1] if command[0] == "python" else "")
+        if tool is None:
+            continue
+        args = DECLARED[tool[1]].parse(command[2:])
+        if hasattr(args, "cfg_options") and Path(getattr(args, "config", None) or "/").is_file():
+            rule = args.rule if tool[1] == "train" else None
+            check_config(load_config(args.config, args.cfg_options or {}, rule))
+            count += 1
+    assert count > 40
 
 
 def test_all_commands_are_listed():

@@ -56,6 +56,10 @@ def test_the_site_opens_offline_without_a_dead_link(tmp_path):
             assert target.is_file(), f"{file.name}: {link}"
             if parts.fragment and target in site:
                 assert unquote(parts.fragment) in site[target].anchors, f"{file.name}: {link}"
+    # Of a source file that a page links to, and of a name that a docstring mentions.
+    assert tmp_path / "source/bsam_suite/engine/config.py.html" in site
+    mentioned = "sharpness.html#bsam_suite.sharpness.BSAM"
+    assert mentioned in site[tmp_path / "api/optim.html"].links
     assert (tmp_path / "search/search_index.js").is_file()
     for style in tmp_path.rglob("*.css"):
         assert not re.search(r"url\(['\"]?(https?:)?//", style.read_text()), style
