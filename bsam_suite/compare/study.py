@@ -98,7 +98,7 @@ class Study:
 
 
 def is_study(file: str) -> bool:
-    """Whether a config file is a study: it sets ``cells``, though something may be wrong with it."""
+    """Whether a config file is a study: it sets ``cells``, even where it cannot be read."""
     try:
         return "cells" in Config.fromfile(file, import_custom_modules=False)
     except Exception:  # its reader says what

@@ -1,4 +1,4 @@
-"""Methods that a study of classifiers compares, nine trials of each, and what it measures.
+"""Methods that a study of classifiers compares, nine or ten trials of each, and what it measures.
 
 The trials lie on lines through a middle one. ``found``, of each study, has the radius that
 ``tools/find_rho.py CONFIG --rule BSAM`` gives for the config of its middle cell; ``config`` and
@@ -9,7 +9,7 @@ lr, decay = "optim_wrapper.optimizer.lr", "optim_wrapper.optimizer.weight_decay"
 plain = dict(
     lines=[
         *[{lr: value, decay: 1e-2} for value in (0.02, 0.05, 0.1, 0.2, 0.4)],
-        *[{lr: 0.1, decay: value} for value in (5e-4, 2e-3, 2e-2, 5e-2)],
+        *[{lr: 0.1, decay: value} for value in (5e-4, 2e-3, 2e-2, 5e-2, 1e-1)],
     ]
 )
 sam = dict(
