@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import product
@@ -98,11 +99,12 @@ class Study:
 
 
 def is_study(file: str) -> bool:
-    """Whether a config file is a study: it sets ``cells``."""
+    """Whether a config file is a study: it sets ``cells``, even where it cannot be read."""
     try:
         return "cells" in Config.fromfile(file, import_custom_modules=False)
-    except Exception:  # whatever is wrong with it, its reader says so
-        return False
+    except Exception:  # its reader says what
+        path = Path(file)
+        return path.is_file() and bool(re.search(r"^cells\b", path.read_text(), re.MULTILINE))
 
 
 def read_study(file: str) -> Study:
@@ -115,7 +117,10 @@ def read_study(file: str) -> Study:
     Raises:
         InputError: a field is missing, unknown or not usable.
     """
-    content = Config.fromfile(file, import_custom_modules=False).to_dict()
+    try:
+        content = Config.fromfile(file, import_custom_modules=False).to_dict()
+    except Exception as error:
+        raise InputError(f"{file} cannot be read: {error} ({type(error).__name__})") from error
     known = ["seeds", "options", "methods", *(f.name for f in fields(Study))]
     for name in content.keys() - set(known):  # variables of the file's own, or misspelt
         close = nearest(name, known, 0.8)

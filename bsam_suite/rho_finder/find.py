@@ -20,8 +20,13 @@ RADII = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """The radii that are looked at, and between which the short runs search."""
 
 LEFT = 0.05
-"""What of plain training's fall a rule has to reach in a short run, or it counts as stuck; and the
-share of the first loss by which the loss has fallen when plain training has left it."""
+"""The share of the first loss by which the loss has fallen when plain training has left it."""
+
+TRAINS = 0.3
+"""What of plain training's fall a rule has to reach in a short run, or it counts as stuck.
+
+A network whose first guesses are worse than chance falls to the loss of chance without learning
+anything: by up to a quarter of plain training's fall with He's initialization and ten classes."""
 
 WINDOW = 10
 """Steps over which losses are averaged at least."""
@@ -48,7 +53,7 @@ class Found:
         looks: at the first weights, and where plain training had just left its first loss.
         losses: of the steps of each short run, by its radius; None is plain training.
         rho: the radius to take; None where no radius that was tried trains.
-        trains: the largest radius that was tried and left its first loss, or None.
+        trains: the largest radius that was tried and trains (:data:`TRAINS`), or None.
         stuck: the smallest radius that was tried and did not, or None.
     """
 
@@ -76,9 +81,9 @@ def find(
 
     1. Plain training for ``steps`` steps, with a look (:func:`look`) at the first weights and
        another one when the mean loss of 10 steps is 5% below the first one.
-    2. As many steps with the rule, at radii that close in on the largest one that leaves the first
-       loss: the loss falls by 5% at least of what it falls by in plain training. The search begins
-       where the second look expects it.
+    2. As many steps with the rule, at radii that close in on the largest one that trains: the loss
+       falls at least 0.3 times as far as in plain training. The search begins where the second look
+       expects it.
     3. ``rho`` is that radius, or where the line of the second look has its bottom
        (:attr:`Look.bottom`), if that is smaller.
 
@@ -113,7 +118,7 @@ def find(
             training.train(rho, steps, watch)
         except FloatingPointError:  # of nonfinite="raise"
             losses.append(math.nan)
-        return found.share(rho) >= LEFT
+        return found.share(rho) >= TRAINS
 
     found.trains, found.stuck = search(trains, radii, min(expected, default=radii[-1]))
     if found.trains is not None:

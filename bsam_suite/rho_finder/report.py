@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from bsam_suite.rho_finder.find import WINDOW, Found
+from bsam_suite.rho_finder.find import TRAINS, WINDOW, Found
 from bsam_suite.rho_finder.line import Look
 
 
@@ -53,9 +53,9 @@ def verdict(found: Found, rule: str, radius_names: list[str]) -> str:
     steps = len(found.losses[None])
     if found.rho is None:
         tried = min(rho for rho in found.losses if rho is not None)
-        return f"No radius trains: even {tried:g} has not left the first loss in {steps} steps."
+        return f"No radius trains: even with {tried:g} the loss falls {_less(steps)}."
     stuck = (
-        f"From {found.stuck:g} on training has not left its first loss in {steps} steps."
+        f"From {found.stuck:g} on the loss falls {_less(steps)}."
         if found.stuck
         else f"No radius was stuck, up to {found.trains:g}."
     )
@@ -69,6 +69,10 @@ def verdict(found: Found, rule: str, radius_names: list[str]) -> str:
         f"A rise of the radius at the start is an insurance: --cfg-options "
         f"optim_wrapper.rho_warmup={warmup}"
     )
+
+
+def _less(steps: int) -> str:
+    return f"less than {TRAINS} times as far as in plain training, in {steps} steps"
 
 
 def as_dict(found: Found) -> dict:

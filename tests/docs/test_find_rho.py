@@ -11,4 +11,4 @@ def test_the_page_works(capsys):
     exec(re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[1], names)
     found = names["found"]
     assert capsys.readouterr().out == f"{found.rho} {found.stuck}\n"
-    assert found.share(found.trains) >= 0.05 > found.share(found.stuck)
+    assert found.share(found.trains) >= 0.3 > found.share(found.stuck)

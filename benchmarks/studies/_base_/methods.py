@@ -1,4 +1,4 @@
-"""Methods that a study of classifiers compares, nine trials of each, and what it measures.
+"""Methods that a study of classifiers compares, ten trials of each, and what it measures.
 
 The trials lie on lines through a middle one. ``found``, of each study, has the radius that
 ``tools/find_rho.py CONFIG --rule BSAM`` gives for the config of its middle cell; ``config`` and
@@ -9,13 +9,13 @@ lr, decay = "optim_wrapper.optimizer.lr", "optim_wrapper.optimizer.weight_decay"
 plain = dict(
     lines=[
         *[{lr: value, decay: 1e-2} for value in (0.02, 0.05, 0.1, 0.2, 0.4)],
-        *[{lr: 0.1, decay: value} for value in (5e-4, 2e-3, 2e-2, 5e-2)],
+        *[{lr: 0.1, decay: value} for value in (5e-4, 2e-3, 2e-2, 5e-2, 1e-1)],
     ]
 )
 sam = dict(
     lines=[
         *[{lr: 0.05, decay: 5e-3, "rho": value} for value in (0.1, 0.2, 0.4, 0.8, 1.6)],
-        *[{lr: value, decay: 5e-3, "rho": 0.4} for value in (0.02, 0.1)],
+        *[{lr: value, decay: 5e-3, "rho": 0.4} for value in (0.01, 0.02, 0.1)],
         *[{lr: 0.05, decay: value, "rho": 0.4} for value in (5e-4, 2e-2)],
     ]
 )
@@ -42,7 +42,7 @@ methods = dict(
 )
 around = ["SGD", "longer", "averaged", "SAM", "BSAM", "cheap"]
 metric = "accuracy"
-trials = 9
+trials = 10
 seeds = 5
 flatness = dict(
     type="FlatnessHook",

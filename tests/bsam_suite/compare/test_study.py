@@ -104,6 +104,7 @@ def test_a_record_of_another_config_does_not_count(compared, study, record):
 @pytest.mark.parametrize(
     "old, new, message",
     [
+        ("seeds = 2", "seeds = two", r"study.py cannot be read: .*two.* \(NameError\)"),
         ("seeds = 2", "sedes = 2", "sedes in .*study.py.*did you mean 'seeds'"),
         ("seeds = 2", "seeds = 0", "seeds=0 of cell 'clean' .*: give a number from 1"),
         ("seeds = 2", "tuning_seeds = 0", "tuning_seeds=0 .*: give a number from 1"),

@@ -68,6 +68,23 @@ def test_beside_a_ridge():
     assert found.looks[1].loss == pytest.approx(y**4 / 4 - y**2 / 2)
 
 
+def test_a_fall_without_leaving_the_ridge_is_no_training():
+    """Where z rolls down its bowl at any radius: 0.045 of the whole fall of 0.29, by hand."""
+
+    class RidgeOnASlope(Ridge):
+        def __init__(self):
+            super().__init__()
+            self.z = nn.Parameter(torch.tensor([0.3], dtype=torch.float64))
+
+    def loss(model, _):
+        return height(model, None) + (model.z**2 / 2).sum()
+
+    model = RidgeOnASlope()
+    found = find_rho(model, torch.optim.SGD, SAM(), loss, [0, 1], steps=100, radii=RADII, lr=0.1)
+    assert found.share(0.2) == pytest.approx(0.045 / 0.29, rel=0.15)
+    assert (found.rho, found.stuck) == (0.11, 0.2)
+
+
 def test_not_beyond_the_bottom_of_the_line():
     """On a parabola SAM trains with each of these radii, and a step of 0.3 is at the bottom."""
 
@@ -149,4 +166,7 @@ def test_report(tmp_path):
 
 def test_report_of_no_radius():
     said = verdict(found_by_hand({None: 1.0, 0.1: 2.0}, stuck=0.1), "SAM", ["rho"])
-    assert said == "No radius trains: even 0.1 has not left the first loss in 30 steps."
+    assert said == (
+        "No radius trains: even with 0.1 the loss falls less than 0.3 times as far as in plain "
+        "training, in 30 steps."
+    )
