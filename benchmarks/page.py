@@ -51,9 +51,7 @@ def run(command: str) -> str | None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     python = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     env = dict(os.environ, PATH=path, PYTHONPATH=python, TERM="dumb")
-    done = subprocess.run(
-        command, shell=True, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE
-    )
+    done = subprocess.run(command, shell=True, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE)
     if done.returncode:
         print(f"failed with status {done.returncode}, its figures stay", file=sys.stderr)
     return None if done.returncode else done.stdout.strip().replace(str(Path.home()), "~")
