@@ -146,17 +146,7 @@ class SharpnessStep:
         again: Callable[[], Tensor],
         scaler: GradScaler | None = None,
     ) -> None:
-        """End the passes over a part of the batch, which is perturbed by itself.
-
-        Args:
-            model: see :meth:`finish`.
-            loss: of the first pass over the part.
-            again: repeats that pass, and returns its loss.
-            scaler: see :meth:`finish`.
-
-        Raises:
-            InputError: the rule does not go with parts.
-        """
+        """End the passes over a part of the batch, perturbed by itself; see :meth:`finish`."""
         with self.guard():
             if self.rule.stays_at_last_point:
                 raise InputError("start='released' does not go with parts of a batch: leave it out")

@@ -137,7 +137,10 @@ def test_classes_tell_their_errors(shown):
 
 
 def test_arguments_are_told(shown):
-    """Of a class of more than one argument; of a function of more than three."""
+    """Of a class of more than one argument; of a function of more than three.
+
+    A method that says ``see :meth:`other``` has the arguments of that one.
+    """
     missing = []
     for path, one in shown.items():
         if one.is_class:
@@ -148,8 +151,11 @@ def test_arguments_are_told(shown):
             known, least = one.parameters, 4
         else:
             continue
+        told = one.docstring.value
+        for other in re.findall(r"see :meth:`(\w+)`", told):
+            told += one.parent.members[other].docstring.value
         names = [p.name for p in known if p.name not in ("self", "cls")]
-        named = [n for n in names if re.search(rf"\b{n}\b", one.docstring.value)]
+        named = [n for n in names if re.search(rf"\b{n}\b", told)]
         if len(names) >= least and len(named) < len(names):
             missing.append(f"{path}: {', '.join(n for n in names if n not in named)}")
     assert not missing, "\n".join(missing)
