@@ -1,9 +1,11 @@
 """docs/benchmarks.md: one command measures its figures anew, and leaves all else as it is."""
 
+import importlib
 import re
-import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 SMALL = """# Title
@@ -37,16 +39,18 @@ kept, too
 """
 
 
-def measure(page, *options):
-    command = [sys.executable, str(ROOT / "benchmarks/page.py"), str(page), *options]
-    done = subprocess.run(command, capture_output=True, text=True, env={"N": "2"})
-    assert done.returncode == 0, done.stderr
-    return done.stdout, done.stderr
+@pytest.fixture
+def page(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.setenv("N", "2")
+    return importlib.import_module("page")
 
 
-def test_figures_are_measured_anew(tmp_path):
-    (tmp_path / "page.md").write_text(SMALL)
-    printed, told = measure(tmp_path / "page.md")
+def test_figures_are_measured_anew(page, tmp_path, monkeypatch, capsys):
+    (tmp_path / "small.md").write_text(SMALL)
+    monkeypatch.setattr(sys, "argv", ["page.py", str(tmp_path / "small.md")])
+    page.main()
+    printed, told = capsys.readouterr()
     assert "old" not in printed and "kept\n" in printed and "kept, too" in printed
     assert "status 3" in told and "--coco is not given" in told
     new = re.search(r"<!-- figures -->\n\*(.+)\*\n\n(.*?)\n<!-- end", printed, re.S)
@@ -54,15 +58,11 @@ def test_figures_are_measured_anew(tmp_path):
     assert new[2] == "| a |\n| --- |\n| 1 |\n\n```text\ntwo 2\n```"
     start, end = SMALL.split("old")
     assert printed.startswith(start) and printed.endswith(end)
-    printed, _ = measure(tmp_path / "page.md", "--coco", "/some/coco")
-    assert "```text\n/some/coco\n```" in printed
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--coco", "/some/coco"])
+    page.main()
+    assert "```text\n/some/coco\n```" in capsys.readouterr().out
 
 
-def test_each_part_of_the_page_is_one():
-    page = (ROOT / "docs/benchmarks.md").read_text()
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        from page import PART
-    finally:
-        sys.path.pop(0)
-    assert len(PART.findall(page)) == page.count("<!-- figures -->") == 5
+def test_each_part_of_the_page_is_one(page):
+    text = (ROOT / "docs/benchmarks.md").read_text()
+    assert len(page.PART.findall(text)) == text.count("<!-- figures -->") == 5
