@@ -5,7 +5,7 @@ FEW, DIGITS = (f"benchmarks/studies/_base_/{name}.py" for name in ("few_digits",
 middle = "300 images"
 others = dict(choices_of=middle, seeds=3, methods=_base_.around)
 fewer = {"train_dataloader.dataset.dataset.per_class": 10}
-methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.2, rho_min=0.2, **_base_.warmup)))
+methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.1, rho_min=0.1, **_base_.warmup)))
 cells = [
     dict(name=middle, config=FEW),
     dict(name="100 images", config=FEW, options=fewer, **others),

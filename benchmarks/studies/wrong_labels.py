@@ -5,7 +5,7 @@ DIGITS = "benchmarks/studies/_base_/digits.py"
 rate = "train_dataloader.dataset.rate"
 middle = "40% wrong"
 others = dict(config=DIGITS, choices_of=middle, seeds=3, methods=_base_.around)
-methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.5, rho_min=0.5, **_base_.warmup)))
+methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.1, rho_min=0.1, **_base_.warmup)))
 cells = [
     dict(name=middle, config=DIGITS, options={rate: 0.4}),
     dict(name="20% wrong", options={rate: 0.2}, **others),
