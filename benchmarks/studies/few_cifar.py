@@ -17,7 +17,7 @@ augmented = {
     "model.data_preprocessor.flip": True,
     "train_cfg.max_epochs": 100,
 }
-methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.5, rho_min=0.5, **_base_.warmup)))
+methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.14, rho_min=0.14, **_base_.warmup)))
 cells = [
     dict(name=middle, config=CIFAR),
     dict(
