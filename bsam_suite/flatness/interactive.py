@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -10,22 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from bsam_suite.atomic_write import write_text
+from bsam_suite.colours import COLOURS
 from bsam_suite.flatness.landscape import Landscape
-from bsam_suite.flatness.picture import COLOURS, COLUMNS, MAP
+from bsam_suite.flatness.picture import COLUMNS, MAP
 from bsam_suite.flatness.surface import Mark
+from bsam_suite.html_report import HtmlReport
 from bsam_suite.optional import need
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>{title}</title></head>
-<body style="font-family: sans-serif; margin: 16px">
-<h1 style="font-size: 20px">{title}</h1>
-<p style="max-width: 70em; color: #444; margin: 0">{notes}</p>
-{figure}
-</body>
-</html>
-"""
 
 DASHES = ["solid", "dash", "dashdot", "dot"]
 DOT = dict(color="white", line=dict(color="black", width=1))
@@ -45,22 +34,18 @@ def check_installed() -> None:
 def write_html(landscape: Landscape, file: Path) -> None:
     """Draw lines, or for each surface a relief that can be turned and a map below it.
 
-    The file holds plotly's library (5 MB), and sends nothing.
-
     Raises:
         InputError: plotly is not installed.
     """
+    facts = landscape.facts
     draw = _lines if len(landscape.axes) == 1 else _reliefs
     figure = draw(need("plotly.graph_objects", "flatness"), landscape)
-    figure.update_layout(template="plotly_white", margin=dict(t=50, l=60, b=60))
-    shown = figure.to_html(
-        full_html=False,
-        include_plotlyjs=True,
-        config=dict(displaylogo=False, showSendToCloud=False),
-    )
-    texts = dict(title=landscape.title, notes=" ".join(landscape.notes))
-    texts = {name: html.escape(text) for name, text in texts.items()}
-    write_text(file, PAGE.format(figure=shown, **texts))
+    page = HtmlReport(landscape.title)
+    page.text(*landscape.notes)
+    page.figure(**figure.to_dict())
+    page.made_by(facts.get("command", ""), seed=facts.get("seed", ""))
+    page.files(numbers="landscape.json", picture="landscape.png")
+    page.write(file)
 
 
 def _lines(go: Any, landscape: Landscape) -> Any:
@@ -86,7 +71,7 @@ def _lines(go: Any, landscape: Landscape) -> Any:
         range=[first - room, last + room],
     )
     figure.update_xaxes(title=landscape.axes[0].label)
-    return figure.update_layout(width=900, height=560, showlegend=len(landscape.surfaces) > 1)
+    return figure.update_layout(height=560, showlegend=len(landscape.surfaces) > 1)
 
 
 def _reliefs(go: Any, landscape: Landscape) -> Any:
