@@ -23,19 +23,17 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
-  max-width: 70rem; margin: 0 auto; padding: 1rem; }}
-h1 {{ font-size: 1.5rem; line-height: 1.25; overflow-wrap: anywhere; }}
-h2 {{ font-size: 1.15rem; margin: 2rem 0 .5rem; overflow-wrap: anywhere; }}
-p {{ max-width: 46rem; margin: .5rem 0; overflow-wrap: anywhere; }}
+  max-width: 70rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }}
+h1 {{ font-size: 1.5rem; line-height: 1.25; }}
+h2 {{ font-size: 1.15rem; margin: 2rem 0 .5rem; }}
+p {{ max-width: 46rem; margin: .5rem 0; }}
 .wide {{ overflow-x: auto; margin: .75rem 0; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .3rem .7rem; border-bottom: 1px solid #ddd; text-align: right;
-  white-space: nowrap; }}
-th {{ border-bottom: 2px solid #666; }}
-th:first-child, td:first-child {{ text-align: left; }}
+th, td {{ padding: .3rem .7rem; border-bottom: 1px solid #ddd; white-space: nowrap; }}
+th:not(:first-child), td:not(:first-child) {{ text-align: right; }}
+th {{ border-bottom: 2px solid #666; text-align: left; }}
 dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }}
-dd {{ margin: 0; overflow-wrap: anywhere; }}
-code {{ font-size: .875rem; }}
+dd {{ margin: 0; }}
 </style>
 </head>
 <body>
@@ -52,7 +50,7 @@ LAYOUT = dict(
     font=dict(color="#1a1a1a", size=13),
     colorway=COLOURS,
     margin=dict(t=40, l=60, r=20, b=60),
-    legend=dict(orientation="h", yanchor="bottom", y=1.02, x=0),
+    legend=dict(orientation="h", yanchor="top", y=-0.2, x=0),
 )
 
 

@@ -61,8 +61,9 @@ def compare(args: Namespace) -> int:
         other = {*records.glob("*.json")} - {run.record_file for run in stages.runs}
         if other and not missing:
             print(f"{len(other)} records in {records} are of other configs or seeds: left out")
-        report(study, choices, collect(stages.runs, study.metric), args.command_line, out)
-    print(f"Results: {out}/results.md, .csv, .json, .png")
+        results = collect(stages.runs, study.metric)
+        where = report(study, choices, results, args.command_line, out)
+    print(f"Results: {out}/results.md, .csv, .json, .png\n{where}")
     return len(stages.failed)
 
 
