@@ -34,6 +34,7 @@ th:not(:first-child), td:not(:first-child) {{ text-align: right; }}
 th {{ border-bottom: 2px solid #666; text-align: left; }}
 dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }}
 dd {{ margin: 0; }}
+@media (max-width: 40rem) {{ table {{ font-size: .8rem; }} th, td {{ padding: .25rem .4rem; }} }}
 </style>
 </head>
 <body>

@@ -41,9 +41,8 @@ def page(measured: Mapping[str, Measured], about: Mapping, command: str) -> Html
     if any(one.density is not None for one in measured.values()):
         made.heading("Density of the Hessian's eigenvalues")
         made.text("The band is two standard errors wide on each side.")
-        axes = dict(xaxis=dict(title=dict(text="eigenvalue")))
-        axes["yaxis"] = dict(title=dict(text="density"), type="log", exponentformat="power")
-        made.figure(_densities(measured), axes)
+        x, y = (dict(title=dict(text=name)) for name in ("eigenvalue", "density"))
+        made.figure(_densities(measured), dict(xaxis=x, yaxis=y | dict(type="log")))
     made.made_by(
         command,
         config=about["config"],

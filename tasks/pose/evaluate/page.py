@@ -56,6 +56,5 @@ def _bars(rows: Sequence[Row]) -> tuple[list[dict], dict]:
         for (name, values), colour in zip(shown.items(), COLOURS)
     ]
     axes = dict(xaxis=dict(range=[0, 1]), yaxis=dict(autorange="reversed", automargin=True))
-    return bars, dict(
-        axes, height=160 + 34 * len(rows), legend=dict(orientation="h", y=1.0, yanchor="bottom")
-    )
+    above = dict(legend=dict(orientation="h", yanchor="bottom", y=1), margin=dict(t=70, b=30))
+    return bars, dict(axes, height=140 + 34 * len(rows), **above)

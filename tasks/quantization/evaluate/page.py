@@ -24,10 +24,11 @@ def page(rows: Sequence[Row], about: Mapping) -> HtmlReport:
         about: what the json tells beside the rows.
     """
     made = HtmlReport(f"{Path(about['checkpoint']).name} at few bits")
+    ends = about["conversion"]["first_last_bit_width"]
     made.text(
-        "Each row is one network at the bits of its weights and of its layers' inputs (W/A); the "
-        "first and the last layer have 8. PTQ is quantized after training, QAT was trained "
-        "quantized. Metrics are those of the config's test data.",
+        "Each row is one network at the bits of its weights and of its layers' inputs (W/A)"
+        f"{f'; those of first and last layers have {ends}' if ends else ''}. PTQ is quantized "
+        "after training, QAT was trained quantized. Metrics are those of the config's test data.",
         "The size is that of all that a file has to hold. Bit operations are the products for one "
         "image, each times the bits of both of its factors.",
         *(f"{note[0].upper()}{note[1:]}." for note in about["notes"]),
@@ -71,5 +72,5 @@ def _against(rows: Sequence[Row], what: str, label: str) -> tuple[list[dict], di
             hover = dict(hovertemplate="%{text}: %{y:.6g}, %{x:,}")
             marker = dict(color=colour, size=10)
             traces.append(dict(type="scatter", name=name, marker=marker, **points, **look, **hover))
-    x = dict(title=dict(text=f"{label} (logarithmic)"), type="log", dtick="D2")
+    x = dict(title=dict(text=f"{label} (logarithmic)"), type="log")
     return traces, dict(xaxis=x, yaxis=dict(title=dict(text=escape(metric))))
