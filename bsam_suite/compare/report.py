@@ -16,6 +16,7 @@ from bsam_suite.compare.study import Study
 from bsam_suite.compare.tables import all_tables, edges, markdown
 from bsam_suite.html_report import write_report
 from bsam_suite.json_file import write_json
+from bsam_suite.quiet import tell
 
 
 def report(study: Study, choices: Choices, results: Results, command: str, out: Path) -> str:
@@ -32,7 +33,7 @@ def report(study: Study, choices: Choices, results: Results, command: str, out: 
             stops[cell.name, method.name] = choice.epoch
     summaries = summarize(results, study.higher, stops)
     tables = all_tables(study, choices, results, summaries)
-    print(markdown(tables[0].header, tables[0].rows), *tables[0].notes, *edges(choices), sep="\n")
+    tell(markdown(tables[0].header, tables[0].rows), *tables[0].notes, *edges(choices))
     parts = [f"```bash\n{command}\n```", *(table.markdown() for table in tables)]
     write_text(out / "results.md", "\n\n".join(parts) + "\n")
     _write_csv(results, out / "results.csv")

@@ -27,6 +27,8 @@ from bsam_suite.html_report import write_report
 from bsam_suite.optional import need
 from bsam_suite.progress import progress_bar
 from bsam_suite.quantization.fake_quantizers.base import FakeQuantizer
+from bsam_suite.quiet import tell
+from bsam_suite.shell import near, tool
 
 
 def analyze(args: Namespace) -> None:
@@ -67,7 +69,7 @@ def analyze(args: Namespace) -> None:
     if folder is not None:
         print_table(measured)
         for note in notes:
-            print(f"Note: {note}")
+            tell(f"Note: {note}")
         told = dict(command=args.command_line, config=args.config, notes=notes)
         told |= dict(
             cfg_options=args.cfg_options or {},
@@ -75,8 +77,10 @@ def analyze(args: Namespace) -> None:
             samples=args.samples,
             settings=asdict(settings),
         )
-        print(f"Results: {save(measured, told, folder)}\nPicture: {draw(measured, folder)}")
-        print(write_report(page(measured, told, args.command_line), folder / "flatness.html"))
+        tell(f"Results: {save(measured, told, folder)}\nPicture: {draw(measured, folder)}")
+        tell(write_report(page(measured, told, args.command_line), folder / "flatness.html"))
+        files = " ".join(map(near, args.checkpoints))
+        tell(f"Next: {tool('plot_landscape')} {near(args.config)} {files}")
 
 
 def _measured(objective: Objective, measures: Sequence[str], settings: Settings) -> Measured:

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from bsam_suite.flatness.hessian import Density
 from bsam_suite.flatness.measures import Row
 from bsam_suite.json_file import write_json
+from bsam_suite.quiet import screen
 
 
 @dataclass
@@ -50,7 +51,7 @@ def print_table(measured: Mapping[str, Measured]) -> None:
         table.add_column(name, justify="right", overflow="fold")
     for lines in zip(*(one.rows for one in measured.values())):
         table.add_row(lines[0].name, lines[0].setting, *map(value_and_error, lines))
-    Console().print(table)
+    Console(file=screen()).print(table)
 
 
 def value_and_error(row: Row) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError, listed
 from bsam_suite.html_report import write_report
+from bsam_suite.shell import tool
 from tasks.pose.category import category_skeleton, check_same, keypoint_category
 from tasks.pose.category_ids import keypoint_categories, of_categories
 from tasks.pose.coco_files import read_annotations, read_results
@@ -62,6 +63,7 @@ def evaluate(args: Namespace) -> None:
     print(f"Results: {save(metrics, scores, about, folder)}")
     print(f"Plot: {draw(metrics, scores, folder)}")
     print(write_report(page(metrics, scores, about), folder / "evaluation.html"))
+    print(f"Next: look at keypoints that score low: {tool('browse_dataset')} CONFIG")
 
 
 def _keypoints(args: Namespace, categories: list[dict]) -> Skeleton:

@@ -21,6 +21,7 @@ from bsam_suite.quantization import layer_bits, quantize
 from bsam_suite.quantization.calibration import run
 from bsam_suite.quantization.layers import quantized_layers
 from bsam_suite.quantization.learned_rounding import check_up_or_down
+from bsam_suite.quiet import tell
 from tasks.quantization.evaluate.cost import bit_operations, count_macs, size_bytes
 from tasks.quantization.evaluate.page import page
 from tasks.quantization.evaluate.post_training import quantize_after_training
@@ -44,8 +45,8 @@ class Results:
         """Print the table, the notes and where the files are."""
         print_table(self.rows)
         for note in self.notes:
-            print(f"Note: {note}")
-        print(f"Results: {self.json}\nPlot: {self.plot}\n{self.report}")
+            tell(f"Note: {note}")
+        tell(f"Results: {self.json}", f"Plot: {self.plot}", self.report)
 
 
 def evaluate(request: Request) -> Results:

@@ -10,9 +10,9 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
 from torch import nn
 
+from bsam_suite.engine.runner import Runner
 from tasks.quantization.evaluate.post_training import first_batches
 
 
