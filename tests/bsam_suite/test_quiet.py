@@ -47,9 +47,8 @@ def test_without_a_terminal_a_line_is_printed_from_time_to_time(
     found = capsys.readouterr()
     told = found.err.splitlines()
     assert not found.out and len(told) == lines
-    assert all(
-        re.match(rf"pictures: {i} of 3(, 0 min \d s left)?$", s) for i, s in enumerate(told, 1)
-    )
+    for i, line in enumerate(told, 1):
+        assert re.match(rf"pictures: {i} of 3(, 0 min \d s left)?$", line)
     assert "\x1b" not in found.err
 
 
