@@ -153,6 +153,7 @@ def tool(tool_server, home, tmp_path):
         texts = [file.read_text() for file in output]
         for text in texts:  # a file gets no colours, and no lines that overwrite others
             assert not set(text) & CONTROL, repr(text)
+        assert status or texts[0].splitlines()[-1].startswith("Next"), texts[0]
         for file in output:
             file.unlink()
         return subprocess.CompletedProcess([str(path), *arguments], status, *texts)

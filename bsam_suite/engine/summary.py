@@ -38,6 +38,8 @@ def summarize(runner: Runner, args: Namespace) -> None:
     if checkpoint:
         tell(f"Checkpoint: {checkpoint}")
         tell(_next("test", args, checkpoint))
+    else:
+        tell("Next: default_hooks.checkpoint.interval sets when a checkpoint is saved; none was")
 
 
 def summarize_test(runner: Runner, metrics: dict[str, float], args: Namespace) -> None:
