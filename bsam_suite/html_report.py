@@ -101,14 +101,11 @@ class HtmlReport:
         self.heading("How this was made")
         self._list({"command": f"<code>{escape(command)}</code>", **told})
 
-    def files(self, **names: str) -> None:
-        """The other files of the results, in the same folder: what each holds, by its name."""
+    def files(self, held: Mapping[str, str]) -> None:
+        """The other files of the results, in the same folder, and what each holds."""
+        links = {f'<a href="{escape(name)}">{escape(name)}</a>': held[name] for name in held}
         self.heading("Files")
-        linked = {
-            f'<a href="{escape(name)}">{escape(name)}</a>': escape(what)
-            for what, name in ((what.replace("_", " "), name) for what, name in names.items())
-        }
-        self._list(linked)
+        self._list(links)
 
     def _list(self, entries: Mapping[str, str]) -> None:
         lines = [f"<dt>{name}</dt><dd>{text}</dd>" for name, text in entries.items()]
@@ -147,9 +144,6 @@ def _line(tag: str, cells: Sequence[str]) -> str:
 def _drawn(go: Any, part: dict, library: bool) -> str:
     layout = {**LAYOUT, **part["layout"], "template": "plotly_white"}
     figure = go.Figure(data=part["data"], layout=layout)
-    shown = figure.to_html(
-        full_html=False,
-        include_plotlyjs=library,
-        config=dict(responsive=True, displaylogo=False, showSendToCloud=False),
-    )
+    config = dict(responsive=True, displaylogo=False, showSendToCloud=False)
+    shown = figure.to_html(full_html=False, include_plotlyjs=library, config=config)
     return f'<div class="wide">{shown}</div>'

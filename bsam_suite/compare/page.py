@@ -57,10 +57,12 @@ def page(
         runs_trained_on="; ".join(sorted({r.machine for r in results.records})),
     )
     made.files(
-        tables="results.md",
-        a_row_for_each_run="results.csv",
-        all_numbers="results.json",
-        picture="results.png",
+        {
+            "results.json": "all numbers",
+            "results.csv": "a row for each run",
+            "results.md": "the tables",
+            "results.png": "a picture",
+        }
     )
     return made
 

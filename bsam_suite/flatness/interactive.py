@@ -44,7 +44,7 @@ def write_html(landscape: Landscape, file: Path) -> None:
     page.text(*landscape.notes)
     page.figure(**figure.to_dict())
     page.made_by(facts.get("command", ""), seed=facts.get("seed", ""))
-    page.files(numbers="landscape.json", picture="landscape.png")
+    page.files({"landscape.json": "all numbers", "landscape.png": "a picture"})
     page.write(file)
 
 

@@ -50,7 +50,7 @@ def page(measured: Mapping[str, Measured], about: Mapping, command: str) -> Html
         seed=about["settings"]["seed"],
         precision=about["dtype"],
     )
-    made.files(all_numbers="flatness.json", picture="flatness.png")
+    made.files({"flatness.json": "all numbers", "flatness.png": "a picture"})
     return made
 
 

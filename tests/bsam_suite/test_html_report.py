@@ -50,7 +50,7 @@ def file(tmp_path):
             dict(yaxis=dict(title=dict(text="loss"))),
         )
     report.made_by(f"bsam compare '{ODD}'", seeds="0, 1")
-    report.files(all_numbers="results.json")
+    report.files({"results.json": "all numbers"})
     report.write(tmp_path / "page.html")
     return tmp_path / "page.html"
 

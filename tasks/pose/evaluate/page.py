@@ -43,7 +43,7 @@ def page(metrics: Mapping[str, float], scores: Scores, about: Mapping) -> HtmlRe
         )
     told = ("annotations", "results", "backend", "oks_nms")
     made.made_by(about["command_line"], **{name: about[name] for name in told if about.get(name)})
-    made.files(all_numbers="evaluation.json", picture="evaluation.png")
+    made.files({"evaluation.json": "all numbers", "evaluation.png": "a picture"})
     return made
 
 

@@ -50,7 +50,7 @@ def page(rows: Sequence[Row], about: Mapping) -> HtmlReport:
         about["command"],
         **{name: about[name] for name in (*told, "rounding", "seed")},
     )
-    made.files(all_numbers="quantized.json", picture="quantized.png")
+    made.files({"quantized.json": "all numbers", "quantized.png": "a picture"})
     return made
 
 
