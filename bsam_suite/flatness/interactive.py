@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,13 @@ def _lines(go: Any, landscape: Landscape) -> Any:
     for number, surface in enumerate(landscape.surfaces):
         losses = np.where(np.isfinite(surface.loss), surface.loss, np.nan)
         look = dict(color=COLOURS[number % len(COLOURS)], dash=DASHES[number % len(DASHES)])
-        figure.add_scatter(x=places, y=losses, name=surface.title, mode="lines", line=look)
+        figure.add_scatter(x=places, y=losses, name=escape(surface.title), mode="lines", line=look)
         for mark in surface.marks:
             figure.add_vline(
-                mark.place[0], line=dict(dash="dot", width=1), annotation_text=mark.label
+                mark.place[0], line=dict(dash="dot", width=1), annotation_text=escape(mark.label)
             )
             figure.add_scatter(
-                x=mark.place, y=[mark.loss], name=mark.label, marker=DOT | {"size": 9}
+                x=mark.place, y=[mark.loss], name=escape(mark.label), marker=DOT | {"size": 9}
             )
     first, last = scale.position([scale.low, scale.high])
     room = 0.05 * (last - first)
@@ -83,7 +84,7 @@ def _reliefs(go: Any, landscape: Landscape) -> Any:
     )
     columns = min(count, COLUMNS)
     rows = ceil(count / columns)
-    titles = [s.title for s in landscape.surfaces] + [""] * (rows * columns - count)
+    titles = [escape(s.title) for s in landscape.surfaces] + [""] * (rows * columns - count)
     kinds = [[dict(type=kind)] * columns for kind in ("scene", "xy") for _ in range(rows)]
     figure = need("plotly.subplots", "flatness").make_subplots(
         2 * rows,
@@ -118,7 +119,7 @@ def _reliefs(go: Any, landscape: Landscape) -> Any:
             figure.add_annotation(
                 x=mark.place[0],
                 y=mark.place[1],
-                text=mark.label,
+                text=escape(mark.label),
                 bgcolor="white",
                 opacity=0.85,
                 showarrow=False,
@@ -153,7 +154,7 @@ def _look(marks: Sequence[Mark], mode: str) -> dict:
         mode=mode,
         name="",
         line=dict(color="black", width=3),
-        text=[mark.label for mark in marks],
+        text=[escape(mark.label) for mark in marks],
         customdata=[[mark.loss, mark.distance] for mark in marks],
         hovertemplate="%{text}<br>loss: %{customdata[0]:.4g}<br>"
         "distance from the plane: %{customdata[1]:.3g}",
