@@ -82,7 +82,8 @@ def _densities(measured: Mapping[str, Measured]) -> list[dict]:
         look = dict(type="scatter", mode="lines", legendgroup=name, x=grid.tolist())
         colour = COLOURS[place % len(COLOURS)]
         edge = dict(look, line=dict(width=0), showlegend=False, hoverinfo="skip")
-        band = dict(fill="tonexty", fillcolor=colour, opacity=0.3)
+        red, green, blue = bytes.fromhex(colour[1:])
+        band = dict(fill="tonexty", fillcolor=f"rgba({red}, {green}, {blue}, 0.3)")
         traces += [dict(edge, y=low.tolist()), dict(edge, y=high.tolist(), **band)]
         traces.append(dict(look, y=density.tolist(), name=escape(name), line=dict(color=colour)))
     return traces
