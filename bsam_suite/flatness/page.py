@@ -42,7 +42,9 @@ def page(measured: Mapping[str, Measured], about: Mapping, command: str) -> Html
         made.heading("Density of the Hessian's eigenvalues")
         made.text("The band is two standard errors wide on each side.")
         x, y = (dict(title=dict(text=name)) for name in ("eigenvalue", "density"))
-        made.figure(_densities(measured), dict(xaxis=x, yaxis=y | dict(type="log")))
+        made.figure(
+            _densities(measured), dict(xaxis=x, yaxis=y | dict(type="log", exponentformat="power"))
+        )
     made.made_by(
         command,
         config=about["config"],
