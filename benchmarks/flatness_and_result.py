@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 
 from bsam_suite.compare.plan import TEST
 from bsam_suite.compare.record import Record
-from bsam_suite.compare.report import markdown
+from bsam_suite.compare.tables import markdown
 
 MEASURES = ("eigenvalue_1", "trace", "max_sharpness", "worst_case", "adaptive_worst_case")
 FIT = 0.99

@@ -6,10 +6,12 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from bsam_suite.errors import InputError
 from bsam_suite.options import KeyValues
+from bsam_suite.quiet import quiet
 from bsam_suite.shell import tool
 
 Option = Callable[[argparse._ActionsContainer], object]
@@ -62,7 +64,8 @@ class Command:
         """
         args = self.parse(sys.argv[1:] if argv is None else argv, prog)
         try:
-            self.run(args)
+            with quiet() if getattr(args, "quiet", False) else nullcontext():
+                self.run(args)
         except (InputError, FloatingPointError) as error:
             sys.exit(f"error: {error}")
         except KeyboardInterrupt:
@@ -103,5 +106,6 @@ CFG_OPTIONS = option(
 )
 WORK_DIR = option("--work-dir", help="folder for logs and results (work_dirs/CONFIG)")
 SHOW_DIR = option("--show-dir", help="folder for the pictures of predictions")
+QUIET = option("--quiet", action="store_true", help="print only warnings, errors and the results")
 LAUNCHER = option("--launcher", choices=["none", "pytorch", "slurm"], default="none")
 LOCAL_RANK = option("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)

@@ -24,6 +24,7 @@ if os.environ.get("TEST_DEVICE"):
     BaseDataPreprocessor.device = property(lambda _: torch.get_default_device())
 
 ROOT = Path(__file__).parents[1]
+CONTROL = {chr(code) for code in (*range(32), 127)} - {"\t", "\n"}
 SMALL = ["people.train=48", "people.val=12"]
 
 
@@ -150,6 +151,9 @@ def tool(tool_server, home, tmp_path):
         print(json.dumps(request), file=tool_server.stdin, flush=True)
         status = int(tool_server.stdout.readline())
         texts = [file.read_text() for file in output]
+        for text in texts:  # a file gets no colours, and no lines that overwrite others
+            assert not set(text) & CONTROL, repr(text)
+        assert status or texts[0].splitlines()[-1].startswith("Next"), texts[0]
         for file in output:
             file.unlink()
         return subprocess.CompletedProcess([str(path), *arguments], status, *texts)

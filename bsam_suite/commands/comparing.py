@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from bsam_suite.command import CFG_OPTIONS, CONFIG, command, option
+from bsam_suite.command import CFG_OPTIONS, CONFIG, QUIET, command, option
 from bsam_suite.options import KeyValues, NameAndValues
 
 
@@ -50,6 +50,7 @@ from bsam_suite.options import KeyValues, NameAndValues
     ),
     option("--report", action="store_true", help="make no runs, only report on the records"),
     CFG_OPTIONS,
+    QUIET,
     stopped="stopped; the same command goes on",
 )
 def compare(args: Namespace) -> None:
@@ -84,6 +85,7 @@ def compare(args: Namespace) -> None:
     option("--seed", type=int, default=0, help="seed of all chance (0)"),
     option("--out", type=Path, metavar="DIR", help="folder (work_dirs/find_rho/CONFIG)"),
     CFG_OPTIONS,
+    QUIET,
 )
 def find_rho(args: Namespace) -> None:
     """Find the radius to train with, by looks along the gradient and a few short runs."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from bsam_suite.command import CFG_OPTIONS, CONFIG, LAUNCHER, LOCAL_RANK, command, option
+from bsam_suite.command import CFG_OPTIONS, CONFIG, LAUNCHER, LOCAL_RANK, QUIET, command, option
+from bsam_suite.quiet import tell
 
 
 @command(
@@ -70,6 +71,7 @@ from bsam_suite.command import CFG_OPTIONS, CONFIG, LAUNCHER, LOCAL_RANK, comman
     option("--seed", type=int, default=0, help="of all random vectors (0)"),
     option("--out", type=Path, metavar="DIR", help="new folder (work_dirs/flatness/CONFIG)"),
     CFG_OPTIONS,
+    QUIET,
     LAUNCHER,
     LOCAL_RANK,
 )
@@ -120,6 +122,7 @@ def analyze_flatness(args: Namespace) -> None:
     option("--seed", type=int, default=0, help="of random directions (0)"),
     option("--out", type=Path, metavar="DIR", help="folder (work_dirs/landscape/CONFIG)"),
     CFG_OPTIONS,
+    QUIET,
     stopped="stopped; nothing is written",
 )
 def plot_landscape(args: Namespace) -> None:
@@ -128,4 +131,5 @@ def plot_landscape(args: Namespace) -> None:
     from bsam_suite.flatness import plot_landscape
 
     out = plot_landscape.plot_landscape(args)
-    print(f"Landscape: {out}/landscape.png, .html, .json")
+    tell(f"Landscape: {out}/landscape.png, .html, .json")
+    tell(f"Next: open {out}/landscape.html in a browser, where it turns and zooms")

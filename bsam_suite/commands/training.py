@@ -10,6 +10,7 @@ from bsam_suite.command import (
     CONFIG,
     LAUNCHER,
     LOCAL_RANK,
+    QUIET,
     SHOW_DIR,
     WORK_DIR,
     command,
@@ -42,8 +43,10 @@ from bsam_suite.options import NameAndValues
         "--auto-scale-lr", action="store_true", help="scale the learning rate with the batch size"
     ),
     SHOW_DIR,
+    option("--tensorboard", action="store_true", help="also write the logs for TensorBoard"),
     option("--seed", type=int, help="seed of all chance (0, or the resumed run's)"),
     CFG_OPTIONS,
+    QUIET,
     LAUNCHER,
     LOCAL_RANK,
 )
@@ -61,6 +64,7 @@ def train(args: Namespace) -> None:
     option("--dump", metavar="FILE.pkl", help="write all predictions to this file"),
     SHOW_DIR,
     CFG_OPTIONS,
+    QUIET,
     LAUNCHER,
     LOCAL_RANK,
 )

@@ -24,6 +24,7 @@ from bsam_suite.engine.disk_errors import report_disk_errors
 from bsam_suite.engine.folder_lock import lock_folder
 from bsam_suite.errors import InputError
 from bsam_suite.optional import need
+from bsam_suite.quiet import tell
 
 OPTIONS = ("rules", "seeds", "grid", "equal_compute", "metric", "cfg_options")
 """What a study says itself."""
@@ -57,12 +58,17 @@ def compare(args: Namespace) -> int:
         stages.test(choices)
         missing = sum(not run.done for run in stages.runs) - len(stages.failed)
         if missing:
-            print(f"{missing} of {len(stages.runs)} planned runs have no record yet")
+            tell(f"{missing} of {len(stages.runs)} planned runs have no record yet")
         other = {*records.glob("*.json")} - {run.record_file for run in stages.runs}
         if other and not missing:
-            print(f"{len(other)} records in {records} are of other configs or seeds: left out")
-        report(study, choices, collect(stages.runs, study.metric), args.command_line, out)
-    print(f"Results: {out}/results.md, .csv, .json, .png")
+            tell(f"{len(other)} records in {records} are of other configs or seeds: left out")
+        results = collect(stages.runs, study.metric)
+        where = report(study, choices, results, args.command_line, out)
+    tell(f"Results: {out}/results.md, .csv, .json, .png", where)
+    if missing:
+        tell("Next: the same command without --report makes the missing runs")
+    elif not stages.failed:
+        tell("Next: intervals get narrower with more seeds; the same command makes only new runs")
     return len(stages.failed)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bsam_suite.compare.plan import Run
 from bsam_suite.compare.worker import LOG
+from bsam_suite.progress import duration
 
 
 class Progress:
@@ -33,11 +34,4 @@ class Progress:
         seconds = (time.monotonic() - self._start) / self._passed * self._left
         result = "" if run.done else f" FAILED, see {run.folder / LOG};"
         place = f"[{self._ended}/{self._total}]"
-        print(f"{place} {run.name}:{result} {_duration(seconds)} left", flush=True)
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {seconds} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+        print(f"{place} {run.name}:{result} {duration(seconds)} left", flush=True)

@@ -1,28 +1,30 @@
-"""The results of a study as Markdown, CSV, JSON and a plot."""
+"""The results of a study as Markdown, CSV, JSON, a plot and a page."""
 
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from bsam_suite.atomic_write import atomic_path, write_text
+from bsam_suite.compare.page import page
 from bsam_suite.compare.plot import plot_runs
-from bsam_suite.compare.record import Record, code_hash
+from bsam_suite.compare.record import Record
 from bsam_suite.compare.results import Results, Summary, summarize
 from bsam_suite.compare.stages import Choices, chosen_for
-from bsam_suite.compare.statistics import Difference, MeanStd
-from bsam_suite.compare.study import Study, label
-from bsam_suite.compare.tuning import Choice
+from bsam_suite.compare.study import Study
+from bsam_suite.compare.tables import all_tables, edges, markdown
+from bsam_suite.html_report import write_report
 from bsam_suite.json_file import write_json
+from bsam_suite.quiet import tell
 
-PRECISION = 4
 
+def report(study: Study, choices: Choices, results: Results, command: str, out: Path) -> str:
+    """Print the table and write ``results.json``, ``.csv``, ``.md``, ``.png`` and ``.html``.
 
-def report(study: Study, choices: Choices, results: Results, command: str, out: Path) -> None:
-    """Print the table and write ``results.json``, ``.csv``, ``.md`` and ``.png`` to ``out``."""
+    Returns:
+        The line that tells where the last one is.
+    """
     stops = {}
     for cell, method in ((c, m) for c in study.cells for m in c.methods):
         key = chosen_for(cell, method)
@@ -30,16 +32,10 @@ def report(study: Study, choices: Choices, results: Results, command: str, out: 
         if choice:
             stops[cell.name, method.name] = choice.epoch
     summaries = summarize(results, study.higher, stops)
-    main = table(_columns(summaries, results.metric, bool(study.trials)), summaries)
-    parts = [main, *_notes(summaries, results.records)]
-    measures = list(dict.fromkeys(name for s in summaries for name in s.measures))
-    for kind in dict.fromkeys(name.partition("/")[0] for name in measures):
-        names = [name for name in measures if name.partition("/")[0] == kind]
-        if kind != "fit":
-            parts += [f"Of the final networks, {kind}:", table(_of_measures(names), summaries)]
-    parts += [_tried(choice, results.metric) for choice in choices.values() if choice]
-    print(main, *_notes(summaries, results.records), *_edges(choices), sep="\n")
-    write_text(out / "results.md", "\n\n".join([f"```bash\n{command}\n```", *parts]) + "\n")
+    tables = all_tables(study, choices, results, summaries)
+    tell(markdown(tables[0].header, tables[0].rows), *tables[0].notes, *edges(choices))
+    parts = [f"```bash\n{command}\n```", *(table.markdown() for table in tables)]
+    write_text(out / "results.md", "\n\n".join(parts) + "\n")
     _write_csv(results, out / "results.csv")
     content = dict(
         command=command,
@@ -50,125 +46,7 @@ def report(study: Study, choices: Choices, results: Results, command: str, out: 
     )
     write_json(out / "results.json", content)
     plot_runs(results, out / "results.png")
-
-
-Column = tuple[str, Callable[[Summary], str]]
-
-
-def _columns(summaries: Sequence[Summary], metric: str, tuned: bool) -> list[Column]:
-    first = summaries[0].method if summaries else ""
-    fit = f"fit/{metric}"
-    shown: list[tuple[bool, str, Callable[[Summary], str]]] = [
-        (any(s.cell for s in summaries), "setting", lambda s: s.cell),
-        (True, "rule", lambda s: s.method),
-        (True, "seeds", lambda s: str(s.last.n)),
-        (any(s.diverged for s in summaries), "diverged", lambda s: str(s.diverged)),
-        (True, f"{metric}, mean ± std", lambda s: mean_and_std(s.last)),
-        (any(s.stopped for s in summaries), "stopped early", lambda s: mean_and_std(s.stopped)),
-        (any(s.best != s.last for s in summaries), "best epoch", lambda s: mean_and_std(s.best)),
-        (bool(first), f"less {first} [95%]", lambda s: interval(s.difference)),
-        (
-            any(s.at_equal_compute for s in summaries),
-            "less equal compute [95%]",
-            lambda s: interval(s.at_equal_compute),
-        ),
-        (
-            any(fit in s.measures for s in summaries),
-            "on the training data",
-            lambda s: mean_and_std(s.measures.get(fit)),
-        ),
-        (True, "epochs", lambda s: str(s.epochs)),
-        (True, "passes", lambda s: f"{s.passes:.4g}"),
-        # Those of a study run beside other work.
-        (not tuned, "seconds", lambda s: f"{s.seconds.mean:.0f}"),
-    ]
-    return [(title, cell) for wanted, title, cell in shown if wanted]
-
-
-def _of_measures(names: Sequence[str]) -> list[Column]:
-    columns: list[Column] = [("setting", lambda s: s.cell), ("rule", lambda s: s.method)]
-    return columns + [
-        (name.partition("/")[2], lambda s, name=name: mean_and_std(s.measures.get(name)))
-        for name in names
-    ]
-
-
-def table(columns: Sequence[Column], summaries: Sequence[Summary]) -> str:
-    """A Markdown table with a row for each summary."""
-    return markdown(
-        [title for title, _ in columns], [[f(s) for _, f in columns] for s in summaries]
-    )
-
-
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table whose columns are padded."""
-    widths = [max(map(len, column)) for column in zip(header, *rows)]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths))} |"
-        for line in lines
-    )
-
-
-def mean_and_std(value: MeanStd | None) -> str:
-    """``0.5000 ± 0.0100``; empty where there is no value."""
-    if value is None or value.n == 0:
-        return ""
-    shown = f"{value.mean:.{PRECISION}f}" if abs(value.mean) < 1000 else f"{value.mean:.4g}"
-    return shown + ("" if math.isnan(value.std) else f" ± {value.std:.{PRECISION}f}")
-
-
-def interval(value: Difference | None) -> str:
-    """``+0.0400 [+0.0300, +0.0500]``; empty where there is no difference."""
-    if value is None or value.n == 0:
-        return ""
-    bounds = "" if math.isnan(value.low) else f" [{value.low:+.4f}, {value.high:+.4f}]"
-    return f"{value.mean:+.4f}{bounds}"
-
-
-def _notes(summaries: Sequence[Summary], records: Sequence[Record]) -> list[str]:
-    """What a reader has to know of the table."""
-    notes = []
-    looked_at = sum(
-        d is not None and d.n > 1 for s in summaries for d in (s.difference, s.at_equal_compute)
-    )
-    if looked_at > 1:
-        notes.append(
-            f"{looked_at} differences were looked at: where nothing differs, an interval of 95% "
-            f"leaves out 0 once in 20, here {looked_at / 20:.1g} times."
-        )
-    old = [record for record in records if record.code != code_hash()]
-    if old:
-        codes = ", ".join(sorted({record.code for record in old}))
-        notes.append(f"{len(old)} of {len(records)} records were made by other code ({codes}).")
-    return notes
-
-
-def _edges(choices: Choices) -> list[str]:
-    return [
-        f"Widen what is tried: of {name}, chosen for {_row(choice)} with {label(choice.settings)}, "
-        "the value is at the edge."
-        for choice in choices.values()
-        if choice
-        for name in choice.edges
-    ]
-
-
-def _row(choice: Choice) -> str:
-    return " in ".join(filter(None, [choice.method, choice.cell]))
-
-
-def _tried(choice: Choice, metric: str) -> str:
-    rows = [
-        [
-            label(trial.settings),
-            "diverged" if math.isnan(trial.score) else f"{trial.score:.{PRECISION}f}",
-            "chosen" if trial.settings == choice.settings else "",
-        ]
-        for trial in choice.trials
-    ]
-    tried = markdown(["tried", f"{metric}, held-out part", ""], rows)
-    return "\n\n".join([f"What was tried for {_row(choice)}:", tried, *_edges({("", ""): choice})])
+    return write_report(page(study, results, summaries, tables, command), out / "results.html")
 
 
 def _write_csv(results: Results, file: Path) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bsam_suite.engine.disk_errors import cannot_write
+from bsam_suite.quiet import tell
 
 LOCK = ".lock"
 """The file in a locked folder. The lock is a system lock on this file, not its existence."""
@@ -68,7 +69,7 @@ def _lock(file: Path) -> int | None:
             if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
                 os.close(opened)
                 raise
-            print(f"WARNING: the file system of {file} has no locks: use it for one run at a time")
+            tell(f"WARNING: the file system of {file} has no locks: use it for one run at a time")
             return opened
         if _is_at(opened, file):
             return opened

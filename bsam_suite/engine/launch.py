@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
-from mmengine.runner import Runner
 
 from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.amp import use_amp
@@ -23,8 +22,10 @@ from bsam_suite.engine.divergence import add_divergence_hook
 from bsam_suite.engine.malloc import keep_freed_memory
 from bsam_suite.engine.metric_names import MetricNamesHook
 from bsam_suite.engine.reproduce import make_reproducible
+from bsam_suite.engine.runner import Runner
 from bsam_suite.engine.start import choose_start
-from bsam_suite.engine.summary import summarize, table
+from bsam_suite.engine.summary import summarize, summarize_test
+from bsam_suite.engine.tensorboard import log_to_tensorboard
 from bsam_suite.errors import InputError
 
 
@@ -43,6 +44,8 @@ def train(args: Namespace) -> None:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
         use_amp(cfg)
+    if args.tensorboard:
+        log_to_tensorboard(cfg)
     if args.auto_scale_lr:
         if "base_batch_size" not in (cfg.get("auto_scale_lr") or {}):
             raise InputError(
@@ -92,7 +95,7 @@ def test(args: Namespace) -> None:
         del checkpoint
         metrics = runner.test()
     if is_main_process():
-        print("\n" + table(metrics))
+        summarize_test(runner, metrics, args)
 
 
 def _prepare(args: Namespace, rule: tuple[str, dict] | None = None) -> Config:

@@ -9,6 +9,7 @@ from pathlib import Path
 from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.engine.work_dir import POINTER
 from bsam_suite.errors import InputError
+from bsam_suite.quiet import tell
 
 PERIODIC = re.compile(r"(epoch|iter)_(\d+)\.pth")
 
@@ -33,7 +34,7 @@ def find_checkpoint(folder: str | Path) -> str | None:
             reasons.append(str(error))
             continue
         for reason in reasons:
-            print(f"WARNING: --resume auto skips a checkpoint: {reason}", flush=True)
+            tell(f"WARNING: --resume auto skips a checkpoint: {reason}")
         print(f"Resuming from {file}", flush=True)
         return str(file)
     reasons += [f"{file} has no state of a run" for file in sorted(folder.glob("*.pth"))]

@@ -11,6 +11,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from bsam_suite.errors import InputError, listed
+from bsam_suite.quiet import tell
 
 VALIDATED = "validated"
 KINDS = "optimizers"
@@ -76,11 +77,10 @@ class ResumeHook(Hook):
         if isinstance(loop, EpochBasedTrainLoop):
             length = meta["epoch"] * len(loop.dataloader)
             if meta["iter"] != length:
-                print(
+                tell(
                     f"WARNING: {place} was saved after {meta['iter']} iterations, but "
                     f"{meta['epoch']} epochs are {length} iterations here: epoch "
-                    f"{meta['epoch'] + 1} starts from its beginning",
-                    flush=True,
+                    f"{meta['epoch'] + 1} starts from its beginning"
                 )
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:

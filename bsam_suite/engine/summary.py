@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from bsam_suite.engine.work_dir import POINTER
 from bsam_suite.json_file import write_json
+from bsam_suite.quiet import tell
 from bsam_suite.shell import near, short, tool
 
 METRICS = "metrics.json"
@@ -24,19 +25,38 @@ def summarize(runner: Runner, args: Namespace) -> None:
     metrics = {k: v for k, v in metrics.items() if k not in ("time", "data_time")}
     checkpoint = last_checkpoint(runner.work_dir)
     skipped = runner.message_hub.get_info(SKIPPED, 0)
-    print("\n" + table(metrics))
+    tell("", table(metrics))
     if skipped:
-        print(f"{'skipped steps':<16} {skipped} (NaN or infinite gradients)")
+        tell(f"{'skipped steps':<16} {skipped} (NaN or infinite gradients)")
     _write_metrics(runner, metrics, skipped)
     curves = Path(short(runner.work_dir)) / "curves.png"
+    tell(f"Results: {short(runner.work_dir)}")
     if curves.is_file():
-        print(f"Curves: {curves}")
+        tell(f"Curves: {curves}")
+    if getattr(args, "tensorboard", False):
+        tell(f"TensorBoard: tensorboard --logdir {near(runner.work_dir)}")
     if checkpoint:
-        options = [f"{name}={value}" for name, value in (args.cfg_options or {}).items()]
-        options = ["--cfg-options", *options] if options else []
-        print(f"Checkpoint: {checkpoint}")
-        command = f"{tool('test')} {near(args.config)} {near(checkpoint)}"
-        print(f"Next: {command} {shlex.join(options)}".rstrip())
+        tell(f"Checkpoint: {checkpoint}")
+        tell(_next("test", args, checkpoint))
+    else:
+        tell("Next: default_hooks.checkpoint.interval sets when a checkpoint is saved; none was")
+
+
+def summarize_test(runner: Runner, metrics: dict[str, float], args: Namespace) -> None:
+    """Print metrics, where they are kept, and the next command."""
+    tell("", table(metrics), f"Results: {short(runner.log_dir)}")
+    if args.dump:
+        tell(f"Predictions: {args.dump}")
+    quantized = runner.cfg.model.get("type") == "Quantized"
+    export = "export_quantized" if quantized else "export_onnx"
+    tell(_next(export, args, args.checkpoint, "--out", f"{Path(args.checkpoint).stem}.onnx"))
+
+
+def _next(command: str, args: Namespace, checkpoint: str, *words: str) -> str:
+    options = [f"{name}={value}" for name, value in (args.cfg_options or {}).items()]
+    words = (*words, "--cfg-options", *options) if options else words
+    given = f"{near(args.config)} {near(checkpoint)} {shlex.join(words)}"
+    return f"Next: {tool(command)} {given}".rstrip()
 
 
 def last_checkpoint(work_dir: str | Path) -> str | None:

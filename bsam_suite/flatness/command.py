@@ -15,6 +15,7 @@ from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.flatness.hessian import check_eigenvalues, spectral_density
 from bsam_suite.flatness.measures import Settings, measure, passes
 from bsam_suite.flatness.objective import Objective
+from bsam_suite.flatness.page import page
 from bsam_suite.flatness.report import Measured, draw, print_table, save
 from bsam_suite.flatness.trained import (
     Objectives,
@@ -22,13 +23,16 @@ from bsam_suite.flatness.trained import (
     difference_of_halves,
     load_objectives,
 )
+from bsam_suite.html_report import write_report
 from bsam_suite.optional import need
 from bsam_suite.progress import progress_bar
 from bsam_suite.quantization.fake_quantizers.base import FakeQuantizer
+from bsam_suite.quiet import tell
+from bsam_suite.shell import near, tool
 
 
 def analyze(args: Namespace) -> None:
-    """Measure the checkpoints, print a table, and write json and a picture.
+    """Measure the checkpoints, print a table, and write json, a picture and a page.
 
     Raises:
         InputError: something given is not usable; no pass has been made then.
@@ -65,11 +69,18 @@ def analyze(args: Namespace) -> None:
     if folder is not None:
         print_table(measured)
         for note in notes:
-            print(f"Note: {note}")
-        told = dict(config=args.config, cfg_options=args.cfg_options or {}, notes=notes)
-        told |= dict(dtype=args.dtype, samples=args.samples, settings=asdict(settings))
-        path = save(measured, told, folder)
-        print(f"Results: {path}\nPicture: {draw(measured, folder)}")
+            tell(f"Note: {note}")
+        told = dict(command=args.command_line, config=args.config, notes=notes)
+        told |= dict(
+            cfg_options=args.cfg_options or {},
+            dtype=args.dtype,
+            samples=args.samples,
+            settings=asdict(settings),
+        )
+        tell(f"Results: {save(measured, told, folder)}\nPicture: {draw(measured, folder)}")
+        tell(write_report(page(measured, told, args.command_line), folder / "flatness.html"))
+        files = " ".join(map(near, args.checkpoints))
+        tell(f"Next: {tool('plot_landscape')} {near(args.config)} {files}")
 
 
 def _measured(objective: Objective, measures: Sequence[str], settings: Settings) -> Measured:

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
+from html import escape
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bsam_suite.atomic_write import write_text
+from bsam_suite.colours import COLOURS
 from bsam_suite.flatness.landscape import Landscape
-from bsam_suite.flatness.picture import COLOURS, COLUMNS, MAP
+from bsam_suite.flatness.picture import COLUMNS, MAP
 from bsam_suite.flatness.surface import Mark
+from bsam_suite.html_report import HtmlReport
 from bsam_suite.optional import need
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>{title}</title></head>
-<body style="font-family: sans-serif; margin: 16px">
-<h1 style="font-size: 20px">{title}</h1>
-<p style="max-width: 70em; color: #444; margin: 0">{notes}</p>
-{figure}
-</body>
-</html>
-"""
 
 DASHES = ["solid", "dash", "dashdot", "dot"]
 DOT = dict(color="white", line=dict(color="black", width=1))
@@ -45,22 +35,18 @@ def check_installed() -> None:
 def write_html(landscape: Landscape, file: Path) -> None:
     """Draw lines, or for each surface a relief that can be turned and a map below it.
 
-    The file holds plotly's library (5 MB), and sends nothing.
-
     Raises:
         InputError: plotly is not installed.
     """
+    facts = landscape.facts
     draw = _lines if len(landscape.axes) == 1 else _reliefs
     figure = draw(need("plotly.graph_objects", "flatness"), landscape)
-    figure.update_layout(template="plotly_white", margin=dict(t=50, l=60, b=60))
-    shown = figure.to_html(
-        full_html=False,
-        include_plotlyjs=True,
-        config=dict(displaylogo=False, showSendToCloud=False),
-    )
-    texts = dict(title=landscape.title, notes=" ".join(landscape.notes))
-    texts = {name: html.escape(text) for name, text in texts.items()}
-    write_text(file, PAGE.format(figure=shown, **texts))
+    page = HtmlReport(landscape.title)
+    page.text(*landscape.notes)
+    page.figure(**figure.to_dict())
+    page.made_by(facts.get("command", ""), seed=facts.get("seed", ""))
+    page.files({"landscape.json": "all numbers", "landscape.png": "a picture"})
+    page.write(file)
 
 
 def _lines(go: Any, landscape: Landscape) -> Any:
@@ -69,13 +55,13 @@ def _lines(go: Any, landscape: Landscape) -> Any:
     for number, surface in enumerate(landscape.surfaces):
         losses = np.where(np.isfinite(surface.loss), surface.loss, np.nan)
         look = dict(color=COLOURS[number % len(COLOURS)], dash=DASHES[number % len(DASHES)])
-        figure.add_scatter(x=places, y=losses, name=surface.title, mode="lines", line=look)
+        figure.add_scatter(x=places, y=losses, name=escape(surface.title), mode="lines", line=look)
         for mark in surface.marks:
             figure.add_vline(
-                mark.place[0], line=dict(dash="dot", width=1), annotation_text=mark.label
+                mark.place[0], line=dict(dash="dot", width=1), annotation_text=escape(mark.label)
             )
             figure.add_scatter(
-                x=mark.place, y=[mark.loss], name=mark.label, marker=DOT | {"size": 9}
+                x=mark.place, y=[mark.loss], name=escape(mark.label), marker=DOT | {"size": 9}
             )
     first, last = scale.position([scale.low, scale.high])
     room = 0.05 * (last - first)
@@ -86,7 +72,7 @@ def _lines(go: Any, landscape: Landscape) -> Any:
         range=[first - room, last + room],
     )
     figure.update_xaxes(title=landscape.axes[0].label)
-    return figure.update_layout(width=900, height=560, showlegend=len(landscape.surfaces) > 1)
+    return figure.update_layout(height=560, showlegend=len(landscape.surfaces) > 1)
 
 
 def _reliefs(go: Any, landscape: Landscape) -> Any:
@@ -98,7 +84,7 @@ def _reliefs(go: Any, landscape: Landscape) -> Any:
     )
     columns = min(count, COLUMNS)
     rows = ceil(count / columns)
-    titles = [s.title for s in landscape.surfaces] + [""] * (rows * columns - count)
+    titles = [escape(s.title) for s in landscape.surfaces] + [""] * (rows * columns - count)
     kinds = [[dict(type=kind)] * columns for kind in ("scene", "xy") for _ in range(rows)]
     figure = need("plotly.subplots", "flatness").make_subplots(
         2 * rows,
@@ -133,7 +119,7 @@ def _reliefs(go: Any, landscape: Landscape) -> Any:
             figure.add_annotation(
                 x=mark.place[0],
                 y=mark.place[1],
-                text=mark.label,
+                text=escape(mark.label),
                 bgcolor="white",
                 opacity=0.85,
                 showarrow=False,
@@ -168,7 +154,7 @@ def _look(marks: Sequence[Mark], mode: str) -> dict:
         mode=mode,
         name="",
         line=dict(color="black", width=3),
-        text=[mark.label for mark in marks],
+        text=[escape(mark.label) for mark in marks],
         customdata=[[mark.loss, mark.distance] for mark in marks],
         hovertemplate="%{text}<br>loss: %{customdata[0]:.4g}<br>"
         "distance from the plane: %{customdata[1]:.3g}",

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from bsam_suite.colours import COLOURS
 from bsam_suite.flatness.landscape import Landscape
 from bsam_suite.flatness.surface import Mark
-
-COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"]
-"""Of Okabe and Ito, which colour-blind readers tell apart; without their yellow, pale on white."""
 
 STYLES = ["-", "--", "-.", ":"]
 """Of lines: the colours are not all that tells them apart."""

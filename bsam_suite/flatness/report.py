@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Column, Table
 
 from bsam_suite.flatness.hessian import Density
 from bsam_suite.flatness.measures import Row
 from bsam_suite.json_file import write_json
+from bsam_suite.quiet import screen
 
 
 @dataclass
@@ -28,6 +30,19 @@ class Measured:
     density: Density | None
     passes: Mapping[str, int]
 
+    def curve(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """To be drawn on a logarithmic axis: the grid, the density, and two errors below and above.
+
+        The lowest value is that at which one eigenvalue of many weights is seen.
+        """
+        assert self.density is not None
+        grid, density, error = (
+            getattr(self.density, n).numpy() for n in ("grid", "density", "standard_error")
+        )
+        curves = (density + sign * 2 * error for sign in (0, -1, 1))
+        middle, low, high = (one.clip(1e-9 * density.max()) for one in curves)
+        return grid, middle, low, high
+
 
 def print_table(measured: Mapping[str, Measured]) -> None:
     """Print a line for each measure and a column for each checkpoint."""
@@ -35,11 +50,12 @@ def print_table(measured: Mapping[str, Measured]) -> None:
     for name in measured:
         table.add_column(name, justify="right", overflow="fold")
     for lines in zip(*(one.rows for one in measured.values())):
-        table.add_row(lines[0].name, lines[0].setting, *map(_text, lines))
-    Console().print(table)
+        table.add_row(lines[0].name, lines[0].setting, *map(value_and_error, lines))
+    Console(file=screen()).print(table)
 
 
-def _text(row: Row) -> str:
+def value_and_error(row: Row) -> str:
+    """``12.3 ± 0.4``, or the value alone."""
     error = "" if row.error is None else f" ± {row.error:.1g}"
     return f"{row.value:.4g}{error}"
 
@@ -119,13 +135,9 @@ def _densities(axes, measured: Mapping[str, Measured]) -> None:
     """The densities, with a band of two standard errors, on a logarithmic axis."""
     for place, one in enumerate(measured.values()):
         if one.density is not None:
-            grid, density, error = (
-                getattr(one.density, n).numpy() for n in ("grid", "density", "standard_error")
-            )
-            floor = 1e-9 * density.max()  # one eigenvalue of many weights is seen
-            axes.semilogy(grid, density.clip(floor), color=f"C{place}")
-            low, high = ((density + sign * 2 * error).clip(floor) for sign in (-1, 1))
-            axes.set_ylim(bottom=floor)
+            grid, density, low, high = one.curve()
+            axes.semilogy(grid, density, color=f"C{place}")
+            axes.set_ylim(bottom=1e-9 * density.max())
             axes.fill_between(grid, low, high, alpha=0.3, color=f"C{place}", linewidth=0)
     axes.set_title("density of the Hessian's eigenvalues", fontsize=10)
     axes.set_xlabel("eigenvalue")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import Namespace
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
 from bsam_suite.json_file import write_json
 from bsam_suite.progress import progress_bar
+from bsam_suite.quiet import tell
 from bsam_suite.rho_finder.find import RADII, WINDOW, find
 from bsam_suite.rho_finder.line import check_radii
-from bsam_suite.rho_finder.report import as_dict, draw, table, verdict
+from bsam_suite.rho_finder.report import as_dict, draw, table, verdict, with_radii
 from bsam_suite.rho_finder.runs import ConfigRuns
+from bsam_suite.shell import near, tool
 
 
 def find_rho(args: Namespace) -> None:
@@ -49,5 +52,12 @@ def find_rho(args: Namespace) -> None:
         typed = " ".join([name, *(f"{key}={value}" for key, value in values.items())])
         write_json(runs.out / "find_rho.json", dict(command=args.command_line) | as_dict(found))
         draw(found, f"{Path(args.config).stem}, {typed}", runs.out / "find_rho.png")
-    print(f"\n{table(found)}\n\n{verdict(found, typed, runs.rule.radius_names)}")
-    print(f"Results: {runs.out}/find_rho.json, .png")
+    tell("", table(found), "", verdict(found, typed, runs.rule.radius_names))
+    tell(f"Results: {runs.out}/find_rho.json, .png")
+    if found.rho is None:
+        tell("Next: the same command with smaller --radii")
+    else:
+        given = [f"{key}={value}" for key, value in (args.cfg_options or {}).items()]
+        options = shlex.join(["--cfg-options", *given] if given else [])
+        rule = with_radii(found, typed, runs.rule.radius_names)
+        tell(f"Next: {tool('train')} {near(args.config)} --rule {rule} {options}".rstrip())

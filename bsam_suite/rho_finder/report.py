@@ -59,11 +59,10 @@ def verdict(found: Found, rule: str, radius_names: list[str]) -> str:
         if found.stuck
         else f"No radius was stuck, up to {found.trains:g}."
     )
-    radii = " ".join(f"{name}={found.rho:g}" for name in radius_names)
     share = found.share(found.rho if found.rho in found.losses else found.trains)
     warmup = max(found.looks[-1].step, WINDOW)
     return (
-        f"{stuck}\nTake: --rule {rule} {radii}\n"
+        f"{stuck}\nTake: --rule {with_radii(found, rule, radius_names)}\n"
         f"The loss of its short run fell {share:.2f} times as far as plain training's: take less "
         "where the whole training is short.\n"
         f"A rise of the radius at the start is an insurance: --cfg-options "
@@ -73,6 +72,11 @@ def verdict(found: Found, rule: str, radius_names: list[str]) -> str:
 
 def _less(steps: int) -> str:
     return f"less than {TRAINS} times as far as in plain training, in {steps} steps"
+
+
+def with_radii(found: Found, rule: str, radius_names: list[str]) -> str:
+    """The rule with the radius that was found, as typed."""
+    return " ".join([rule, *(f"{name}={found.rho:g}" for name in radius_names)])
 
 
 def as_dict(found: Found) -> dict:

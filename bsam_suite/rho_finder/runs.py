@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from bsam_suite.engine.building import building
@@ -21,6 +20,7 @@ from bsam_suite.engine.disk_errors import report_disk_errors
 from bsam_suite.engine.registry import build_rule
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.rule_option import NONE, use_rule
+from bsam_suite.engine.runner import Runner
 from bsam_suite.errors import InputError
 from bsam_suite.rho_finder.find import Watch, check_rule
 from bsam_suite.rho_finder.line import Closure

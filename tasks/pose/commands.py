@@ -6,7 +6,9 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from bsam_suite.command import CFG_OPTIONS, CONFIG, command, one_of, option
+from bsam_suite.command import CFG_OPTIONS, CONFIG, QUIET, command, one_of, option
+from bsam_suite.quiet import tell
+from bsam_suite.shell import near, tool
 
 
 @command(
@@ -36,6 +38,7 @@ from bsam_suite.command import CFG_OPTIONS, CONFIG, command, one_of, option
         "(1, 2, 3, ... or the numbers of the file names)",
     ),
     option("--out", type=Path, metavar="DIR", help="new folder (work_dirs/predict/INPUT)"),
+    QUIET,
 )
 def predict(args: Namespace) -> None:
     """Pose: find the keypoints of persons: COCO results, pictures and a contact sheet."""
@@ -91,6 +94,7 @@ def eval_pose(args: Namespace) -> None:
     option(
         "--out", type=Path, metavar="DIR", help="also write report.json, report.md and a picture"
     ),
+    QUIET,
     stopped="stopped; nothing was written",
 )
 def check_dataset(args: Namespace) -> None:
@@ -99,8 +103,8 @@ def check_dataset(args: Namespace) -> None:
 
     report = check(args)
     if report.faults:
-        sys.exit(report.verdict)
-    print(report.verdict)
+        sys.exit(f"{report.verdict}\nNext: correct the faults, and repeat the command")
+    tell(report.verdict, f"Next: {tool('browse_dataset')} CONFIG, to see what training sees")
 
 
 @command(
@@ -120,3 +124,4 @@ def browse_dataset(args: Namespace) -> None:
     from tasks.pose.browse.command import browse
 
     print(f"Samples: {browse(args)}")
+    print(f"Next: {tool('train')} {near(args.config)}")

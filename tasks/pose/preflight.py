@@ -13,6 +13,7 @@ from mmpose.registry import DATASETS
 
 from bsam_suite.engine.config import move_data_root
 from bsam_suite.errors import InputError, listed
+from bsam_suite.quiet import tell
 from tasks.pose.check.training import check_splits, evaluated, split_of
 from tasks.pose.coco_files import read_annotations
 from tasks.pose.dataset import AnyCategoryCocoDataset, read_detections
@@ -112,11 +113,10 @@ def pretrained_backbone(cfg: Config) -> None:
             raise InputError(
                 f"model.backbone.init_cfg.checkpoint={init.checkpoint}: {error}"
             ) from error
-        print(
+        tell(
             f"WARNING: the pretrained weights {init.checkpoint} cannot be downloaded ({error}). "
             "TRAINING STARTS FROM RANDOM WEIGHTS, which lowers AP. If you have the file, use "
-            "--cfg-options model.backbone.init_cfg.checkpoint=FILE",
-            flush=True,
+            "--cfg-options model.backbone.init_cfg.checkpoint=FILE"
         )
         cfg.model.backbone.init_cfg = None
     finally:

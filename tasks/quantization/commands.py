@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
-from bsam_suite.command import CFG_OPTIONS, CHECKPOINT, CONFIG, command, option
+from bsam_suite.command import CFG_OPTIONS, CHECKPOINT, CONFIG, QUIET, command, option
+from bsam_suite.quiet import tell
+from bsam_suite.shell import near, tool
 
 
 @command(
@@ -28,6 +31,7 @@ from bsam_suite.command import CFG_OPTIONS, CHECKPOINT, CONFIG, command, option
     ),
     option("--skip", nargs="+", metavar="PATTERN", help="layers that stay float, such as 'head.*'"),
     CFG_OPTIONS,
+    QUIET,
 )
 def eval_quantized(args: Namespace) -> None:
     """Quantization: evaluate a float or quantized model at several bit-widths."""
@@ -36,7 +40,13 @@ def eval_quantized(args: Namespace) -> None:
 
     names = Request.__dataclass_fields__
     given = {k: v for k, v in vars(args).items() if k in names and v is not None}
-    evaluate(Request(**given)).print()
+    results = evaluate(Request(**given))
+    results.print()
+    if any(row.method == "QAT" for row in results.rows):
+        files = f"{near(args.config)} {near(args.checkpoint)}"
+        tell(f"Next: {tool('export_quantized')} {files} --out {Path(args.checkpoint).stem}.onnx")
+    else:
+        tell("Next: train at the bits that lose too much, as docs/quantization.md shows")
 
 
 @command(
@@ -63,6 +73,7 @@ def eval_quantized(args: Namespace) -> None:
         help="in ONNX, store weights of up to 4 bits as int4: a smaller file, and a slower one",
     ),
     CFG_OPTIONS,
+    QUIET,
 )
 def export_quantized(args: Namespace) -> None:
     """Quantization: write a model at its bits, packed (.safetensors) or as ONNX (.onnx)."""
@@ -77,4 +88,8 @@ def export_quantized(args: Namespace) -> None:
         args.cfg_options,
         args.form,
     )
-    print(done)
+    tell(done)
+    if args.out.endswith(".onnx"):
+        tell("Next: run it in any runtime; its inputs and outputs are told in docs/onnx.md")
+    else:
+        tell(f"Next: {tool('test')} {near(args.config)} {near(args.out)}")

@@ -7,7 +7,6 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import get_world_size
 from mmengine.registry import DATASETS, FUNCTIONS
-from mmengine.runner import Runner
 
 from bsam_suite.engine.checkpoint import read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
@@ -16,6 +15,7 @@ from bsam_suite.engine.divergence import add_divergence_hook
 from bsam_suite.engine.registered import find
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.resume import find_checkpoint
+from bsam_suite.engine.runner import Runner
 from bsam_suite.engine.work_dir import choose_work_dir
 from bsam_suite.errors import InputError
 from bsam_suite.shell import ROOT, near, tool

@@ -37,7 +37,9 @@ def test_two_networks_side_by_side(tool, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     results = json.loads((tmp_path / "out/flatness.json").read_text())
     assert list(results["checkpoints"]) == ["0.pth", "1.pth"]
+    page = (tmp_path / "out/flatness.html").read_text()
     for found in results["checkpoints"].values():
+        assert all(f"<td>{row['value']:.4g}" in page for row in found["rows"])
         rows = {(r["name"], r["setting"]): r for r in found["rows"]}
         assert len(rows) == len(found["rows"]) == 2 + 2 * 3 * 3 + 2 + 2 + 1
         for name in ("max_sharpness", "filter_worst_case", "average_sharpness", "trace"):

@@ -9,7 +9,7 @@ OPTIONS = ["people.train=48", "people.val=12"]
 def test_sheet_of_built_in_people(tool, tmp_path):
     done = tool("browse_dataset", CONFIG, "--number", 6, options=OPTIONS)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.splitlines()[-1] == "Samples: work_dirs/browse/hrnet_bsam_train.png"
+    assert done.stdout.splitlines()[-2] == "Samples: work_dirs/browse/hrnet_bsam_train.png"
     # Two rows of four: inputs of 96x128 at 256 rows beside their heatmaps, and a line of text.
     sheet = cv2.imread(str(tmp_path / "work_dirs/browse/hrnet_bsam_train.png"))
     assert sheet.shape == (2 * (256 + 16 + 4) + 4, 4 * (2 * 192 + 4) + 4, 3)

@@ -36,9 +36,11 @@ def test_tables_json_and_plot(tool, files, tmp_path):
     printed = numbers(found.stdout)
     assert len(printed) == 10 and printed == pytest.approx(content["metrics"], abs=1e-4)
     assert 0.1 < printed["AP"] < 0.95
+    page = (tmp_path / "evaluation/evaluation.html").read_text()
     for row in content["keypoints"] + content["sizes"] + content["visibility"]:
         assert re.search(rf"{re.escape(row['name'])} .* {row['oks']:.4f} ", found.stdout)
         assert f"{row['pck']['0.1']:.4f}" in found.stdout
+        assert f"<td>{row['name']}</td><td>{row['count']:,}</td><td>{row['oks']:.4f}</td>" in page
     assert cv2.imread(str(tmp_path / "evaluation/evaluation.png")).std() > 10
 
     # Without the doubles, which have the lowest scores, by the other backend; a folder of its own.

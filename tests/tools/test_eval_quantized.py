@@ -25,8 +25,11 @@ def test_widths_of_a_trained_network(tool, tmp_path, monkeypatch):
     assert abs(metrics["float", 32] - accuracy) < 1e-4
     assert abs(metrics["PTQ", 8] - accuracy) < 0.02
     assert metrics["PTQ", 2] < accuracy - 0.1
+    page = (tmp_path / "run/quantized/quantized.html").read_text()
+    assert "Report: run/quantized/quantized.html" in done.stdout
     for row in found.values():  # all of it is on the screen
         assert f"{row['size_bytes']:,}" in done.stdout
+        assert f"<td>{row['size_bytes']:,}</td><td>{row['bit_operations']:.3g}</td>" in page
         assert f"{row['metrics']['accuracy']:.4f}" in done.stdout
     assert "run/quantized/quantized.png" in done.stdout
 

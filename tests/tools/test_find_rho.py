@@ -27,6 +27,8 @@ def test_a_radius_for_a_config(tool, tmp_path):
     assert f"{found['trains']:g}" in tried and all(len(r["losses"]) == 20 for r in tried.values())
     assert tried[f"{found['trains']:g}"]["share"] >= 0.05
     said = re.search(r"^Take: (--rule BSAM k=2 rho=\S+ rho_min=\S+)$", done.stdout, re.M)
+    following = done.stdout.splitlines()[-1]
+    assert following.startswith("Next: ") and f"{CONFIG} {said[1]}" in following
     assert said and said[1].endswith(f"rho={rho:g} rho_min={rho:g}")
     assert not list((tmp_path / "out").rglob("*.pth"))
 

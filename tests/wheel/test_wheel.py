@@ -1,6 +1,9 @@
 """What `pip install bsam-suite` gives: the library alone, at work in a folder of one's own."""
 
 import re
+import subprocess
+import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -10,6 +13,11 @@ from mmengine.config import Config
 import bsam_suite
 
 ROOT = Path(__file__).parents[2]
+KEPT = (
+    *("benchmarks", "bsam_suite", "configs", "docs", "examples", "tasks", "tests", "tools"),
+    *("CHANGELOG.md", "CITATION.cff", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE"),
+    *("MANIFEST.in", "Makefile", "README.md", "pyproject.toml"),
+)
 NET = """
 import torch
 from mmengine.model import BaseModel
@@ -65,6 +73,30 @@ def test_the_wheel_holds_the_typed_library_and_nothing_else(wheel):
     }
     modules = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("bsam_suite/**/*.py")}
     assert modules | {"bsam_suite/py.typed"} == {n for n in names if n.startswith("bsam_suite/")}
+
+
+def test_a_source_archive_holds_what_tests_and_readers_need(tmp_path):
+    for path in ROOT.iterdir():
+        if path.name in KEPT:
+            (tmp_path / path.name).symlink_to(path)
+    build = "from setuptools import build_meta; print(build_meta.build_sdist('.'))"
+    built = subprocess.run(
+        [sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    file = tmp_path / built.stdout.split()[-1]
+    checked = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", file], capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout
+    with tarfile.open(file) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    tracked = {
+        path.relative_to(ROOT).as_posix()
+        for top in KEPT
+        for path in [ROOT / top, *(ROOT / top).rglob("*")]
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert len(tracked) > 500 and tracked <= names
 
 
 def test_only_the_commands_of_the_library_are_there(in_wheel):

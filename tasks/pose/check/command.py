@@ -5,7 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+from rich.console import Console
+
 from bsam_suite.engine.work_dir import choose_out_dir
+from bsam_suite.quiet import screen, tell
 from tasks.pose.check.findings import Findings
 from tasks.pose.check.image_files import check_images, check_train_val_overlap
 from tasks.pose.check.layout import find_splits
@@ -22,9 +25,9 @@ def check(args: Namespace) -> Report:
     if args.out is not None:
         choose_out_dir(args.out, args.out)
     report = check_dataset_folder(args.root, decode=not args.no_images)
-    report.print()
+    report.print(Console(file=screen()))
     if args.out is not None:
-        print("Report: " + ", ".join(map(str, report.write(args.out))))
+        tell("Report: " + ", ".join(map(str, report.write(args.out))))
     return report
 
 

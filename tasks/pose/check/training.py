@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 
 from bsam_suite.errors import InputError
+from bsam_suite.quiet import tell
 from bsam_suite.shell import near, tool
 from tasks.pose.check.findings import Finding, Findings
 from tasks.pose.check.kinds import KINDS
@@ -56,7 +57,7 @@ def check_splits(cfg: Config) -> dict[Path, list]:
         raise InputError("; ".join(stopping) + report)
     _check_evaluators(cfg)
     if others:
-        print(f"WARNING: the data has {', '.join(others)}{report}", flush=True)
+        tell(f"WARNING: the data has {', '.join(others)}{report}")
     return categories
 
 

@@ -7,19 +7,22 @@ from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError, listed
+from bsam_suite.html_report import write_report
+from bsam_suite.shell import tool
 from tasks.pose.category import category_skeleton, check_same, keypoint_category
 from tasks.pose.category_ids import keypoint_categories, of_categories
 from tasks.pose.coco_files import read_annotations, read_results
 from tasks.pose.evaluate.ap import average_precision, check_backend
 from tasks.pose.evaluate.keypoints import score_keypoints
 from tasks.pose.evaluate.nms import check_threshold, oks_nms
+from tasks.pose.evaluate.page import page
 from tasks.pose.evaluate.report import draw, print_report, save
 from tasks.pose.metainfo import dataset_info_skeleton, full_dataset_info
 from tasks.pose.skeleton import PERSON, Skeleton
 
 
 def evaluate(args: Namespace) -> None:
-    """Compare results with annotations; print tables and write a JSON file and a plot.
+    """Compare results with annotations; print tables and write a JSON file, a plot and a page.
 
     Raises:
         InputError: an argument cannot be used; nothing has been written.
@@ -59,6 +62,8 @@ def evaluate(args: Namespace) -> None:
     about = dict(about, oks_nms=args.oks_nms, sigmas=list(skeleton.sigmas))
     print(f"Results: {save(metrics, scores, about, folder)}")
     print(f"Plot: {draw(metrics, scores, folder)}")
+    print(write_report(page(metrics, scores, about), folder / "evaluation.html"))
+    print(f"Next: look at keypoints that score low: {tool('browse_dataset')} CONFIG")
 
 
 def _keypoints(args: Namespace, categories: list[dict]) -> Skeleton:

@@ -13,6 +13,8 @@ from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
 from bsam_suite.json_file import read_json
 from bsam_suite.progress import progress_bar
+from bsam_suite.quiet import tell
+from bsam_suite.shell import near, tool
 from tasks.pose.category_ids import keypoint_categories
 from tasks.pose.predict.boxes import Boxes, boxes_from_file, whole_image
 from tasks.pose.predict.drawing import Drawing
@@ -56,10 +58,12 @@ def predict(args: Namespace) -> None:
     listed = dict(images=images, annotations=[], categories=listed)
     (folder / "images.json").write_text(json.dumps(listed, indent=1) + "\n")
     count = sum(map(len, by_image.values()))
-    print(f"{count} persons in {len(images)} images")
-    print(f"Results: {results.path}, image ids: {folder / 'images.json'}")
-    print(f"Drawn images: {drawing.path}")
-    print(f"Contact sheet: {', '.join(map(str, drawing.sheets))}")
+    tell(f"{count} persons in {len(images)} images")
+    tell(f"Results: {results.path}, image ids: {folder / 'images.json'}")
+    tell(f"Drawn images: {drawing.path}")
+    tell(f"Contact sheet: {', '.join(map(str, drawing.sheets))}")
+    truth = near(args.annotations) if args.annotations else "ANNOTATIONS.json"
+    tell(f"Next, with annotations: {tool('eval_pose')} {truth} {near(results.path)}")
 
 
 def _categories(args: Namespace) -> set[int]:

@@ -15,12 +15,15 @@ from torch import nn
 
 from bsam_suite.engine.checkpoint import load_weights
 from bsam_suite.engine.work_dir import choose_out_dir
+from bsam_suite.html_report import write_report
 from bsam_suite.progress import progress_bar
 from bsam_suite.quantization import layer_bits, quantize
 from bsam_suite.quantization.calibration import run
 from bsam_suite.quantization.layers import quantized_layers
 from bsam_suite.quantization.learned_rounding import check_up_or_down
+from bsam_suite.quiet import tell
 from tasks.quantization.evaluate.cost import bit_operations, count_macs, size_bytes
+from tasks.quantization.evaluate.page import page
 from tasks.quantization.evaluate.post_training import quantize_after_training
 from tasks.quantization.evaluate.report import Row, draw, print_table, save
 from tasks.quantization.evaluate.request import Request
@@ -30,19 +33,20 @@ from tasks.quantization.evaluate.tester import Tester, batch_size
 
 @dataclass
 class Results:
-    """Rows, what is to be told with them, and the files they were written to."""
+    """Rows, what is to be told with them, the files they were written to, and where the page is."""
 
     rows: list[Row]
     notes: list[str]
     json: Path
     plot: Path
+    report: str
 
     def print(self) -> None:
         """Print the table, the notes and where the files are."""
         print_table(self.rows)
         for note in self.notes:
-            print(f"Note: {note}")
-        print(f"Results: {self.json}\nPlot: {self.plot}")
+            tell(f"Note: {note}")
+        tell(f"Results: {self.json}", f"Plot: {self.plot}", self.report)
 
 
 def evaluate(request: Request) -> Results:
@@ -71,6 +75,7 @@ def evaluate(request: Request) -> Results:
     notes = [*sources.notes, *uncounted]
     folder.mkdir(parents=True, exist_ok=True)
     about = dict(
+        command=request.command_line,
         config=request.config,
         checkpoint=request.checkpoint,
         cfg_options=request.cfg_options or {},
@@ -81,9 +86,12 @@ def evaluate(request: Request) -> Results:
         rounding_steps=request.rounding_steps if request.rounding == "learned" else 0,
         conversion=sources.conversion,
         macs=sum(macs.values()),
+        seed=tester.seed,
         notes=notes,
     )
-    return Results(rows, notes, save(rows, about, folder), draw(rows, folder))
+    json, plot = save(rows, about, folder), draw(rows, folder)
+    report = write_report(page(rows, about), folder / "quantized.html")
+    return Results(rows, notes, json, plot, report)
 
 
 def _jobs(

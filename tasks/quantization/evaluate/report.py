@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bsam_suite.json_file import write_json
+from bsam_suite.quiet import screen
 
 
 @dataclass
@@ -49,7 +50,7 @@ def print_table(rows: list[Row]) -> None:
             f"{row.size_bytes:,}",
             f"{row.bit_operations:.3g}",
         )
-    Console().print(table)
+    Console(file=screen()).print(table)
 
 
 def save(rows: list[Row], about: dict, folder: Path) -> Path:

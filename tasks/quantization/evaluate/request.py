@@ -24,6 +24,7 @@ class Request:
             rounding is learned on.
         rounding: of weights: ``"nearest"`` or ``"learned"``.
         rounding_steps: of learned rounding, for each layer.
+        command_line: what asks for it, to be told with the results.
 
     Raises:
         InputError: a value that is not usable.
@@ -40,6 +41,7 @@ class Request:
     rounding_steps: int = STEPS
     skip: list[str] = field(default_factory=list)
     cfg_options: dict | None = None
+    command_line: str = ""
 
     def __post_init__(self) -> None:
         self.bits = list(dict.fromkeys(self.bits))

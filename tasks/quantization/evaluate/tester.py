@@ -10,9 +10,9 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
 from torch import nn
 
+from bsam_suite.engine.runner import Runner
 from tasks.quantization.evaluate.post_training import first_batches
 
 
@@ -26,6 +26,7 @@ class Tester:
 
     Attributes:
         model: the float model, on its device, with random weights.
+        seed: of all chance.
     """
 
     def __init__(self, cfg: Config, folder: str, advance: Callable[[], None]) -> None:
@@ -42,7 +43,7 @@ class Tester:
         self._runner = Runner.from_cfg(cfg)
         self._runner.register_hook(_Advance(advance), priority="LOWEST")
         self._train = cfg.train_dataloader
-        self.model = self._runner.model
+        self.model, self.seed = self._runner.model, self._runner.seed
         self.device = next(self.model.parameters()).device
 
     def training_batches(self, count: int) -> list[Any]:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import re
 
 import pytest
 
@@ -103,6 +104,22 @@ def test_report_files(tmp_path, capsys):
         n=3, mean=pytest.approx(0.95), std=pytest.approx(0.01)
     )
     assert (tmp_path / "results.png").stat().st_size > 1000
+
+    page = (tmp_path / "results.html").read_text()
+    drawn = re.findall(r"Plotly\.newPlot\(\s*\"[^\"]+\",\s*(\[.*?\]),\s*\{", page)
+    dots = [trace for data in drawn for trace in json.loads(data) if trace["type"] == "box"]
+    runs = {}
+    for run in content["runs"]:
+        runs.setdefault((run["cell"], run["method"]), []).append(run["metrics"]["accuracy"])
+    last = [[list(curve.values())[-1] for curve in curves] for curves in runs.values()]
+    assert [trace["y"] for trace in dots] == last
+    cells = re.findall("<td>(.*?)</td>", page)
+    for summary in content["summaries"]:
+        assert f"{summary['last']['mean']:.4f} ± {summary['last']['std']:.4f}" in cells
+        if summary["difference"]:
+            low, high = summary["difference"]["low"], summary["difference"]["high"]
+            assert f"{summary['difference']['mean']:+.4f} [{low:+.4f}, {high:+.4f}]" in cells
+    assert "<dt>seeds</dt><dd>0, 1, 2</dd>" in page and f"<code>{command}</code>" in page
 
 
 def test_a_study_s_page_says_what_was_tried_and_how_old_the_records_are(tmp_path, capsys):

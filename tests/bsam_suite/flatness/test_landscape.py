@@ -89,6 +89,8 @@ def test_pictures(dims, count, tmp_path):
     assert "<h1" in tags and "Loss &amp; more" in tags and "A note." in tags
     assert not re.findall(r"<(?:script|link|img)[^>]*(?:src|href)=", page[: page.index("<script")])
     assert not re.findall(r"(?:src|href)=.?http", tags)
+    drawn = page[page.rindex("Plotly.newPlot(") :]
+    assert "&lt;b&gt;best" in drawn and "<b>best" not in drawn and "u003cb\\u003e" not in drawn
     assert len(page) > 3_000_000 and '"showSendToCloud": false' in page
 
 

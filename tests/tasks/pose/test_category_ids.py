@@ -85,6 +85,7 @@ def score(people, tmp_path, capsys):
             (tmp_path / f"{name}.json").write_text(json.dumps(data))
         files = dict(annotations=tmp_path / "truth.json", results=tmp_path / "found.json", out=None)
         usual = dict(backend="pycocotools", oks_nms=None, metainfo=None, sigmas=None)
+        usual |= dict(command_line="")
         evaluate(Namespace(**files, **usual))
         (folder,) = tmp_path.glob("evaluation*")
         return json.loads((folder / "evaluation.json").read_text()), capsys.readouterr().out

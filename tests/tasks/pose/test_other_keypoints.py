@@ -38,6 +38,7 @@ def arguments(config, fish, work_dir, **others):
     options = dict(QUICK, data_root=str(fish), **others.pop("options", {}))
     usual = dict(resume=None, amp=False, no_validate=False, auto_scale_lr=False, show_dir=None)
     usual |= dict(seed=None, launcher="none", dump=None, rule=None, cfg_options=options)
+    usual |= dict(tensorboard=False)
     return Namespace(**usual, config=str(config), work_dir=str(work_dir), **others)
 
 
@@ -84,6 +85,7 @@ def test_train_test_and_predict(trained, fish, tmp_path, capsys):
     truth = fish / "annotations/person_keypoints_val2017.json"
     results = dict(annotations=truth, results=tmp_path / "out/results.keypoints.json", out=None)
     usual = dict(oks_nms=None, backend="pycocotools", metainfo=None, sigmas=None)
+    usual |= dict(command_line="")
     evaluate(Namespace(**results, **usual))
     report = json.loads((tmp_path / "out/evaluation/evaluation.json").read_text())
     assert 0 < report["metrics"]["AP"] < 1

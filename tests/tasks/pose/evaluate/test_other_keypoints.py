@@ -30,6 +30,7 @@ def run(tmp_path):
             (tmp_path / f"{name}.json").write_text(json.dumps(content))
         out = tmp_path / f"out-{len(list(tmp_path.iterdir()))}"
         usual = dict(oks_nms=None, backend="pycocotools", metainfo=None, sigmas=None, out=out)
+        usual |= dict(command_line="")
         files = dict(annotations=tmp_path / "truth.json", results=tmp_path / "found.json")
         evaluate(Namespace(**files, **usual | options))
         return json.loads((out / "evaluation.json").read_text())
