@@ -1,4 +1,4 @@
-"""Methods that a study of classifiers compares, ten trials of each, and what it measures.
+"""Methods that a study of classifiers compares, ten or eleven trials of each, and what it measures.
 
 The trials lie on lines through a middle one. ``found``, of each study, has the radius that
 ``tools/find_rho.py CONFIG --rule BSAM`` gives for the config of its middle cell; ``config`` and
@@ -15,7 +15,7 @@ plain = dict(
 sam = dict(
     lines=[
         *[{lr: 0.05, decay: 5e-3, "rho": value} for value in (0.1, 0.2, 0.4, 0.8, 1.6)],
-        *[{lr: value, decay: 5e-3, "rho": 0.4} for value in (0.01, 0.02, 0.1)],
+        *[{lr: value, decay: 5e-3, "rho": 0.4} for value in (0.005, 0.01, 0.02, 0.1)],
         *[{lr: 0.05, decay: value, "rho": 0.4} for value in (5e-4, 2e-2)],
     ]
 )
