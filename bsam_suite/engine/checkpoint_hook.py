@@ -11,7 +11,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
 from bsam_suite.atomic_write import write_text
-from bsam_suite.engine.work_dir import POINTER
+from bsam_suite.engine.work_dir import POINTER, STOPPED
 
 
 @HOOKS.register_module()
@@ -56,11 +56,27 @@ class AtomicCheckpointHook(CheckpointHook):
         )
         if is_main_process():
             write_text(Path(runner.work_dir) / POINTER, self.last_ckpt)
+            self.file_backend.remove(self._stopped)
             self.file_backend.delete(keep=[])
+
+    def save_stopped(self, runner) -> str:
+        """Save all that a run needs to go on after this iteration, until the next checkpoint.
+
+        Returns:
+            The file.
+        """
+        runner.save_checkpoint(self.out_dir, STOPPED, by_epoch=False, backend_args=self.backend_args)
+        if is_main_process():
+            write_text(Path(runner.work_dir) / POINTER, self._stopped)
+        return self._stopped
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
         super()._save_best_checkpoint(runner, metrics)
         self.file_backend.delete(keep=self._best_files())
+
+    @property
+    def _stopped(self) -> str:
+        return self.file_backend.join_path(self.out_dir, STOPPED)
 
     def _path(self, step: int) -> str:
         return self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))

@@ -24,6 +24,7 @@ from bsam_suite.engine.malloc import keep_freed_memory
 from bsam_suite.engine.metric_names import MetricNamesHook
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.start import choose_start
+from bsam_suite.engine.stop import StopHook
 from bsam_suite.engine.summary import summarize, table
 from bsam_suite.errors import InputError
 
@@ -55,9 +56,10 @@ def train(args: Namespace) -> None:
     preflight(cfg)
     make_reproducible(cfg, seed)
     print(f"Results: {cfg.work_dir}", flush=True)
-    with building(cfg), report_disk_errors(cfg.work_dir):
+    with building(cfg), report_disk_errors(cfg.work_dir), StopHook() as stop:
         runner = Runner.from_cfg(cfg)
         runner.register_hook(MetricNamesHook())
+        runner.register_hook(stop)
         if checkpoint is not None:
             check = load_weights if cfg.resume else check_some_weights
             check(runner.model, checkpoint, cfg.load_from)

@@ -6,14 +6,16 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
+from bsam_suite.engine.loops import ResumableEpochLoop
 from bsam_suite.errors import InputError, listed
 
 VALIDATED = "validated"
-KINDS = "optimizers"
+KINDS, DATA = "optimizers", "data"
 # These change how PyTorch computes, not what; PyTorch's versions differ in them.
 MODES = {"foreach", "fused", "capturable", "differentiable", "maximize", "decoupled_weight_decay"}
 
@@ -73,18 +75,13 @@ class ResumeHook(Hook):
                 "the same optimizer and schedules: give the same config and options. To start a "
                 f"new run from its weights, use --cfg-options load_from={place} without --resume"
             )
-        if isinstance(loop, EpochBasedTrainLoop):
-            length = meta["epoch"] * len(loop.dataloader)
-            if meta["iter"] != length:
-                print(
-                    f"WARNING: {place} was saved after {meta['iter']} iterations, but "
-                    f"{meta['epoch']} epochs are {length} iterations here: epoch "
-                    f"{meta['epoch'] + 1} starts from its beginning",
-                    flush=True,
-                )
+        said = _take_up(loop, meta)
+        if said:
+            print(f"WARNING: {place} was saved {said}", flush=True)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         checkpoint["meta"][KINDS] = _kinds(runner.optim_wrapper)
+        checkpoint["meta"][DATA] = _data(runner.train_loop)
 
     def before_val_epoch(self, runner) -> None:
         runner.message_hub.update_info(VALIDATED, runner.iter)
@@ -96,6 +93,29 @@ class ResumeHook(Hook):
             return
         if _validates_now(loop):
             runner.val_loop.run()
+
+
+def _data(loop) -> dict[str, int]:
+    """How ``loop`` goes through its data, and how many batches of the epoch it has done."""
+    return dict(done=getattr(loop, "done", 0), batches=len(loop.dataloader), of=get_world_size())
+
+
+def _take_up(loop, meta: Mapping) -> str | None:
+    """Let ``loop`` go on where the run of ``meta`` was; a warning if it cannot."""
+    here, there = _data(loop), meta.get(DATA, {})
+    same = all(there.get(name) == here[name] for name in ("batches", "of"))
+    if isinstance(loop, ResumableEpochLoop) and same:
+        loop.done = there["done"]
+        return None
+    length = meta["epoch"] * len(loop.dataloader)
+    if isinstance(loop, EpochBasedTrainLoop) and meta["iter"] != length:
+        return (
+            f"after {meta['iter']} iterations, but {meta['epoch']} epochs are {length} iterations "
+            f"here: epoch {meta['epoch'] + 1} starts from its beginning"
+        )
+    if isinstance(loop, IterBasedTrainLoop) and there and not same:
+        return f"with other data or processes ({there}, here {here}): their order changes"
+    return None
 
 
 def _validates_now(loop) -> bool:
