@@ -122,6 +122,8 @@ def _validates_now(loop) -> bool:
     """Whether MMEngine's ``loop`` validates at its present iteration or epoch."""
     if not isinstance(loop, (EpochBasedTrainLoop, IterBasedTrainLoop)):
         return False  # the user's own loop decides by itself
+    if getattr(loop, "done", 0):
+        return False  # in the middle of an epoch
     loop._decide_current_val_interval()
     by_iter = isinstance(loop, IterBasedTrainLoop)
     now, end = (loop.iter, loop.max_iters) if by_iter else (loop.epoch, loop.max_epochs)
