@@ -17,11 +17,14 @@ EPOCH, STEP, BATCH, VALIDATION = range(4)
 
 
 def seed_all(*words: int) -> None:
-    """Seed the generators of Python, NumPy and PyTorch, on all devices, from ``words``."""
+    """Seed the generators of Python, NumPy and PyTorch (CPU and GPUs in use) from ``words``."""
     python, numpy, torch_ = np.random.SeedSequence(words).generate_state(3, np.uint64)
     random.seed(int(python))
     np.random.seed(int(numpy) % 2**32)
-    torch.manual_seed(int(torch_))
+    # torch.manual_seed would format the call stack for a GPU that is not in use.
+    torch.default_generator.manual_seed(int(torch_))
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(int(torch_))
 
 
 class SeededBatch(list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain, repeat
 
 from mmengine.registry import LOOPS
@@ -11,6 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from bsam_suite.engine.batches import SeededBatches
+from bsam_suite.engine.signals import held_back
 
 
 @LOOPS.register_module()
@@ -28,7 +30,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         if isinstance(self.dataloader.batch_sampler, SeededBatches):
             self.dataloader.batch_sampler.first = self.done
-        for number, batch in enumerate(self.dataloader, self.done):
+        for number, batch in enumerate(_started(self.dataloader), self.done):
             self.done = number + 1  # as a checkpoint of this step has it
             self.run_iter(number, batch)
         self.done = 0
@@ -54,8 +56,18 @@ class ResumableIterLoop(IterBasedTrainLoop):
         batches = self.dataloader.batch_sampler
         batches.first, batches.endless = self._iter, True
         # MMEngine takes out what has been trained on, one by one.
-        self.dataloader_iterator = chain(repeat(None, self._iter), self.dataloader)
-        return super().run()
+        self.dataloader_iterator = chain(repeat(None, self._iter), _started(self.dataloader))
+        try:
+            return super().run()
+        finally:
+            self.dataloader_iterator = iter(())  # ends the workers
+
+
+def _started(loader: DataLoader) -> Iterator:
+    """The batches of ``loader``, which starts when the first one is needed."""
+    with held_back():
+        batches = iter(loader)
+    yield from batches
 
 
 class _Unstarted:

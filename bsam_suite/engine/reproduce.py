@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping
 
 from mmengine.config import Config
 from mmengine.dist import get_rank
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.registry import FUNCTIONS, HOOKS
+from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
-from bsam_suite.engine import checkpoint_hook, resume_hook  # noqa: F401
+from bsam_suite.engine import checkpoint_hook, resume_hook, signals  # noqa: F401
 from bsam_suite.engine.batches import EPOCH, STEP, VALIDATION, SeededBatches, seed_all
 from bsam_suite.engine.loops import ResumableEpochLoop, ResumableIterLoop
 
@@ -43,17 +42,6 @@ class SeedHook(Hook):
 
     def before_val_epoch(self, runner) -> None:
         seed_all(VALIDATION, runner.seed, runner.iter, get_rank())
-
-
-@FUNCTIONS.register_module()
-def start_worker(worker_id: int) -> None:
-    """Let the signals that stop a run pass by a data loader's worker, which it needs to its end.
-
-    Terminals and schedulers send them to all processes of a run. The second SIGTERM ends the
-    worker, as the data loader expects it.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, _: signal.signal(number, signal.SIG_DFL))
 
 
 def make_reproducible(cfg: Config, seed: int) -> None:

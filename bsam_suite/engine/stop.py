@@ -15,12 +15,12 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapperDict
 
 from bsam_suite.engine.checkpoint_hook import AtomicCheckpointHook
+from bsam_suite.engine.signals import SIGNALS
 from bsam_suite.sharpness import Late
 
 GO_ON = 75
 """Exit status of a run that a signal has stopped: ``EX_TEMPFAIL`` of sysexits.h, try again."""
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 TOGETHER = 1.0
 """Signals within this many seconds are one: schedulers, shells and torchrun all pass it on."""
 
