@@ -64,7 +64,7 @@ model = dict(type="SmallNet")
 
 def loader(size, seed, noise, shuffle, num_workers):
     return dict(
-        batch_size=8,
+        batch_size=BATCH,
         num_workers=num_workers,
         dataset=dict(type="SmallData", size=size, seed=seed, noise=noise),
         sampler=dict(type="DefaultSampler", shuffle=shuffle),
