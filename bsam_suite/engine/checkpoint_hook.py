@@ -82,7 +82,9 @@ class AtomicCheckpointHook(CheckpointHook):
             The file.
         """
         self._others = gather_buffers(runner)
-        runner.save_checkpoint(self.out_dir, STOPPED, by_epoch=False, backend_args=self.backend_args)
+        runner.save_checkpoint(
+            self.out_dir, STOPPED, by_epoch=False, backend_args=self.backend_args
+        )
         if is_main_process():
             write_text(Path(runner.work_dir) / POINTER, self._stopped)
         return self._stopped

@@ -47,7 +47,7 @@ class ResumableIterLoop(IterBasedTrainLoop):
 
     def __init__(self, runner, dataloader: DataLoader | dict, **kwargs) -> None:
         BaseLoop.__init__(self, runner, dataloader)
-        loader = self.dataloader
+        loader: DataLoader = self.dataloader
         super().__init__(runner, _Unstarted(loader), **kwargs)
         self.dataloader = loader
 
@@ -60,7 +60,7 @@ class ResumableIterLoop(IterBasedTrainLoop):
         try:
             return super().run()
         finally:
-            self.dataloader_iterator = iter(())  # ends the workers
+            del self.dataloader_iterator  # ends the workers
 
 
 def _started(loader: DataLoader) -> Iterator:

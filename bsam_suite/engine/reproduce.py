@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 from mmengine.config import Config
 from mmengine.dist import get_rank
@@ -69,7 +69,7 @@ def make_reproducible(cfg: Config, seed: int) -> None:
             hook["type"] = "AtomicCheckpointHook"
 
 
-def _seed_batches(loader: Mapping, seed: int) -> bool:
+def _seed_batches(loader: MutableMapping, seed: int) -> bool:
     """Let ``loader`` give :class:`SeededBatches`, unless its sampler itself gives the batches."""
     inner = loader.get("batch_sampler")
     if inner is None and loader.get("batch_size", 1) is None:

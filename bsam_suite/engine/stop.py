@@ -17,6 +17,7 @@ from mmengine.optim import OptimWrapperDict
 from bsam_suite.engine.checkpoint_hook import AtomicCheckpointHook
 from bsam_suite.engine.signals import SIGNALS
 from bsam_suite.sharpness import Late
+from bsam_suite.shell import short
 
 GO_ON = 75
 """Exit status of a run that a signal has stopped: ``EX_TEMPFAIL`` of sysexits.h, try again."""
@@ -81,7 +82,11 @@ class StopHook(Hook):
         if is_main_process():
             print(
                 f"Stopped by a signal after {runner.iter + 1} iterations; "
-                + (f"all is in {file}. " if file else "there is no hook that saves checkpoints. ")
+                + (
+                    f"all is in {short(file)}. "
+                    if file
+                    else "there is no hook that saves checkpoints. "
+                )
                 + f"The same command with --resume auto goes on (exit status {GO_ON})",
                 flush=True,
             )

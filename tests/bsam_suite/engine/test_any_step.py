@@ -98,7 +98,11 @@ def test_an_epoch_of_other_batches_starts_from_its_beginning(small, capsys):
     small(config="steps.py", work_dir="whole", **two)
     capsys.readouterr()
     small(
-        config="steps.py", work_dir="on", resume="whole/iter_6.pth", train_dataloader__batch_size=4, **two
+        config="steps.py",
+        work_dir="on",
+        resume="whole/iter_6.pth",
+        train_dataloader__batch_size=4,
+        **two,
     )
     said = "WARNING: whole/iter_6.pth was saved after 6 iterations, but 1 epochs are 8 iterations"
     assert said in capsys.readouterr().out
