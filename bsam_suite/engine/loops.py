@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, repeat
+from typing import Any
 
 from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
@@ -47,13 +48,13 @@ class ResumableIterLoop(IterBasedTrainLoop):
 
     def __init__(self, runner, dataloader: DataLoader | dict, **kwargs) -> None:
         BaseLoop.__init__(self, runner, dataloader)
-        loader: DataLoader = self.dataloader
+        loader = vars(self)["dataloader"]
         super().__init__(runner, _Unstarted(loader), **kwargs)
         self.dataloader = loader
 
     def run(self) -> nn.Module:
         """Launch training."""
-        batches = self.dataloader.batch_sampler
+        batches: Any = self.dataloader.batch_sampler
         batches.first, batches.endless = self._iter, True
         # MMEngine takes out what has been trained on, one by one.
         self.dataloader_iterator = chain(repeat(None, self._iter), _started(self.dataloader))

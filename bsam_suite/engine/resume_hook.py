@@ -8,6 +8,7 @@ from copy import copy
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
@@ -75,13 +76,16 @@ class ResumeHook(Hook):
                 "the same optimizer and schedules: give the same config and options. To start a "
                 f"new run from its weights, use --cfg-options load_from={place} without --resume"
             )
-        said = _take_up(loop, meta)
-        if said:
-            print(f"WARNING: {place} was saved {said}", flush=True)
+        said = [_take_up(loop, meta)]
+        if meta.get(DATA, {}).get("waiting"):
+            said.append("between the parts of an accumulated gradient: those before it are lost")
+        for fault in filter(None, said):
+            print(f"WARNING: {place} was saved {fault}", flush=True)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         checkpoint["meta"][KINDS] = _kinds(runner.optim_wrapper)
-        checkpoint["meta"][DATA] = _data(runner.train_loop)
+        waiting = not made_a_step(runner.optim_wrapper)
+        checkpoint["meta"][DATA] = {**_data(runner.train_loop), "waiting": waiting}
 
     def before_val_epoch(self, runner) -> None:
         runner.message_hub.update_info(VALIDATED, runner.iter)
@@ -93,6 +97,12 @@ class ResumeHook(Hook):
             return
         if _validates_now(loop):
             runner.val_loop.run()
+
+
+def made_a_step(wrapper) -> bool:
+    """Whether no gradient waits for the rest of its batch."""
+    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+    return all(one.should_update() for one in wrappers)
 
 
 def _data(loop) -> dict[str, int]:

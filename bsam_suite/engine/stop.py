@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from mmengine.dist import barrier, get_comm_device, get_world_size, is_main_process
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapperDict
 
 from bsam_suite.engine.checkpoint_hook import AtomicCheckpointHook
+from bsam_suite.engine.resume_hook import made_a_step
 from bsam_suite.engine.signals import SIGNALS
 from bsam_suite.sharpness import Late
 from bsam_suite.shell import short
@@ -71,7 +71,7 @@ class StopHook(Hook):
         Raises:
             SystemExit: with the status :data:`GO_ON`.
         """
-        if not _made_a_step(runner.optim_wrapper) or not self._all_stop():
+        if not made_a_step(runner.optim_wrapper) or not self._all_stop():
             return
         file = None
         for hook in runner.hooks:
@@ -101,9 +101,3 @@ class StopHook(Hook):
         torch.distributed.all_reduce(asked)
         self._late = Late(asked)
         return late is not None and bool(late.read())
-
-
-def _made_a_step(wrapper) -> bool:
-    """Whether no gradient waits for the rest of its batch."""
-    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-    return all(one.should_update() for one in wrappers)

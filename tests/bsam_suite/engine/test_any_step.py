@@ -109,3 +109,14 @@ def test_an_epoch_of_other_batches_starts_from_its_beginning(small, capsys):
     made = sorted(Path("on").glob("iter_*.pth"), key=lambda file: int(file.stem[5:]))
     assert [file.name for file in made] == [f"iter_{n}.pth" for n in range(7, 15)]
     assert torch.load(made[-1], weights_only=True)["meta"]["data"]["done"] == 8
+
+
+def test_parts_of_a_gradient_that_are_lost_are_told_of(small, capsys):
+    config("accumulated")
+    small(config="steps.py", work_dir="whole", train_cfg__max_epochs=1)
+    for step, lost in ((2, False), (3, True)):
+        capsys.readouterr()
+        file = f"whole/iter_{step}.pth"
+        small(config="steps.py", work_dir=f"{step}", resume=file, train_cfg__max_epochs=1)
+        said = f"WARNING: {file} was saved between the parts of an accumulated gradient"
+        assert (said in capsys.readouterr().out) == lost
