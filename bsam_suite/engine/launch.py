@@ -23,6 +23,7 @@ from bsam_suite.engine.divergence import add_divergence_hook
 from bsam_suite.engine.malloc import keep_freed_memory
 from bsam_suite.engine.metric_names import MetricNamesHook
 from bsam_suite.engine.reproduce import make_reproducible
+from bsam_suite.engine.signals import report_dead_workers
 from bsam_suite.engine.start import choose_start
 from bsam_suite.engine.stop import StopHook
 from bsam_suite.engine.summary import summarize, table
@@ -64,7 +65,8 @@ def train(args: Namespace) -> None:
             check = load_weights if cfg.resume else check_some_weights
             check(runner.model, checkpoint, cfg.load_from)
         del checkpoint
-        runner.train()
+        with report_dead_workers():
+            runner.train()
         if is_main_process():
             summarize(runner, args)
 

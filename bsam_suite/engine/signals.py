@@ -1,4 +1,4 @@
-"""Signals that end a run, in the processes that load its data."""
+"""The processes that load a run's data, and the signals that end it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mmengine.registry import FUNCTIONS
+
+from bsam_suite.errors import InputError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -33,6 +35,25 @@ def start_worker(worker_id: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     threading.Thread(target=_end_by_parent, daemon=True).start()
+
+
+@contextmanager
+def report_dead_workers() -> Iterator[None]:
+    """Turn the error for a data loader's worker that has died into one line.
+
+    Raises:
+        InputError: for such an error. Other errors are not changed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker (pid" not in str(error):
+            raise
+        raise InputError(
+            f"a process that loads data has died ({' '.join(str(error).split())}), as when memory "
+            "is short: give fewer train_dataloader.num_workers; --resume auto goes on from the "
+            "last checkpoint"
+        ) from error
 
 
 def _end_by_parent() -> None:

@@ -75,7 +75,7 @@ def test_it_is_found_without_the_pointer_and_an_epoch_is_without_it(small, send)
 
 
 def test_gradients_that_are_added_up_are_not_lost(small, send):
-    send(4, signal.SIGTERM)  # of three for each of two batches: the first step's
+    send(1, signal.SIGTERM)  # the first of two batches
     meta = stopped(small, optim_wrapper__accumulative_counts=2)
     assert meta["iter"] == 2
 
