@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bsam_suite.compare.tables import interval, markdown, mean_and_std
 from bsam_suite.compare.results import Summary, collect, summarize
 from bsam_suite.compare.stages import Choices, Stages, chosen_for
 from bsam_suite.compare.statistics import MeanStd
 from bsam_suite.compare.study import Cell, Study, label, read_study
+from bsam_suite.compare.tables import interval, markdown, mean_and_std
 from bsam_suite.compat import patch_mmengine
 
 FOLDER, RECORDS = Path("benchmarks/studies"), Path("benchmarks/records")

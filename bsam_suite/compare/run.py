@@ -19,6 +19,9 @@ from bsam_suite.engine.summary import METRICS
 from bsam_suite.errors import InputError
 from bsam_suite.json_file import read_json
 
+GRACE = 10.0
+"""Seconds that a run has to save when the comparison is stopped."""
+
 
 def run_all(runs: Sequence[Run], jobs: int, metric: str | None) -> list[Run]:
     """Make the ``runs`` that are not finished; a stopped one is resumed from its checkpoint.
@@ -61,7 +64,10 @@ def run_all(runs: Sequence[Run], jobs: int, metric: str | None) -> list[Run]:
                 progress.report(run)
     finally:
         for _, process in running.values():
-            process.terminate()
+            process.terminate()  # it saves after its step
+        for _, process in running.values():
+            process.join(GRACE)
+            process.kill()  # in a validation; its last checkpoint is whole
             process.join()
     return failed
 

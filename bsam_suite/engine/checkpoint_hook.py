@@ -11,7 +11,10 @@ from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 
 from bsam_suite.atomic_write import write_text
-from bsam_suite.engine.work_dir import POINTER
+from bsam_suite.engine.rank_buffers import gather_buffers, restore_buffers
+from bsam_suite.engine.work_dir import POINTER, STOPPED
+
+OTHERS = "buffers_of_other_processes"
 
 
 @HOOKS.register_module()
@@ -24,9 +27,21 @@ class AtomicCheckpointHook(CheckpointHook):
 
     file_backend: Any
     keep_ckpt_ids: deque[int]
+    _others: list[dict] = []
+    """Buffers of the other processes, see :func:`gather_buffers`."""
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        if runner._resume:
+            self._others = checkpoint.pop(OTHERS, [])
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        if self._others:
+            checkpoint[OTHERS], self._others = self._others, []
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
+        restore_buffers(runner, self._others)
+        self._others = []
         self.file_backend = _DelayedRemoval(self.file_backend, self.out_dir)
         # A resumed run needs it too: it may still have to make the last validation.
         self.last_ckpt = runner.message_hub.runtime_info.get("last_ckpt")
@@ -43,6 +58,7 @@ class AtomicCheckpointHook(CheckpointHook):
             self.keep_ckpt_ids = deque(kept, self.max_keep_ckpts)
             for number in kept[: -self.max_keep_ckpts]:
                 self.file_backend.remove(self._path(number))
+        self._others = gather_buffers(runner)
         runner.save_checkpoint(
             self.out_dir,
             self.filename_tmpl.format(step),
@@ -56,11 +72,30 @@ class AtomicCheckpointHook(CheckpointHook):
         )
         if is_main_process():
             write_text(Path(runner.work_dir) / POINTER, self.last_ckpt)
+            self.file_backend.remove(self._stopped)
             self.file_backend.delete(keep=[])
+
+    def save_stopped(self, runner) -> str:
+        """Save all that a run needs to go on after this iteration, until the next checkpoint.
+
+        Returns:
+            The file.
+        """
+        self._others = gather_buffers(runner)
+        runner.save_checkpoint(
+            self.out_dir, STOPPED, by_epoch=False, backend_args=self.backend_args
+        )
+        if is_main_process():
+            write_text(Path(runner.work_dir) / POINTER, self._stopped)
+        return self._stopped
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
         super()._save_best_checkpoint(runner, metrics)
         self.file_backend.delete(keep=self._best_files())
+
+    @property
+    def _stopped(self) -> str:
+        return self.file_backend.join_path(self.out_dir, STOPPED)
 
     def _path(self, step: int) -> str:
         return self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))

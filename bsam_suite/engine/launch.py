@@ -23,7 +23,9 @@ from bsam_suite.engine.malloc import keep_freed_memory
 from bsam_suite.engine.metric_names import MetricNamesHook
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.runner import Runner
+from bsam_suite.engine.signals import report_dead_workers
 from bsam_suite.engine.start import choose_start
+from bsam_suite.engine.stop import StopHook
 from bsam_suite.engine.summary import summarize, summarize_test
 from bsam_suite.engine.tensorboard import log_to_tensorboard
 from bsam_suite.errors import InputError
@@ -58,14 +60,16 @@ def train(args: Namespace) -> None:
     preflight(cfg)
     make_reproducible(cfg, seed)
     print(f"Results: {cfg.work_dir}", flush=True)
-    with building(cfg), report_disk_errors(cfg.work_dir):
+    with building(cfg), report_disk_errors(cfg.work_dir), StopHook() as stop:
         runner = Runner.from_cfg(cfg)
         runner.register_hook(MetricNamesHook())
+        runner.register_hook(stop)
         if checkpoint is not None:
             check = load_weights if cfg.resume else check_some_weights
             check(runner.model, checkpoint, cfg.load_from)
         del checkpoint
-        runner.train()
+        with report_dead_workers():
+            runner.train()
         if is_main_process():
             summarize(runner, args)
 

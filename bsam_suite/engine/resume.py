@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from bsam_suite.engine.checkpoint import read_checkpoint
-from bsam_suite.engine.work_dir import POINTER
+from bsam_suite.engine.work_dir import POINTER, STOPPED
 from bsam_suite.errors import InputError
 from bsam_suite.quiet import tell
 
@@ -18,7 +18,8 @@ def find_checkpoint(folder: str | Path) -> str | None:
     """The checkpoint in ``folder`` to resume from, or None if there are no checkpoints.
 
     It is the one that ``last_checkpoint`` names. If that one is missing, damaged or incomplete, a
-    warning is printed and the newest good ``epoch_N.pth`` or ``iter_N.pth`` is used.
+    warning is printed and ``stopped.pth``, which is newer than all others while it is there, or the
+    newest good ``epoch_N.pth`` or ``iter_N.pth`` is used.
 
     Raises:
         InputError: there are checkpoints, but a run cannot be resumed from any of them.
@@ -49,6 +50,7 @@ def _candidates(folder: Path) -> tuple[list[Path], list[str]]:
     pointed = _pointed(folder)
     found = [(PERIODIC.fullmatch(file.name), file) for file in folder.glob("*.pth")]
     kept = [f for _, f in sorted(((int(n[2]), f) for n, f in found if n), reverse=True)]
+    kept = [*folder.glob(STOPPED), *kept]
     if pointed is None:
         return kept, [f"{folder / POINTER} names a file that does not exist"]
     return [pointed, *(file for file in kept if file != pointed)], []
@@ -80,6 +82,6 @@ def check_complete(checkpoint: dict, path: str) -> None:
     if missing:
         raise InputError(
             f"checkpoint {path} has no {', '.join(missing)}: a run can be resumed only from "
-            f"epoch_N.pth or iter_N.pth. To start a new run from its weights use --cfg-options "
-            f"load_from={path}"
+            f"epoch_N.pth, iter_N.pth or {STOPPED}. To start a new run from its weights use "
+            f"--cfg-options load_from={path}"
         )

@@ -6,15 +6,18 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapperDict
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
+from bsam_suite.engine.loops import ResumableEpochLoop
 from bsam_suite.errors import InputError, listed
 from bsam_suite.quiet import tell
 
 VALIDATED = "validated"
-KINDS = "optimizers"
+KINDS, DATA = "optimizers", "data"
 # These change how PyTorch computes, not what; PyTorch's versions differ in them.
 MODES = {"foreach", "fused", "capturable", "differentiable", "maximize", "decoupled_weight_decay"}
 
@@ -74,17 +77,16 @@ class ResumeHook(Hook):
                 "the same optimizer and schedules: give the same config and options. To start a "
                 f"new run from its weights, use --cfg-options load_from={place} without --resume"
             )
-        if isinstance(loop, EpochBasedTrainLoop):
-            length = meta["epoch"] * len(loop.dataloader)
-            if meta["iter"] != length:
-                tell(
-                    f"WARNING: {place} was saved after {meta['iter']} iterations, but "
-                    f"{meta['epoch']} epochs are {length} iterations here: epoch "
-                    f"{meta['epoch'] + 1} starts from its beginning"
-                )
+        said = [_take_up(loop, meta)]
+        if meta.get(DATA, {}).get("waiting"):
+            said.append("between the parts of an accumulated gradient: those before it are lost")
+        for fault in filter(None, said):
+            tell(f"WARNING: {place} was saved {fault}")
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         checkpoint["meta"][KINDS] = _kinds(runner.optim_wrapper)
+        waiting = not made_a_step(runner.optim_wrapper)
+        checkpoint["meta"][DATA] = {**_data(runner.train_loop), "waiting": waiting}
 
     def before_val_epoch(self, runner) -> None:
         runner.message_hub.update_info(VALIDATED, runner.iter)
@@ -98,10 +100,41 @@ class ResumeHook(Hook):
             runner.val_loop.run()
 
 
+def made_a_step(wrapper) -> bool:
+    """Whether no gradient waits for the rest of its batch."""
+    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+    return all(one.should_update() for one in wrappers)
+
+
+def _data(loop) -> dict[str, int]:
+    """How ``loop`` goes through its data, and how many batches of the epoch it has done."""
+    return dict(done=getattr(loop, "done", 0), batches=len(loop.dataloader), of=get_world_size())
+
+
+def _take_up(loop, meta: Mapping) -> str | None:
+    """Let ``loop`` go on where the run of ``meta`` was; a warning if it cannot."""
+    here, there = _data(loop), meta.get(DATA, {})
+    same = all(there.get(name) == here[name] for name in ("batches", "of"))
+    if isinstance(loop, ResumableEpochLoop) and same:
+        loop.done = there["done"]
+        return None
+    length = meta["epoch"] * len(loop.dataloader)
+    if isinstance(loop, EpochBasedTrainLoop) and meta["iter"] != length:
+        return (
+            f"after {meta['iter']} iterations, but {meta['epoch']} epochs are {length} iterations "
+            f"here: epoch {meta['epoch'] + 1} starts from its beginning"
+        )
+    if isinstance(loop, IterBasedTrainLoop) and there and not same:
+        return f"with other data or processes ({there}, here {here}): their order changes"
+    return None
+
+
 def _validates_now(loop) -> bool:
     """Whether MMEngine's ``loop`` validates at its present iteration or epoch."""
     if not isinstance(loop, (EpochBasedTrainLoop, IterBasedTrainLoop)):
         return False  # the user's own loop decides by itself
+    if getattr(loop, "done", 0):
+        return False  # in the middle of an epoch
     loop._decide_current_val_interval()
     by_iter = isinstance(loop, IterBasedTrainLoop)
     now, end = (loop.iter, loop.max_iters) if by_iter else (loop.epoch, loop.max_epochs)

@@ -12,6 +12,8 @@ from bsam_suite.errors import InputError
 
 POINTER = "last_checkpoint"
 """MMEngine's file in it that names the checkpoint which was saved last."""
+STOPPED = "stopped.pth"
+"""The checkpoint of a run that a signal has stopped."""
 
 
 def has_results(folder: Path) -> bool:

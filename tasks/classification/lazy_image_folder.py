@@ -24,8 +24,7 @@ class LazyImageFolder(ImageDataset):
     mirrored with probability 1/2. Without: the short side is resized to 256/224 of ``size``, then
     the centre is cropped.
 
-    All random numbers come from PyTorch's generator, which the suite seeds at the start of each
-    epoch. PyTorch seeds the generators of the workers from it.
+    All random numbers come from PyTorch's generator, which the suite seeds for each batch.
 
     Args:
         data_root: the folder.

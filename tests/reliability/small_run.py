@@ -1,5 +1,6 @@
 """A network and data as small as they can be where everything that a resumed run needs is used."""
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ class SmallNet(BaseModel):
 
 @DATASETS.register_module()
 class SmallData(Dataset):
-    """Lines with noise that is drawn anew each time."""
+    """Lines with noise that is drawn anew each time, from each of the generators."""
 
     def __init__(self, size, seed, noise):
         g = torch.Generator().manual_seed(seed)
@@ -42,6 +43,7 @@ class SmallData(Dataset):
 
     def __getitem__(self, index):
         drawn = torch.from_numpy(np.random.standard_normal(5)).float()
+        drawn = drawn * (1 + random.random()) + 0.5 * torch.randn(5)
         return dict(x=self.x[index] + self.noise * drawn, y=self.y[index])
 
 
@@ -62,7 +64,7 @@ model = dict(type="SmallNet")
 
 def loader(size, seed, noise, shuffle, num_workers):
     return dict(
-        batch_size=8,
+        batch_size=BATCH,
         num_workers=num_workers,
         dataset=dict(type="SmallData", size=size, seed=seed, noise=noise),
         sampler=dict(type="DefaultSampler", shuffle=shuffle),
@@ -79,7 +81,9 @@ optim_wrapper = dict(
     type="BSAMOptimWrapper", rho=0.1, optimizer=dict(type="SGD", lr=0.2, momentum=0.9)
 )
 param_scheduler = [
-    dict(type="ReduceOnPlateauLR", monitor="mse", rule="less", patience=0, factor=0.7),
+    dict(
+        type="ReduceOnPlateauLR", monitor="mse", rule="less", patience=0, factor=0.7, threshold=0.7
+    ),
     dict(type="LinearParamScheduler", param_name="rho", start_factor=0.1, end=20, by_epoch=False),
 ]
 custom_hooks = [dict(type="EMAHook", momentum=0.1)]

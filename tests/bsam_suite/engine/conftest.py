@@ -23,7 +23,7 @@ def small(tmp_path, monkeypatch):
     from bsam_suite import commands
     from bsam_suite.engine.launch import train
 
-    Path("small.py").write_text(small_run.CONFIG.replace("EPOCHS", "4"))
+    Path("small.py").write_text(small_run.CONFIG.replace("EPOCHS", "4").replace("BATCH", "8"))
     given = vars(commands.train.parse(["small.py"]))
 
     def run(cfg=None, **options):

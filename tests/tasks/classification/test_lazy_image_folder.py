@@ -7,7 +7,6 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from PIL import Image
 
-from bsam_suite.engine.reproduce import EpochSeedHook
 from bsam_suite.errors import InputError
 from tasks.classification import register_all  # noqa: F401
 
@@ -68,13 +67,6 @@ def test_training_takes_boxes_of_some_size_anywhere_mirrored_by_chance(tmp_path)
     assert (centre.amin(0) < 60).all() and (centre.amax(0) > 180).all()
 
 
-class Training:
-    """What the hook reads of MMEngine's runner."""
-
-    def __init__(self, epoch):
-        self.seed, self.epoch = 0, epoch
-
-
 def loader(root):
     return Runner.build_dataloader(
         dict(
@@ -82,7 +74,7 @@ def loader(root):
             num_workers=2,
             sampler=dict(type="DefaultSampler", shuffle=False),
             collate_fn=dict(type="identity_collate"),
-            worker_init_fn=dict(type="seed_worker"),
+            batch_sampler=dict(type="SeededBatches", seed=0),
             dataset=lazy(root),
         ),
         seed=0,
@@ -91,7 +83,7 @@ def loader(root):
 
 def test_an_epoch_draws_the_same_in_another_run(root):
     def epoch(number, batches):
-        EpochSeedHook().before_train_epoch(Training(number))
+        batches.batch_sampler.set_epoch(number)
         return torch.cat([batch["inputs"] for batch in batches])
 
     one = loader(root)
