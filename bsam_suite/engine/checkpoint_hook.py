@@ -44,12 +44,12 @@ class AtomicCheckpointHook(CheckpointHook):
         super().before_train(runner)
         restore_buffers(runner, self._others)
         self._others = []
+        self.file_backend = _DelayedRemoval(self.file_backend, self.out_dir)
         from_here = Path(runner._load_from or "").parent.resolve() == Path(self.out_dir).resolve()
         if runner._resume and from_here and Path(runner._load_from).name != STOPPED:
             self.file_backend.remove(self._stopped)  # older, and left by a kill
             if is_main_process():
                 self.file_backend.delete(keep=[])
-        self.file_backend = _DelayedRemoval(self.file_backend, self.out_dir)
         # A resumed run needs it too: it may still have to make the last validation.
         self.last_ckpt = runner.message_hub.runtime_info.get("last_ckpt")
 
