@@ -29,6 +29,8 @@ class AtomicCheckpointHook(CheckpointHook):
     keep_ckpt_ids: deque[int]
     _others: list[dict] = []
     """Buffers of the other processes, see :func:`gather_buffers`."""
+    _saved = 0
+    """After how many iterations this process has saved last."""
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         if runner._resume:
@@ -43,6 +45,11 @@ class AtomicCheckpointHook(CheckpointHook):
         restore_buffers(runner, self._others)
         self._others = []
         self.file_backend = _DelayedRemoval(self.file_backend, self.out_dir)
+        from_here = Path(runner._load_from or "").parent.resolve() == Path(self.out_dir).resolve()
+        if runner._resume and from_here and Path(runner._load_from).name != STOPPED:
+            self.file_backend.remove(self._stopped)  # older, and left by a kill
+            if is_main_process():
+                self.file_backend.delete(keep=[])
         # A resumed run needs it too: it may still have to make the last validation.
         self.last_ckpt = runner.message_hub.runtime_info.get("last_ckpt")
 
@@ -70,6 +77,7 @@ class AtomicCheckpointHook(CheckpointHook):
             backend_args=self.backend_args,
             **self.args,
         )
+        self._saved = meta["iter"]
         if is_main_process():
             write_text(Path(runner.work_dir) / POINTER, self.last_ckpt)
             self.file_backend.remove(self._stopped)
@@ -79,8 +87,10 @@ class AtomicCheckpointHook(CheckpointHook):
         """Save all that a run needs to go on after this iteration, until the next checkpoint.
 
         Returns:
-            The file.
+            The file; the regular one, if it has just been saved.
         """
+        if self._saved == runner.iter + 1 and self.save_optimizer and self.save_param_scheduler:
+            return str(self.last_ckpt)
         self._others = gather_buffers(runner)
         runner.save_checkpoint(
             self.out_dir, STOPPED, by_epoch=False, backend_args=self.backend_args

@@ -158,7 +158,6 @@ class Run:
             return None
         self.begun = True
         if kind in SIGNALS and found == {GO_ON}:
-            assert (self.folder / "stopped.pth").is_file()
             return f"{kind}, saved"
         early = -getattr(signal, kind, 0) if kind in SIGNALS else -signal.SIGKILL
         if kind in SIGNALS:
@@ -254,7 +253,9 @@ def main(kills: int, home: Path, seed: int = 0, processes: int = 1) -> Counter:
         else:
             done = run.attempt()
             assert done is None, done
-        faults = differences(expected[form], content(run.folder))
+        ended = content(run.folder)
+        assert expected[form].keys() == ended.keys(), f"{run.folder} has {list(ended)}"
+        faults = differences(expected[form], ended)
         assert not faults, f"{run.folder} differs:\n" + "\n".join(faults[:10])
         if not waiting:
             return hit

@@ -123,3 +123,15 @@ def test_workers_let_signals_pass_but_those_of_the_run(tmp_path):
     worker.terminate()
     worker.join(20)
     assert worker.exitcode == 0
+
+
+def test_what_was_just_saved_is_not_saved_twice(small, send):
+    each = dict(default_hooks__checkpoint__by_epoch=False, train_cfg__max_epochs=1)
+    send(10, signal.SIGTERM)  # in the last step
+    with pytest.raises(SystemExit, match=str(GO_ON)):
+        small(work_dir="run", **each)
+    assert find_checkpoint("run") == "run/iter_4.pth"
+    assert not Path("run/stopped.pth").exists()
+    Path("run/stopped.pth").touch()  # of a kill after the pointer was written
+    small(work_dir="run", resume="auto", **each)
+    assert not Path("run/stopped.pth").exists()
