@@ -33,7 +33,7 @@ import bsam_suite.engine.launch  # noqa: E402, F401
 from bsam_suite.compat import patch_mmengine  # noqa: E402
 from bsam_suite.engine.stop import GO_ON  # noqa: E402
 
-EPOCHS, BATCH = 8, 8
+BATCH = 8
 SAVING = ("checkpoint half written", "checkpoint not synced", "checkpoint not renamed")
 SAVING += ("pointer half written", "pointer not renamed", "old file not deleted")
 SIGNALS = ("SIGTERM", "SIGINT")
@@ -42,7 +42,7 @@ EACH_3 = "default_hooks['checkpoint'].update(by_epoch=False, interval=3)\n"
 FORMS = (  # of a run
     "",
     EACH_3,
-    EACH_3 + f"train_cfg = dict(by_epoch=False, max_iters={4 * EPOCHS}, val_interval=4)\n",
+    EACH_3 + "train_cfg = dict(by_epoch=False, max_iters=ITERATIONS, val_interval=4)\n",
 )
 
 
@@ -218,8 +218,8 @@ def _train(run: Run, rank: int, port: int, moments: Moments) -> None:
         os._exit(code)
 
 
-def main(kills: int, home: Path, seed: int = 0, processes: int = 1) -> Counter:
-    """Kill as often as asked, by all kinds in turn.
+def main(kills: int, home: Path, seed: int, processes: int, epochs: int) -> Counter:
+    """Kill as often as asked, by all kinds in turn, runs of so many epochs of four batches.
 
     Returns:
         How many kills hit what.
@@ -229,13 +229,16 @@ def main(kills: int, home: Path, seed: int = 0, processes: int = 1) -> Counter:
     """
     patch_mmengine()
     chance, hit, expected = random.Random(seed), Counter(), {}
-    text = CONFIG.replace("EPOCHS", str(EPOCHS)).replace("BATCH", str(BATCH // processes))
+    sizes = dict(EPOCHS=epochs, ITERATIONS=4 * epochs, BATCH=BATCH // processes)
     waiting = [KINDS[i % len(KINDS)] for i in range(kills)]
     for number in itertools.count():
         form = number % len(FORMS)
         config = home / f"form_{form}.py"
         if form not in expected:
-            config.write_text(text + FORMS[form])
+            text = CONFIG + FORMS[form]
+            for name, size in sizes.items():
+                text = text.replace(name, str(size))
+            config.write_text(text)
             whole = Run(config, home / f"whole_{form}", processes)
             begin = time.monotonic()
             assert whole.attempt() is None
@@ -266,11 +269,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as home:
-        hit = main(args.kills, Path(home), args.seed, args.processes)
+        hit = main(args.kills, Path(home), args.seed, args.processes, args.epochs)
     for kind, count in sorted(hit.items()):
         print(f"{count:4} {kind}")
     print(f"{hit.total():4} kills, every run ended as the uninterrupted one, bit for bit")

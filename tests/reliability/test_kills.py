@@ -13,6 +13,7 @@ DRIVER = Path(__file__).with_name("kills.py")
 @pytest.mark.parametrize(("kills", "processes"), [(12, 1), (3, 2)])
 def test_killed_runs_end_as_uninterrupted_ones(kills, processes):
     command = [sys.executable, str(DRIVER), f"--kills={kills}", f"--processes={processes}"]
+    command.append("--epochs=4")
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     counts = {kind: int(count) for count, kind in re.findall(r"^ *(\d+) (.+)$", done.stdout, re.M)}
