@@ -93,7 +93,8 @@ def draw(cells: dict[tuple[str, str], Runs], file: Path) -> None:
                 (r.measures[f"flatness/{MEASURES[0]}"], v) for r, v in runs if r.method == method
             ]
             if mine:
-                axes.plot(*zip(*mine), "o", color=f"C{number}", label=method, alpha=0.7)
+                shape = "os^"[number // 10]  # there are ten colours
+                axes.plot(*zip(*mine), shape, color=f"C{number % 10}", label=method, alpha=0.7)
         axes.set(title=f"{study}: {cell}", xscale="log", xlabel="top eigenvalue", ylabel="test")
         axes.grid(alpha=0.3)
     for axes in panels[len(cells) :]:

@@ -44,6 +44,11 @@ class ResumableIterLoop(IterBasedTrainLoop):
     """MMEngine's ``IterBasedTrainLoop``, which does not load the data it has been trained on.
 
     A sampler that ends is begun again at once, without MMEngine's pause of two seconds.
+
+    Args:
+        runner: that runs it.
+        dataloader: or its config.
+        **kwargs: as of MMEngine's.
     """
 
     def __init__(self, runner, dataloader: DataLoader | dict, **kwargs) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from torch import Tensor
@@ -19,8 +20,7 @@ class MatrixView:
     """
 
     def __init__(self, x: Tensor, dim: int | None) -> None:
-        stride = x.stride()
-        self.order = sorted(range(x.ndim), key=lambda i: -stride[i])
+        self.order = _by_stride(x.stride())
         rows = 1
         if dim is not None:
             dim %= x.ndim
@@ -38,6 +38,20 @@ class MatrixView:
     def from_matrix(self, matrix: Tensor) -> Tensor:
         """A matrix (R, K) in the shape and memory order given at construction."""
         return matrix.view(self.permuted).permute(self.inverse)
+
+
+def _by_stride(stride: Sequence[int]) -> list[int]:
+    """The dimensions, that of the largest stride first; equal ones as they stand.
+
+    ``sorted`` with a key cannot be compiled where the sizes of tensors are symbols.
+    """
+    order: list[int] = []
+    for i in range(len(stride)):
+        place = i
+        while place and stride[order[place - 1]] < stride[i]:
+            place -= 1
+        order.insert(place, i)
+    return order
 
 
 def to_matrix(x: Tensor, dim: int | None) -> Tensor:

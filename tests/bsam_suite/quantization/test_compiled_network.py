@@ -59,3 +59,13 @@ def test_a_step_of_bsam_is_the_same(perturb_rounded):
     torch.testing.assert_close(same_loss, loss)
     for p, q in zip(compiled.parameters(), eager.parameters()):
         torch.testing.assert_close(p, q, atol=1e-6, rtol=1e-4)
+
+
+def test_one_graph_for_all_sizes():
+    """From the second size of images on PyTorch compiles with symbols for sizes."""
+    wanted = dict(backend="aot_eager", fullgraph=True, dynamic=True)
+    _, model = trained(False, compile=wanted)
+    images = torch.randn(5, 3, 9, 9)
+    logits = model.eval().net(images)
+    with torch._dynamo.config.patch(disable=True):
+        torch.testing.assert_close(logits, model.net(images), atol=1e-5, rtol=1e-4)
