@@ -63,7 +63,7 @@ class StopHook(Hook):
             os.write(2, b"\nStopping: saves after this step. Again: ends at once\n")
         elif now - self._signal[1] > TOGETHER:
             signal.signal(number, self._before[number])
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)  # in this thread, before it does anything else
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         """Save and end the process, if it is to stop.

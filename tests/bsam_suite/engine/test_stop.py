@@ -28,7 +28,7 @@ def send():
                 passes.append(None)
             if mode == "loss" and len(passes) == number:
                 for one in signals:
-                    os.kill(os.getpid(), one)
+                    signal.raise_signal(one)
             return forward(net, x, y, mode)
 
         monkeypatch.setattr(SmallNet, "forward", counted)
