@@ -3,8 +3,8 @@
     python benchmarks/flatness_and_result.py benchmarks/records/* --out flatness.png
 
 For each cell: Spearman's rank correlation of each measure of flatness with the metric, over all
-runs that were tested, with its p-value; and over those that fit their training data alone, where
-it is not the loss that both depend on.
+runs that were tested, with its p-value; and of the first one over those that fit their training
+data, and over those that do not: it is not the loss alone there that both depend on.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, metavar="FILE.png", required=True)
     args = parser.parse_args()
     cells = read(args.folders, args.metrics)
-    header = ["study", "cell", "runs", *MEASURES, f"eigenvalue_1, training data >= {FIT}"]
+    header = ["study", "cell", "runs", *MEASURES, f"{MEASURES[0]}, fit >= {FIT}", f"fit < {FIT}"]
     print(markdown(header, [row(*key, runs) for key, runs in cells.items()]))
     draw(cells, args.out)
 
@@ -54,13 +54,13 @@ def read(folders: Sequence[Path], metrics: Sequence[str]) -> dict[tuple[str, str
 
 
 def row(study: str, cell: str, runs: Runs) -> list[str]:
-    fitted = [(r, v) for r, v in runs if fit(r) >= FIT]
+    parts = [[(r, v) for r, v in runs if (fit(r) >= FIT) == fitted] for fitted in (True, False)]
     return [
         study,
         cell,
         str(len(runs)),
         *(correlation(runs, measure) for measure in MEASURES),
-        f"{correlation(fitted, MEASURES[0])} ({len(fitted)} runs)",
+        *(f"{correlation(part, MEASURES[0])} ({len(part)} runs)" for part in parts),
     ]
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from bsam_suite.compare.results import Summary, collect, summarize
 from bsam_suite.compare.stages import Choices, Stages, chosen_for
-from bsam_suite.compare.statistics import MeanStd
 from bsam_suite.compare.study import Cell, Study, label, read_study
 from bsam_suite.compare.tables import interval, markdown, mean_and_std
 from bsam_suite.compat import patch_mmengine
@@ -58,6 +57,8 @@ def tables(study: Study, records: Path) -> list[str]:
         stages.test(choices)
         found = collect(stages.runs, study.metric)
     summaries = summarize(found, study.higher)
+    if not summaries:
+        return ["No run has been tested yet."]
     middle, *around = study.cells
     mine = [s for s in summaries if s.cell == middle.name]
     parts = [results(middle, mine, choices), measures(mine, FLATNESS), measures(mine, STANDS)]
@@ -83,9 +84,9 @@ def results(cell: Cell, summaries: Sequence[Summary], choices: Choices) -> str:
                 s.method,
                 label(taken) + edges,
                 f"{s.passes / s.epochs:.3g} x {s.epochs}",
-                short(s.last),
+                mean_and_std(s.last),
                 interval(s.difference),
-                short(fit),
+                mean_and_std(fit),
             ]
         )
     header = ["", "settings", "passes x epochs", f"{summaries[0].last.n} seeds", "less the first"]
@@ -95,7 +96,9 @@ def results(cell: Cell, summaries: Sequence[Summary], choices: Choices) -> str:
 def measures(summaries: Sequence[Summary], names: dict[str, str]) -> str:
     """Means of what was measured of the final networks."""
     known = {title: n for title, n in names.items() if any(n in s.measures for s in summaries)}
-    rows = [[s.method, *(short(s.measures.get(n)) for n in known.values())] for s in summaries]
+    rows = [
+        [s.method, *(mean_and_std(s.measures.get(n)) for n in known.values())] for s in summaries
+    ]
     return markdown(["", *known], rows) if known else ""
 
 
@@ -109,7 +112,7 @@ def beside(study: Study, summaries: Sequence[Summary]) -> str:
         row = [method]
         for cell in cells:
             s = known.get((cell.name, method))
-            row.append(f"{short(s.last)} {interval(s.difference)}".strip() if s else "")
+            row.append(f"{mean_and_std(s.last)} {interval(s.difference)}".strip() if s else "")
         rows.append(row)
     return markdown(["", *(f"{cell.name}, {cell.seeds} seeds" for cell in cells)], rows)
 
@@ -124,10 +127,6 @@ def share(summaries: Sequence[Summary]) -> str:
         f"Over the config as it is, BSAM tuned gains {gain:+.4f}, with the radius of find_rho and "
         f"nothing tuned {given:+.4f}."
     )
-
-
-def short(value: MeanStd | None) -> str:
-    return mean_and_std(value)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+from argparse import Namespace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,6 +34,19 @@ def tool(name: str) -> str:
     if is_clone():
         return f"{python()} {script(name)}"
     return f"{_program('bsam', Path(sys.executable).with_name('bsam'))} {name}"
+
+
+def next_command(name: str, args: Namespace, *words: str) -> str:
+    """The line that tells the command to go on with, on the config and the options of ``args``.
+
+    Args:
+        name: of the command.
+        args: of this one.
+        *words: between the config and the options.
+    """
+    given = [f"{key}={value}" for key, value in (args.cfg_options or {}).items()]
+    options = ["--cfg-options", *given] if given else []
+    return f"Next: {tool(name)} {shlex.join([short(args.config), *words, *options])}"
 
 
 def script(name: str) -> str:

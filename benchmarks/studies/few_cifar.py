@@ -18,14 +18,8 @@ augmented = {
     "train_cfg.max_epochs": 100,
 }
 methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.14, rho_min=0.14, **_base_.warmup)))
+others = dict(config=CIFAR, choices_of=middle, seeds=3, methods=_base_.around)
 cells = [
     dict(name=middle, config=CIFAR),
-    dict(
-        name="augmented",
-        config=CIFAR,
-        options=augmented,
-        choices_of=middle,
-        seeds=3,
-        methods=_base_.around,
-    ),
+    dict(name="augmented", options=augmented, **others),
 ]

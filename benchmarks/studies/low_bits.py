@@ -6,20 +6,12 @@ python tools/compare.py benchmarks/studies/low_bits.py ...
 
 _base_ = "_base_/trained_already.py"
 QUANTIZED = "benchmarks/studies/_base_/quantized.py"
-methods = dict(
-    found=dict(rule="BSAM", settings=dict(rho=0.2, rho_min=0.2, **_base_.warmup)),
-)
+methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.2, rho_min=0.2, **_base_.warmup)))
 middle = "W2A2"
 four = {f"model.quantization.{part}.bit_width": 4 for part in ("weight", "activation")}
+others = dict(config=QUANTIZED, choices_of=middle, seeds=3, methods=_base_.around)
 cells = [
     dict(name=middle, config=QUANTIZED),
-    dict(
-        name="W4A4",
-        config=QUANTIZED,
-        options=four,
-        choices_of=middle,
-        seeds=3,
-        methods=_base_.around,
-    ),
+    dict(name="W4A4", options=four, **others),
 ]
 hooks = [*_base_.hooks[:2], dict(type="RobustnessHook", weights=[])]

@@ -1,13 +1,6 @@
 """Wrong labels that a ResNet with batch norm has the time to learn by heart: 1,000 digits."""
 
-_base_ = "_base_/methods.py"
-DIGITS = "benchmarks/studies/_base_/digits_batch_norm.py"
-rate = "train_dataloader.dataset.rate"
-middle = "40% wrong"
-others = dict(config=DIGITS, choices_of=middle, seeds=3, methods=_base_.around)
-methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.14, rho_min=0.14, **_base_.warmup)))
-cells = [
-    dict(name=middle, config=DIGITS, options={rate: 0.4}),
-    dict(name="20% wrong", options={rate: 0.2}, **others),
-    dict(name="60% wrong", options={rate: 0.6}, **others),
-]
+_base_ = "wrong_labels.py"
+config = "benchmarks/studies/_base_/digits_batch_norm.py"
+cells = [{**cell, "config": config} for cell in _base_.cells]
+methods = dict(found=dict(settings=dict(rho=0.14, rho_min=0.14)))

@@ -16,6 +16,7 @@ from mmengine.hooks import Hook
 from bsam_suite.engine.checkpoint_hook import AtomicCheckpointHook
 from bsam_suite.engine.resume_hook import made_a_step
 from bsam_suite.engine.signals import SIGNALS
+from bsam_suite.quiet import tell
 from bsam_suite.sharpness import Late
 from bsam_suite.shell import short
 
@@ -80,15 +81,12 @@ class StopHook(Hook):
                 break
         barrier()  # the launcher ends all processes when the first one has ended
         if is_main_process():
-            print(
-                f"Stopped by a signal after {runner.iter + 1} iterations; "
-                + (
-                    f"all is in {short(file)}. "
-                    if file
-                    else "there is no hook that saves checkpoints. "
-                )
-                + f"The same command with --resume auto goes on (exit status {GO_ON})",
-                flush=True,
+            where = (
+                f"all is in {short(file)}" if file else "there is no hook that saves checkpoints"
+            )
+            tell(
+                f"Stopped by a signal after {runner.iter + 1} iterations; {where}. "
+                f"The same command with --resume auto goes on (exit status {GO_ON})"
             )
         sys.exit(GO_ON)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from mmengine.runner import Runner
 from bsam_suite.engine.work_dir import POINTER
 from bsam_suite.json_file import write_json
 from bsam_suite.quiet import tell
-from bsam_suite.shell import near, short, tool
+from bsam_suite.shell import near, next_command, short
 
 METRICS = "metrics.json"
 SKIPPED = "skipped_steps"
@@ -37,7 +36,7 @@ def summarize(runner: Runner, args: Namespace) -> None:
         tell(f"TensorBoard: tensorboard --logdir {near(runner.work_dir)}")
     if checkpoint:
         tell(f"Checkpoint: {checkpoint}")
-        tell(_next("test", args, checkpoint))
+        tell(next_command("test", args, checkpoint))
     else:
         tell("Next: default_hooks.checkpoint.interval sets when a checkpoint is saved; none was")
 
@@ -49,14 +48,8 @@ def summarize_test(runner: Runner, metrics: dict[str, float], args: Namespace) -
         tell(f"Predictions: {args.dump}")
     quantized = runner.cfg.model.get("type") == "Quantized"
     export = "export_quantized" if quantized else "export_onnx"
-    tell(_next(export, args, args.checkpoint, "--out", f"{Path(args.checkpoint).stem}.onnx"))
-
-
-def _next(command: str, args: Namespace, checkpoint: str, *words: str) -> str:
-    options = [f"{name}={value}" for name, value in (args.cfg_options or {}).items()]
-    words = (*words, "--cfg-options", *options) if options else words
-    given = f"{near(args.config)} {near(checkpoint)} {shlex.join(words)}"
-    return f"Next: {tool(command)} {given}".rstrip()
+    out = f"{Path(args.checkpoint).stem}.onnx"
+    tell(next_command(export, args, short(args.checkpoint), "--out", out))
 
 
 def last_checkpoint(work_dir: str | Path) -> str | None:

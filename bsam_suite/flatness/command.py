@@ -28,7 +28,7 @@ from bsam_suite.optional import need
 from bsam_suite.progress import progress_bar
 from bsam_suite.quantization.fake_quantizers.base import FakeQuantizer
 from bsam_suite.quiet import tell
-from bsam_suite.shell import near, tool
+from bsam_suite.shell import next_command, short
 
 
 def analyze(args: Namespace) -> None:
@@ -79,8 +79,7 @@ def analyze(args: Namespace) -> None:
         )
         tell(f"Results: {save(measured, told, folder)}\nPicture: {draw(measured, folder)}")
         tell(write_report(page(measured, told, args.command_line), folder / "flatness.html"))
-        files = " ".join(map(near, args.checkpoints))
-        tell(f"Next: {tool('plot_landscape')} {near(args.config)} {files}")
+        tell(next_command("plot_landscape", args, *map(short, args.checkpoints)))
 
 
 def _measured(objective: Objective, measures: Sequence[str], settings: Settings) -> Measured:

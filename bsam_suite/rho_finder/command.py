@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from argparse import Namespace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from bsam_suite.rho_finder.find import RADII, WINDOW, find
 from bsam_suite.rho_finder.line import check_radii
 from bsam_suite.rho_finder.report import as_dict, draw, table, verdict, with_radii
 from bsam_suite.rho_finder.runs import ConfigRuns
-from bsam_suite.shell import near, tool
+from bsam_suite.shell import next_command
 
 
 def find_rho(args: Namespace) -> None:
@@ -57,7 +56,5 @@ def find_rho(args: Namespace) -> None:
     if found.rho is None:
         tell("Next: the same command with smaller --radii")
     else:
-        given = [f"{key}={value}" for key, value in (args.cfg_options or {}).items()]
-        options = shlex.join(["--cfg-options", *given] if given else [])
         rule = with_radii(found, typed, runs.rule.radius_names)
-        tell(f"Next: {tool('train')} {near(args.config)} --rule {rule} {options}".rstrip())
+        tell(next_command("train", args, "--rule", *rule.split()))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bsam_suite.command import CFG_OPTIONS, CONFIG, QUIET, command, one_of, option
 from bsam_suite.quiet import tell
-from bsam_suite.shell import near, tool
+from bsam_suite.shell import next_command, tool
 
 
 @command(
@@ -124,4 +124,4 @@ def browse_dataset(args: Namespace) -> None:
     from tasks.pose.browse.command import browse
 
     print(f"Samples: {browse(args)}")
-    print(f"Next: {tool('train')} {near(args.config)}")
+    print(next_command("train", args))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bsam_suite.command import CFG_OPTIONS, CHECKPOINT, CONFIG, QUIET, command, option
 from bsam_suite.quiet import tell
-from bsam_suite.shell import near, tool
+from bsam_suite.shell import next_command, short
 
 
 @command(
@@ -43,8 +43,8 @@ def eval_quantized(args: Namespace) -> None:
     results = evaluate(Request(**given))
     results.print()
     if any(row.method == "QAT" for row in results.rows):
-        files = f"{near(args.config)} {near(args.checkpoint)}"
-        tell(f"Next: {tool('export_quantized')} {files} --out {Path(args.checkpoint).stem}.onnx")
+        out = f"{Path(args.checkpoint).stem}.onnx"
+        tell(next_command("export_quantized", args, short(args.checkpoint), "--out", out))
     else:
         tell("Next: train at the bits that lose too much, as docs/quantization.md shows")
 
@@ -92,4 +92,4 @@ def export_quantized(args: Namespace) -> None:
     if args.out.endswith(".onnx"):
         tell("Next: run it in any runtime; its inputs and outputs are told in docs/onnx.md")
     else:
-        tell(f"Next: {tool('test')} {near(args.config)} {near(args.out)}")
+        tell(next_command("test", args, short(args.out)))

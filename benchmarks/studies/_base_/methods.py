@@ -40,7 +40,7 @@ methods = dict(
     GSAM=dict(rule="GSAM", settings=warmup, choice_of="SAM"),
     LookSAM=dict(rule="LookSAM", settings=warmup, choice_of="SAM"),
 )
-around = ["SGD", "longer", "averaged", "SAM", "BSAM", "cheap"]
+around = ["SGD", "config", "longer", "averaged", "SAM", "BSAM", "cheap"]
 metric = "accuracy"
 trials = 10
 seeds = 5
