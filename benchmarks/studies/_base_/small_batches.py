@@ -1,0 +1,16 @@
+"""The methods for batches of 25: 0.4 times the learning rates, half the radii of methods.py."""
+
+_base_ = "methods.py"
+parts = {_base_.lr: 2.5, "rho": 2, "rho_min": 2}
+methods = {
+    name: dict(
+        tune=dict(
+            lines=[
+                {setting: value / parts.get(setting, 1) for setting, value in one.items()}
+                for one in method["tune"]["lines"]
+            ]
+        )
+    )
+    for name, method in _base_.methods.items()
+    if "tune" in method
+}
