@@ -56,13 +56,24 @@ def done(process, status=0):
     assert process.wait(LONG) == status, process.args[-1]
 
 
-def pictures(folder, size=32, number=8):
+def pictures(folder):
     rng = np.random.default_rng(0)
     for place in ("train/cat", "train/dog", "val/cat", "val/dog"):
         (folder / place).mkdir(parents=True)
-        for i in range(number):
-            picture = rng.integers(0, 255, (size, size, 3), dtype=np.uint8)
+        for i in range(4):
+            picture = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)
             Image.fromarray(picture).save(folder / place / f"{i}.png")
+
+
+def stopped(shell, line, work_dir):
+    """What a training leaves that a signal stops after its first checkpoint, as days would do."""
+    training, started = shell(f"exec {line}"), time.monotonic()
+    while not [*work_dir.glob("epoch_*.pth")] and training.poll() is None:
+        assert time.monotonic() - started < LONG
+        time.sleep(1)
+    training.send_signal(signal.SIGTERM)
+    done(training, status=75)
+    return work_dir / "stopped.pth"
 
 
 def test_an_mmengine_config_of_ones_own(shell, project, tmp_path):
@@ -73,33 +84,26 @@ def test_an_mmengine_config_of_ones_own(shell, project, tmp_path):
 
 
 def test_poses_of_five_keypoints(shell, fish):
-    """210 epochs of HRNet-W32 take days, so a signal stops them after the first validation."""
-    places = {"COCO": fish, "FOLDER": fish / "val2017"}
-    places["work_dirs/hrnet_bsam/epoch_8.pth"] = "work_dirs/hrnet_bsam/stopped.pth"
-    places["IMAGES"] = "unused"
-    train, _, predict, _ = commands("Poses and low bits", **places)
+    made = shell.clone / "work_dirs/hrnet_bsam"
+    places = {"COCO": fish, "FOLDER": fish / "val2017", "POSES.pth": made / "stopped.pth"}
+    train, predict, *_ = commands("Poses and low bits", **places)
     done(shell("make setup"))
-    training = shell(f"exec {train}")
-    work_dir = shell.clone / "work_dirs/hrnet_bsam"
-    started = time.monotonic()
-    while not [*work_dir.glob("epoch_*.pth")] and training.poll() is None:
-        assert time.monotonic() - started < LONG
-        time.sleep(1)
-    training.send_signal(signal.SIGTERM)
-    done(training, status=75)
+    stopped(shell, train, made)
     done(shell(predict))
     assert [*shell.clone.rglob("results.keypoints.json")]
 
 
 def test_a_file_of_four_bits(shell, tmp_path):
     pictures(tmp_path / "images")
-    places = {"IMAGES": tmp_path / "images", "COCO": "unused"}
-    _, train, _, export = commands("Poses and low bits", **places)
+    made = shell.clone / "work_dirs"
+    floats, quantized = made / "resnet18_sgd", made / "resnet18_w4a4_bsam"
+    places = {"IMAGES": tmp_path / "images", "FLOAT.pth": floats / "stopped.pth"}
+    places["QUANTIZED.pth"] = quantized / "stopped.pth"
+    *_, train_float, train, export = commands("Poses and low bits", **places)
     done(shell("make setup"))
-    done(shell(train))
+    stopped(shell, train_float, floats)
+    checkpoint = stopped(shell, train, quantized)
     done(shell(export))
-    size = (shell.clone / "net.onnx").stat().st_size
-    floats = (shell.clone / "work_dirs/resnet18_w4a4_bsam/epoch_15.pth").stat().st_size
-    assert 0 < size < floats / 6
+    assert (shell.clone / "net.onnx").stat().st_size < checkpoint.stat().st_size / 6
     run = "import onnxruntime as o; print(*o.InferenceSession('net.onnx').get_inputs())"
     done(shell(f'python -c "{run}"'))
