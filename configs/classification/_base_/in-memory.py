@@ -1,7 +1,7 @@
 """What recipes on images in memory share: ResNet-18, SGD and a cosine, whatever the images."""
 
 custom_imports = dict(imports=["tasks.classification.register_all"])
-resolve = [dict(type="resize_images"), dict(type="count_classes")]
+resolve = [dict(type="resize_images")]
 preflight = [dict(type="check_images")]
 
 model = dict(
