@@ -48,7 +48,9 @@ def init_distributed(cfg: Config, command: str = "train") -> None:
         _take_slurm()
     torch.distributed.init_process_group("gloo")
     wrapper = dict(type="MMDistributedDataParallel", broadcast_buffers=False, device_ids=None)
-    cfg.model_wrapper_cfg = {**wrapper, **cfg.get("model_wrapper_cfg", {})}
+    given = cfg.get("model_wrapper_cfg") or {}
+    if given.get("type", wrapper["type"]) == wrapper["type"]:
+        cfg.model_wrapper_cfg = {**wrapper, **given}
 
 
 def _take_slurm() -> None:
