@@ -39,7 +39,15 @@ from bsam_suite.options import KeyValues, NameAndValues
         help="also the optimizer alone with as many epochs as make up for the rules' passes",
     ),
     option("--metric", help="what to compare (the evaluator's first)"),
-    option("--jobs", type=int, default=1, metavar="N", help="runs at a time (1)"),
+    option("--jobs", type=int, default=1, metavar="N", help="runs at a time (1), of each job"),
+    option(
+        "--submit",
+        nargs="*",
+        action=KeyValues,
+        metavar="KEY=VALUE",
+        help="make the runs in jobs of a cluster, by submitit: timeout_min, slurm_partition, "
+        "slurm_array_parallelism ... of it (docs/compare.md)",
+    ),
     option("--out", type=Path, metavar="DIR", help="folder (work_dirs/compare/CONFIG)"),
     option(
         "--records",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 from bsam_suite.compare.methods import list_methods
 from bsam_suite.compare.report import report
 from bsam_suite.compare.results import collect
+from bsam_suite.compare.run import run_all
 from bsam_suite.compare.stages import Stages
 from bsam_suite.compare.study import (
     Cell,
@@ -18,6 +20,7 @@ from bsam_suite.compare.study import (
     read_study,
     typed_values,
 )
+from bsam_suite.compare.submit import open_executor, submit_all
 from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.config import load_config
 from bsam_suite.engine.disk_errors import report_disk_errors
@@ -48,7 +51,11 @@ def compare(args: Namespace) -> int:
     if study.sampler == "optuna":
         need("optuna", "tuning")
     records = args.records or out / "records"
-    stages = Stages(study, out, records, 0 if args.report else args.jobs)
+    make = partial(run_all, jobs=args.jobs, metric=study.metric)
+    if args.submit is not None:
+        executor = open_executor(args.submit, out / "jobs")
+        make = partial(submit_all, executor, jobs=args.jobs, metric=study.metric)
+    stages = Stages(study, out, records, None if args.report else make)
     with report_disk_errors(out):
         if not lock_folder(out):
             raise InputError(

@@ -105,13 +105,15 @@ def _runs(records: Sequence[Record], metric: str) -> tuple[list[dict], dict]:
         mean = statistics.fmean(values)
         traces.append(
             dict(
-                type="scatter",
+                # A bar of no height is a line as wide as there is room, however many methods.
+                type="bar",
                 name=name,
                 x=[name],
-                y=[mean],
-                mode="markers",
-                marker=dict(symbol="line-ew", size=44, line=dict(color=colour, width=3)),
-                hovertemplate="mean: %{y:.6g}",
+                base=[mean],
+                y=[0],
+                width=[0.7],
+                marker=dict(line=dict(color=colour, width=3)),
+                hovertemplate="mean: %{base:.6g}",
             )
         )
     return traces, dict(showlegend=False, yaxis=dict(title=dict(text=escape(metric))))

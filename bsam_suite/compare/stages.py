@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bsam_suite.compare.plan import TEST, TUNING, Folders, Run, plan_runs
-from bsam_suite.compare.run import run_all
 from bsam_suite.compare.study import Cell, Method, Study
 from bsam_suite.compare.tuning import Choice, choose, next_settings, trials
 from bsam_suite.engine.config import preflight
 
 Choices = Mapping[tuple[str, str], Choice | None]
 """By cell and method; None where each trial has diverged."""
+
+Make = Callable[[Sequence[Run]], list[Run]]
 
 
 class Stages:
@@ -22,15 +23,15 @@ class Stages:
     Args:
         out: folder of the runs.
         records: folder of their records.
-        jobs: runs at a time; 0 makes none.
+        make: makes the runs that it is given and returns those that failed; None makes none.
 
     Attributes:
         runs: planned so far.
         failed: those that ended without a record.
     """
 
-    def __init__(self, study: Study, out: Path, records: Path, jobs: int) -> None:
-        self.study, self.folders, self.jobs = study, Folders(out, records), jobs
+    def __init__(self, study: Study, out: Path, records: Path, make: Make | None) -> None:
+        self.study, self.folders, self.make = study, Folders(out, records), make
         self.runs: list[Run] = []
         self.failed: list[Run] = []
 
@@ -105,12 +106,12 @@ class Stages:
 
     def _make(self, runs: Sequence[Run]) -> None:
         self.runs += runs
-        if not self.jobs:
+        if self.make is None:
             return
         # One of each setting says for all of them what is missing.
         for run in {(r.cell, r.part): r for r in reversed(runs) if not r.done}.values():
             preflight(copy.deepcopy(run.training.cfg))
-        self.failed += run_all(runs, self.jobs, self.study.metric)
+        self.failed += self.make(runs)
 
 
 def chosen_for(cell: Cell, method: Method) -> tuple[str, str] | None:

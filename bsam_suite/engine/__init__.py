@@ -5,6 +5,7 @@ from bsam_suite.engine import (  # noqa: F401
     curves,
     divergence,
     flatness_hook,
+    fully_sharded,
     reproduce,
     resolve,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ def init_distributed(cfg: Config, command: str = "train") -> None:
         command: which one to name in messages.
 
     Raises:
-        InputError: the launcher's environment variables are missing, or slurm without a GPU.
+        InputError: the launcher's environment variables are missing.
     """
     if cfg.launcher == "pytorch" and "RANK" not in os.environ:
         raise InputError(
@@ -44,13 +45,23 @@ def init_distributed(cfg: Config, command: str = "train") -> None:
         init_dist(cfg.launcher, **cfg.get("env_cfg", {}).get("dist_cfg", {}))
         return
     if cfg.launcher == "slurm":
-        raise InputError(
-            "--launcher slurm needs a GPU for each task: without GPUs use torchrun and "
-            "--launcher pytorch"
-        )
+        _take_slurm()
     torch.distributed.init_process_group("gloo")
     wrapper = dict(type="MMDistributedDataParallel", broadcast_buffers=False, device_ids=None)
-    cfg.model_wrapper_cfg = {**wrapper, **cfg.get("model_wrapper_cfg", {})}
+    given = cfg.get("model_wrapper_cfg") or {}
+    if given.get("type", wrapper["type"]) == wrapper["type"]:
+        cfg.model_wrapper_cfg = {**wrapper, **given}
+
+
+def _take_slurm() -> None:
+    """Set what PyTorch reads by what Slurm sets, as MMEngine does on GPUs."""
+    names = dict(RANK="SLURM_PROCID", WORLD_SIZE="SLURM_NTASKS", LOCAL_RANK="SLURM_LOCALID")
+    os.environ.update({name: os.environ[given] for name, given in names.items()})
+    if "MASTER_ADDR" not in os.environ:
+        listed = ["scontrol", "show", "hostnames", os.environ["SLURM_NODELIST"]]
+        hosts = subprocess.run(listed, check=True, capture_output=True, text=True).stdout
+        os.environ["MASTER_ADDR"] = hosts.split()[0]
+    os.environ.setdefault("MASTER_PORT", "29500")
 
 
 def broadcast_from_main(choose: Callable[[], T]) -> T:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import chain, repeat
 from typing import Any
 
+from mmengine.dist import all_gather_object
 from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.base_loop import BaseLoop
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from bsam_suite.engine.batches import SeededBatches
 from bsam_suite.engine.signals import held_back
+from bsam_suite.errors import InputError
 
 
 @LOOPS.register_module()
@@ -24,6 +26,15 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
     """
 
     done = 0
+
+    def run(self) -> nn.Module:
+        """Launch training.
+
+        Raises:
+            InputError: processes have different numbers of batches.
+        """
+        check_equal_lengths(len(self.dataloader))
+        return super().run()
 
     def run_epoch(self) -> None:
         """Train on the batches of an epoch that are left."""
@@ -67,6 +78,21 @@ class ResumableIterLoop(IterBasedTrainLoop):
             return super().run()
         finally:
             del self.dataloader_iterator  # ends the workers
+
+
+def check_equal_lengths(batches: int) -> None:
+    """Refuse to begin what would wait for the batches of another process that has fewer.
+
+    Raises:
+        InputError: the numbers differ.
+    """
+    lengths = all_gather_object(batches)
+    if len(set(lengths)) > 1:
+        raise InputError(
+            f"an epoch has {', '.join(map(str, lengths))} batches in the processes, which would "
+            "wait for each other forever: give train_dataloader a sampler that shares the data out "
+            "evenly, such as dict(type='DefaultSampler', shuffle=True)"
+        )
 
 
 def _started(loader: DataLoader) -> Iterator:

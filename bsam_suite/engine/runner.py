@@ -1,17 +1,26 @@
-"""MMEngine's Runner, whose log on the screen keeps to ``--quiet``."""
+"""MMEngine's Runner, with sharded models, whose log on the screen keeps to ``--quiet``."""
 
 from __future__ import annotations
 
 import logging
 
 import mmengine.runner
+from mmengine.hooks import EMAHook
 from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper
+from mmengine.registry import MODEL_WRAPPERS
+from torch import nn
 
+from bsam_suite.engine.fully_sharded import FullySharded, gathered, is_cut, shard_state
+from bsam_suite.errors import InputError
 from bsam_suite.quiet import is_quiet, screen
 
 
 class Runner(mmengine.runner.Runner):
-    """Under ``--quiet`` only warnings and errors of its log are seen; the log file has all."""
+    """Takes :class:`FullySharded` as a wrapper.
+
+    Under ``--quiet`` only warnings and errors of its log are seen; the log file has all.
+    """
 
     def build_logger(self, *args, **kwargs) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)
@@ -20,3 +29,32 @@ class Runner(mmengine.runner.Runner):
                 handler.setStream(screen())
                 handler.setLevel(max(handler.level, logging.WARNING))
         return logger
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """Cut a model that may be too large for one device before any of it goes there."""
+        kind = (model_wrapper_cfg or {}).get("type")
+        if self.distributed and MODEL_WRAPPERS.get(str(kind)) is FullySharded:
+            self.model = model
+            super()._init_model_weights()
+            return MODEL_WRAPPERS.build(model_wrapper_cfg, default_args=dict(module=model))
+        return super().wrap_model(model_wrapper_cfg, model)
+
+    def _init_model_weights(self) -> None:
+        if not is_cut(self.model):  # else it was done before, on the whole
+            super()._init_model_weights()
+
+    def build_optim_wrapper(self, optim_wrapper):
+        if is_cut(self.model) and any(isinstance(hook, EMAHook) for hook in self.hooks):
+            raise InputError(
+                "EMAHook copies the model, which FullySharded has cut and PyTorch does not copy: "
+                "leave out the hook, or model_wrapper_cfg"
+            )
+        made = super().build_optim_wrapper(optim_wrapper)
+        if isinstance(made, OptimWrapper):
+            shard_state(made.optimizer)
+        return made
+
+    def save_checkpoint(self, *args, **kwargs) -> None:
+        """Save whole weights and states, also of sharded models; all processes must call this."""
+        with gathered(self.model, self.optim_wrapper):
+            super().save_checkpoint(*args, **kwargs)

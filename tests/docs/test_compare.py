@@ -19,7 +19,7 @@ def test_the_study_of_the_page_can_be_planned(tmp_path, monkeypatch):
     patch_mmengine()
     file = tmp_path / "study.py"
     file.write_text(re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1])
-    stages = Stages(read_study(str(file)), tmp_path / "out", tmp_path / "records", jobs=0)
+    stages = Stages(read_study(str(file)), tmp_path / "out", tmp_path / "records", make=None)
     assert stages.tune() == {}
     # Five methods are tuned in the first cell alone, by six trials of two seeds.
     assert len(stages.runs) == 5 * 6 * 2

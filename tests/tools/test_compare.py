@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).parents[2]
 CONFIG = str(ROOT / "configs/classification/resnet18_sgd.py")
 SMALL = [
@@ -143,3 +145,38 @@ def test_a_study_is_killed_and_goes_on_there_and_elsewhere(tool, tmp_path):
     assert "1 of 2 runs are already finished\n[2/2] bsam rho=0.0" in found.stdout
     again = (tmp_path / "elsewhere/results.md").read_text()
     assert again.partition("\n\n")[2] == page.partition("\n\n")[2]
+
+
+def test_jobs_of_a_cluster(tool, tmp_path):
+    """One is lost in the middle of its run; the others, and what it does again, are as without."""
+    args = [CONFIG, "--rules", "none", "bsam", "--seeds", "2"]
+    command = [sys.executable, str(ROOT / "tools/compare.py"), *args, "--out", "jobs", "--submit"]
+    command += ["cluster=local", "timeout_min=5", "--jobs", "2", "--cfg-options", *SMALL]
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    process = subprocess.Popen(command, **pipes)
+    lost = tmp_path / "jobs/runs/bsam,seed=1"
+    wait_for(lost / "epoch_1.pth", process)
+    jobs = sorted((tmp_path / "jobs/jobs").glob("*_submitted.pkl"), key=os.path.getmtime)
+    assert len(jobs) == 2
+    job = psutil.Process(int(jobs[1].name.partition("_")[0]))
+    for one in [job, *job.children(recursive=True)]:
+        one.kill()
+    printed, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert printed.count("was lost: it is submitted again") == 1 and "[4/4] " in printed
+    assert "resumed epoch: 1" in (lost / "log.txt").read_text()
+
+    alone = tool("compare", *args, "--out", "alone", options=SMALL)
+    assert alone.returncode == 0, alone.stderr
+    found = [
+        [json.loads(f.read_text())["metrics"] for f in sorted((tmp_path / d).glob("records/*"))]
+        for d in ("jobs", "alone")
+    ]
+    assert len(found[0]) == 4 and found[0] == found[1]
+
+
+def test_settings_of_a_cluster_that_is_not_there(tool):
+    args = ["--rules", "none", "--out", "out", "--submit", "cluster=slurm"]
+    for more, said in ([], "slurm"), (["timeout=3"], "cluster"), (["cluster=lokal"], "lokal"):
+        found = tool("compare", CONFIG, *args, *more)
+        assert found.returncode == 1 and said in found.stderr.lower(), found.stderr

@@ -29,7 +29,7 @@ class PlannedModel(BaseModel):
 def compared(tmp_path, monkeypatch):
     """Compare on a small config, without training."""
     (tmp_path / "config.py").write_text(CONFIG)
-    monkeypatch.setattr("bsam_suite.compare.stages.run_all", lambda *_: [])
+    monkeypatch.setattr("bsam_suite.compare.command.run_all", lambda *_, **__: [])
     monkeypatch.setattr("bsam_suite.compare.command.report", lambda *_: None)
     made = []
 
@@ -42,7 +42,9 @@ def compared(tmp_path, monkeypatch):
 
     def run(file="config.py", **given):
         """The runs that are planned."""
-        args = dict(rules=None, seeds=None, grid={}, equal_compute=False, metric=None, jobs=1)
+        args = dict(
+            rules=None, seeds=None, grid={}, equal_compute=False, metric=None, jobs=1, submit=None
+        )
         args |= dict(cfg_options=None, out=tmp_path / "out", records=None, report=False)
         if file == "config.py":
             args |= dict(rules=["none", "sam"], seeds=2)

@@ -234,3 +234,8 @@ def test_flatness_is_that_of_the_samples_of_all(results):
         torch.testing.assert_close(found["gradient"], gradient)
         torch.testing.assert_close(found["product"], hessian.sum(1))
         torch.testing.assert_close(found["top"], torch.linalg.eigvalsh(hessian)[-1:])
+
+
+def test_unequal_numbers_of_batches_are_refused_in_all_processes(results):
+    numbers = ", ".join(str(5 + rank) for rank in range(len(results)))
+    assert all(f"has {numbers} batches" in found["unequal_batches"] for found in results)

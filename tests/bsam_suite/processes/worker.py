@@ -20,6 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from bsam_suite.engine import BSAMOptimWrapper
 from bsam_suite.engine.divergence import DivergenceHook
+from bsam_suite.engine.loops import check_equal_lengths
 from bsam_suite.errors import InputError
 from bsam_suite.flatness import Objective
 from bsam_suite.flatness.hessian import top_eigenpairs
@@ -243,6 +244,14 @@ def local_is_refused():
         return dict(error=str(error))
 
 
+def unequal_batches():
+    check_equal_lengths(5)
+    try:
+        check_equal_lengths(5 + RANK)
+    except InputError as error:
+        return str(error)
+
+
 def flatness():
     """Batches of unlike sizes, and none in the last process."""
     net, own = make(), list(batches())
@@ -287,6 +296,7 @@ CASES = dict(
     bad_float16=lambda: one_bad_process("local", dtype="float16"),
     bad_shard=one_bad_shard,
     local_is_refused=local_is_refused,
+    unequal_batches=unequal_batches,
 )
 
 if __name__ == "__main__":
