@@ -106,7 +106,7 @@ def test_a_record_of_another_config_does_not_count(compared, study, record):
     [
         ("seeds = 2", "seeds = two", r"study.py cannot be read: .*two.* \(NameError\)"),
         ("seeds = 2", "sedes = 2", "sedes in .*study.py.*did you mean 'seeds'"),
-        ("seeds = 2", "seeds = 0", "seeds=0 of cell 'clean' .*: give a number from 1"),
+        ("seeds = 2", "seeds = 0", "seeds=0 of .*: give a number from 1"),
         ("seeds = 2", "tuning_seeds = 0", "tuning_seeds=0 .*: give a number from 1"),
         ("seeds = 2", "validation = 1.5", "validation=1.5 .*: give a share"),
         ("seeds = 2", "sampler = 'dice'", "sampler='dice' .*: give 'grid' or 'optuna'"),
