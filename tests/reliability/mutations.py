@@ -117,6 +117,18 @@ def changed_bytes(content: bytes, rng: random.Random) -> bytes:
     return bytes(data)
 
 
+def changed_image(content: bytes, rng: random.Random) -> bytes:
+    """An image whose first bytes, which say what and how large it is, stay mostly as they are."""
+    from PIL import Image
+
+    try:
+        Image.open(io.BytesIO(content)).close()
+    except Exception as error:
+        raise NotWhole from error
+    head = rng.choice((0, 48, 48, 200))
+    return content[:head] + changed_bytes(content[head:], rng)
+
+
 def changed_checkpoint(content: bytes, rng: random.Random) -> bytes:
     """A file of ``torch.save`` with another object in it, or other bytes in one of its parts."""
     if rng.random() < 0.5:
