@@ -106,7 +106,9 @@ def is_study(file: str) -> bool:
         return "cells" in Config.fromfile(file, import_custom_modules=False)
     except Exception:  # its reader says what
         path = Path(file)
-        return path.is_file() and bool(re.search(r"^cells\b", path.read_text(errors="replace"), re.M))
+        return path.is_file() and bool(
+            re.search(r"^cells\b", path.read_text(errors="replace"), re.M)
+        )
 
 
 def read_study(file: str) -> Study:

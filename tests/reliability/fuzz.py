@@ -1,4 +1,4 @@
-"""Feed changed files to what the suite reads from elsewhere: each ends in a result or an InputError.
+"""Feed changed files to the suite's readers: each ends in a result or an InputError.
 
 ``python tests/reliability/fuzz.py --inputs 100000 --reader coco`` changes valid files by
 ``mutations.py`` and reads them as ``readers.py`` says. Atheris, Google's fuzzer for Python, chooses

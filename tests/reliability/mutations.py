@@ -21,7 +21,20 @@ class NotWhole(Exception):
 DEEP = "[" * 3000 + "]" * 3000
 NUMBERS = (0, -1, 1, 2, 7, 255, -128, 2**31, 2**53 + 1, -(2**63), 10**400, 0.5, -0.0, 1e-320, 1e308)
 NUMBERS = (*NUMBERS, float("nan"), float("inf"), float("-inf"))
-TEXTS = ("", " ", "a", "0", "1e5", "nan", "None", "../../etc/passwd", "a\0b", "\ud800", "\u202e", "é")
+TEXTS = (
+    "",
+    " ",
+    "a",
+    "0",
+    "1e5",
+    "nan",
+    "None",
+    "../../etc/passwd",
+    "a\0b",
+    "\ud800",
+    "\u202e",
+    "é",
+)
 TEXTS = (*TEXTS, "x" * 5000, "a.b", "__class__", "{", "[1,2", "(", "%s", "$HOME", "~", "=", "::")
 
 
@@ -140,7 +153,9 @@ def changed_checkpoint(content: bytes, rng: random.Random) -> bytes:
         number = rng.randrange(len(parts))
         name, inner = parts[number]
         if rng.random() < 0.2:
-            parts[number : number + 1] = rng.choice(([], [(name, inner)] * 2, [("b/" + name, inner)]))
+            parts[number : number + 1] = rng.choice(
+                ([], [(name, inner)] * 2, [("b/" + name, inner)])
+            )
         elif inner:
             parts[number] = name, changed_bytes(inner, rng)
         made = io.BytesIO()
@@ -270,13 +285,35 @@ def _other(value: object, rng: random.Random) -> object:
     if isinstance(value, bytes):
         return changed_bytes(value or b"\0", rng)
     if isinstance(value, str):
-        return rng.choice([text for text in TEXTS if text.isascii()] + [value + "1", "Conv", "Loop"])
+        return rng.choice(
+            [text for text in TEXTS if text.isascii()] + [value + "1", "Conv", "Loop"]
+        )
     if isinstance(value, float):
         return rng.choice((0.0, -1.0, 1e30, float("nan"), -value))
     return rng.choice((0, 1, -1, 2, 3, 7, 2**16, 2**31 - 1, value + 1, value - 1))
 
 
-SIGNS = ("=", ".", ",", "[", "]", "(", ")", "'", '"', "-", "1", "e", "0", "~", "\\", "{", "}", "é", "#")
+SIGNS = (
+    "=",
+    ".",
+    ",",
+    "[",
+    "]",
+    "(",
+    ")",
+    "'",
+    '"',
+    "-",
+    "1",
+    "e",
+    "0",
+    "~",
+    "\\",
+    "{",
+    "}",
+    "é",
+    "#",
+)
 
 
 def changed_options(content: bytes, rng: random.Random) -> bytes:
@@ -295,7 +332,9 @@ def changed_options(content: bytes, rng: random.Random) -> bytes:
         value = value if rng.random() < 0.5 else rng.choice(pairs)[2]
     elif way == 3:
         parts = key.split(".")
-        parts[rng.randrange(len(parts))] = rng.choice(("0", "-1", "9", "type", "a", "lr", "_delete_"))
+        parts[rng.randrange(len(parts))] = rng.choice(
+            ("0", "-1", "9", "type", "a", "lr", "_delete_")
+        )
         key = ".".join(parts)
     elif way == 4:
         place = rng.randint(0, len(value))

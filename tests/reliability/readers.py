@@ -321,8 +321,12 @@ def checkpoint_seeds(folder: Path) -> list[bytes]:
     from mmengine.logging import HistoryBuffer
 
     net, optimizer = Net(), torch.optim.Adam(Net().parameters())
-    hub = dict(log_scalars={"train/loss": HistoryBuffer([0.5, 0.25], [1, 1])}, runtime_info=dict(iter=3))
-    meta = dict(cfg=CFG, epoch=1, iter=3, seed=0, experiment_name="a", dataset_meta=dict(classes=["a"]))
+    hub = dict(
+        log_scalars={"train/loss": HistoryBuffer([0.5, 0.25], [1, 1])}, runtime_info=dict(iter=3)
+    )
+    meta = dict(
+        cfg=CFG, epoch=1, iter=3, seed=0, experiment_name="a", dataset_meta=dict(classes=["a"])
+    )
     whole = dict(meta=meta, state_dict=net.state_dict(), message_hub=hub)
     whole |= dict(optimizer=optimizer.state_dict(), param_schedulers=[dict(last_step=3)])
     made = []
@@ -454,9 +458,7 @@ def read_options(path: Path) -> None:
     check_config(cfg)
 
 
-READERS["options"] = Reader(
-    ".txt", option_seeds, change.changed_options, pairs_of, read_options
-)
+READERS["options"] = Reader(".txt", option_seeds, change.changed_options, pairs_of, read_options)
 
 
 def plan_seeds(folder: Path) -> list[bytes]:

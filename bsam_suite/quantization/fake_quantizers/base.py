@@ -231,9 +231,9 @@ class FakeQuantizer(nn.Module):
         """
         if saved.numel() != 1 or saved.item() != self.bit_width:
             raise InputError(
-                f"{self.name or type(self).__name__} has {brief(saved.tolist())} bits in the checkpoint and "
-                f"{self.bit_width} in the config: give the bits that it was trained with, or start "
-                "from the float checkpoint"
+                f"{self.name or type(self).__name__} has {brief(saved.tolist())} bits in the "
+                f"checkpoint and {self.bit_width} in the config: give the bits that it was trained "
+                "with, or start from the float checkpoint"
             )
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
