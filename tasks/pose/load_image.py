@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmcv
+import numpy as np
 from mmengine import fileio
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
@@ -39,4 +40,6 @@ class LoadWholeImage(LoadImage):
                 raise ValueError("OpenCV cannot decode it")
         except Exception as error:  # a damaged file makes the libraries raise almost anything
             raise UnreadableFile.of(path, error) from error
-        return super().transform(dict(results, img=image))
+        if self.to_float32:
+            image = image.astype(np.float32)
+        return dict(results, img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])

@@ -2,12 +2,14 @@
 
 ``python tests/reliability/fuzz.py --inputs 100000 --reader coco`` changes valid files by
 ``mutations.py`` and reads them as ``readers.py`` says. Atheris, Google's fuzzer for Python, chooses
-what to change further: what reached lines of ``bsam_suite`` and ``tasks`` that nothing has before.
-An input may take 60 seconds and the process 4 GiB more than at its start. It prints how many inputs
-there were, which share of them the first parser took, and each finding; files of these are kept.
+what to change further: what reached lines of ``bsam_suite`` and ``tasks`` that nothing has before;
+with ``--plain``, which needs no Atheris, valid files are changed at random. An input may take 60
+seconds and the process 4 GiB more than at its start. It prints how many inputs there were, which
+share of them the first parser took, and each finding; files of these are kept.
 """
 
 import argparse
+import faulthandler
 import hashlib
 import json
 import mmap
@@ -84,44 +86,67 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (used + GIB * 2**30,) * 2)
 
 
-def fuzz(name: str, inputs: int, seed: int, keep: Path, folder: Path) -> tuple[Counts, list[str]]:
+def fuzz(
+    name: str, inputs: int, seed: int, plain: bool, keep: Path, folder: Path
+) -> tuple[Counts, list[str]]:
     """Read ``inputs`` files in processes of their own, another one where one has died."""
     counts, deaths = Counts(), []
     while (done := counts()[0]) < inputs:
         child = os.fork()
         if child == 0:
             try:
-                run(name, inputs - done, seed + done, counts, keep, folder)
+                way = run_plain if plain else run_atheris
+                way(name, inputs - done, seed + done, counts, keep, folder)
+                os._exit(0)
             except BaseException:
                 traceback.print_exc()
                 os._exit(1)
         _, status = os.waitpid(child, 0)
         if counts()[0] < inputs:
             # The fuzzer's own log says what it was: too long, too much memory, or a crash.
-            deaths.append(f"died with {os.waitstatus_to_exitcode(status)}; see {folder}/log")
+            number = len(deaths)
+            deaths.append(f"died with {os.waitstatus_to_exitcode(status)} at death{number}")
+            for file in (*folder.glob("x.*"), folder / "log"):
+                (keep / f"death{number}{file.suffix}").write_bytes(file.read_bytes()[-LONGEST:])
             if len(deaths) > 9 or counts()[0] == done:
                 break
     return counts, deaths
 
 
-def run(name: str, inputs: int, seed: int, counts: Counts, keep: Path, folder: Path) -> None:
-    """Does not return: the fuzzer ends its process."""
-    import atheris
-
+def prepared(name: str, folder: Path, counts: Counts, keep: Path) -> tuple:
+    """A reader, contents of its valid files, and a function that reads one; for this process."""
     log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in (1, 2):  # what libraries print of damaged files, and the fuzzer's progress
         os.dup2(log, number)
     warnings.simplefilter("ignore")
-    with atheris.instrument_imports(include=["bsam_suite", "tasks"]):
-        from readers import READERS, InputError
+    from readers import READERS, InputError
+
     reader = READERS[name]
     seeds = reader.seeds(folder)
+    limit_memory()
+    return reader, seeds, trial(reader, folder / f"x{reader.ending}", counts, keep, InputError)
+
+
+def run_plain(name: str, inputs: int, seed: int, counts: Counts, keep: Path, folder: Path) -> None:
+    reader, seeds, read = prepared(name, folder, counts, keep)
+    for number in range(inputs):
+        rng = random.Random(f"{seed} {number}")
+        faulthandler.dump_traceback_later(SECONDS, exit=True)
+        read(reader.mutant(rng.choice(seeds), seeds, rng))
+
+
+def run_atheris(
+    name: str, inputs: int, seed: int, counts: Counts, keep: Path, folder: Path
+) -> None:
+    """Does not return: the fuzzer ends its process."""
+    import atheris
+
+    with atheris.instrument_imports(include=["bsam_suite", "tasks"]):
+        reader, seeds, read = prepared(name, folder, counts, keep)
     corpus = folder / "corpus"
     corpus.mkdir(exist_ok=True)
     for number, content in enumerate(seeds):
         (corpus / f"seed{number}").write_bytes(content)
-    read = trial(reader, folder / f"x{reader.ending}", counts, keep, InputError)
-    limit_memory()
     last = counts()[0] + inputs
 
     def one(content: bytes) -> None:
@@ -147,17 +172,20 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=100_000, metavar="N", help="for each reader")
     parser.add_argument("--reader", nargs="+", choices=names, default=names)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plain", action="store_true", help="without Atheris")
     parser.add_argument("--keep", type=Path, default=Path("fuzz"), help="folder for findings")
     args = parser.parse_args()
+    if args.plain:
+        import readers  # noqa: F401  once for all processes
     failed = False
     for name in args.reader:
         keep = args.keep / name
         keep.mkdir(parents=True, exist_ok=True)
         memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
         with tempfile.TemporaryDirectory(dir=memory) as folder:
-            counts, deaths = fuzz(name, args.inputs, args.seed, keep.resolve(), Path(folder))
-            if deaths:
-                (keep / "log").write_bytes((Path(folder) / "log").read_bytes()[-100_000:])
+            counts, deaths = fuzz(
+                name, args.inputs, args.seed, args.plain, keep.resolve(), Path(folder)
+            )
         findings = [file.read_text() for file in sorted(keep.glob("*.txt"))] + deaths
         done, parsed, read = counts()
         shares = f"{parsed / max(done, 1):.0%} parsed, {read / max(done, 1):.0%} read"
