@@ -1,6 +1,9 @@
 """Files that cannot be read in the middle of a training: stop, or go on without a few of them."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -249,3 +252,32 @@ def test_other_errors_stay_what_they_are(files, monkeypatch):
 def test_a_limit_that_is_none(value):
     with pytest.raises(InputError, match=r"default_hooks\.damaged_images\.max_skipped="):
         DamagedImagesHook(max_skipped=value)
+
+
+@pytest.mark.slow
+def test_two_processes_add_up_and_end_together(files, monkeypatch):
+    """Each has met one of the two files only; one more than the limit ends both."""
+    here, reliability = Path(__file__).parent, Path(__file__).parents[2] / "reliability"
+    monkeypatch.setenv("PYTHONPATH", f"{here}:{reliability}")
+    lines = (
+        'custom_imports["imports"].append("test_damaged")',
+        'train_dataloader["dataset"] = dict(type="NumberFiles")',
+    )
+    Path("two.py").write_text("\n".join([Path("small.py").read_text(), *lines]))
+    damage()
+
+    def train(folder, limit):
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        command += ["--nproc-per-node=2", str(Path(__file__).parents[3] / "tools/train.py")]
+        command += ["two.py", "--launcher=pytorch", f"--work-dir={folder}", "--cfg-options"]
+        command += [f"default_hooks.damaged_images.max_skipped={limit}", "train_cfg.max_epochs=2"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+    done = train("run", 2)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(Path("run/metrics.json").read_text())["damaged_images"] == 2
+    assert "2 of at most 2" in done.stdout
+    begun = time.monotonic()
+    done = train("stopped", 0)
+    assert done.returncode != 0 and "cannot be read" in done.stderr
+    assert time.monotonic() - begun < 200
