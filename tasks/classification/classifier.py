@@ -29,7 +29,7 @@ class ImageClassifier(BaseModel):
         compile: run the network under ``torch.compile``; a dict has its arguments.
 
     Raises:
-        InputError: ``label_smoothing`` is not between 0 and 1.
+        InputError: ``num_classes`` is None, or ``label_smoothing`` is not between 0 and 1.
     """
 
     def __init__(
@@ -42,6 +42,11 @@ class ImageClassifier(BaseModel):
         compile: bool | dict = False,
     ) -> None:
         super().__init__(data_preprocessor)
+        if num_classes is None:
+            raise InputError(
+                "model.num_classes is not set, and there is no folder of images to count: give "
+                "--cfg-options data_root=DIR with train/CLASS/, or model.num_classes=N"
+            )
         if not 0 <= label_smoothing <= 1:
             raise InputError(
                 f"model.label_smoothing={label_smoothing}: give a share from 0 to 1, such as 0.1"

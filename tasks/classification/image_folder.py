@@ -85,7 +85,7 @@ def open_folder(data_root: str, split: str) -> VisibleImageFolder:
         raise InputError(f"data_root={data_root} is not a folder: {remedy}")
     if split not in SPLITS:
         raise InputError(f"split={split!r} of InMemoryImageFolder: give one of {', '.join(SPLITS)}")
-    found = [root / name for name in SPLITS[split] if (root / name).is_dir()]
+    found = _split_folders(root, split)
     if not found:
         names = " nor ".join(f"{name}/" for name in SPLITS[split])
         raise InputError(f"data_root={data_root} has no {names}: {remedy}")
@@ -96,3 +96,15 @@ def open_folder(data_root: str, split: str) -> VisibleImageFolder:
             f"{found[0]}: {str(error).strip()} Add images ({', '.join(IMG_EXTENSIONS)}), or remove "
             "the empty folders"
         ) from error
+
+
+def count_class_folders(data_root: str, split: str) -> int:
+    """How many classes a split has, without a look at its images; 0 if it is not there."""
+    for folder in _split_folders(Path(data_root), split)[:1]:
+        with os.scandir(folder) as entries:
+            return sum(entry.is_dir() and not entry.name.startswith(".") for entry in entries)
+    return 0
+
+
+def _split_folders(root: Path, split: str) -> list[Path]:
+    return [root / name for name in SPLITS[split] if (root / name).is_dir()]

@@ -9,13 +9,13 @@ from mmengine.registry import FUNCTIONS
 
 from bsam_suite.errors import InputError
 from bsam_suite.shell import ROOT, near, tool
-from tasks.classification.image_folder import open_folder
+from tasks.classification.image_folder import count_class_folders, open_folder
 from tasks.classification.transfer import read_weights
 
 
 @FUNCTIONS.register_module()
 def check_images(cfg: Config) -> None:
-    """Print which images are used, check the folders, and set the number of classes.
+    """Print which images are used, and check the folders.
 
     Raises:
         InputError: a folder is missing or empty, or the classes differ between the splits or from
@@ -49,15 +49,12 @@ def check_images(cfg: Config) -> None:
                 f"{folder} and {other.root} have different classes: {', '.join(differ[:5])} "
                 f"only in one of them. Give both a folder for each class"
             )
-    model = cfg.model
-    while "model" in model:  # a model that wraps another one, such as a quantized one
-        model = model.model
-    if model.get("num_classes") not in (None, len(names)):
+    model = _classifier(cfg)
+    if model.num_classes != len(names):
         raise InputError(
             f"model.num_classes={model.num_classes}, but {folder} has {len(names)} classes: "
             "leave it out"
         )
-    model.num_classes = len(names)
 
 
 FOLDERS = ("InMemoryImageFolder", "LazyImageFolder")
@@ -93,6 +90,23 @@ def resize_images(cfg: Config) -> None:
     """Show the images of all data sets at ``cfg.image_size``."""
     for source in _sources(cfg).values():
         source.size = cfg.image_size
+
+
+@FUNCTIONS.register_module()
+def count_classes(cfg: Config) -> None:
+    """Give a network as many classes as its folder of images has, if the config names no number."""
+    sets, model = _sources(cfg), _classifier(cfg)
+    source = next(iter(sets.values()), None)
+    if model.get("num_classes") is None and source is not None and source.type in FOLDERS:
+        model.num_classes = count_class_folders(source.data_root, source.split) or None
+
+
+def _classifier(cfg: Config) -> dict:
+    """The config of the network inside all that wraps it, such as a quantized model."""
+    model = cfg.model
+    while "model" in model:
+        model = model.model
+    return model
 
 
 def _sources(cfg: Config) -> dict[str, dict]:

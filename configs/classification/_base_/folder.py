@@ -4,6 +4,7 @@
 """
 
 _base_ = "./in-memory.py"
+resolve = [*_base_.resolve, dict(type="count_classes")]
 
 data_root = "data/images"
 image_size = None

@@ -128,3 +128,8 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
     torch.save(dict(epoch=3), file)
     with pytest.raises(InputError, match="no state dict"):
         fitting.init_weights()
+
+
+def test_without_classes():
+    with pytest.raises(InputError, match="data_root=DIR"):
+        MODELS.build(dict(type="ImageClassifier", net=dict(type="SmallCNN"), num_classes=None))
