@@ -129,7 +129,7 @@ def test_a_record_of_another_config_does_not_count(compared, study, record):
         ("seeds = 2", "higher = 1", "higher=1 of .*: give True or False"),
         ('rule="sam"', "rule=[]", r"rule=\[\] of method 'SAM' in .*: give text"),
         ('rule="sam"', "epochs=10**400", "epochs=1000.* of method 'SAM' in .*: give a number"),
-        ('rule="sam"', "tune={'rho': []}", "tune=.* of method 'SAM' in .*: give a dict of lists"),
+        ("tune=rates", "tune={'rho': []}", "tune=.* of method 'sgd' in .*: give a dict of lists"),
         ("seeds=1)", "methods=5)", "methods=5 of cells.1. in .*: give a list of names"),
         (
             'config="CONFIG"',
