@@ -9,7 +9,7 @@ import torch
 from mmengine.runner import Runner, set_random_seed
 from torch.utils.data import Dataset
 
-PARTS = {"LoadImage": "decode", "TopdownAffine": "affine", "GenerateTarget": "encode"}
+PARTS = {"LoadWholeImage": "decode", "TopdownAffine": "affine", "GenerateTarget": "encode"}
 """Steps of a pipeline with their own column."""
 
 

@@ -14,7 +14,26 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         # PyTorch passes an error of a data loader's worker on with its traceback as message.
-        super().__init__(message.rpartition("InputError: ")[2].rstrip())
+        super().__init__(message.rpartition(f"{type(self).__name__}: ")[2].rstrip())
+
+
+class UnreadableFile(InputError):
+    """A file of the data cannot be read.
+
+    Attributes:
+        filename: of the file; None where a data loader's worker has passed the error on.
+        reason: why.
+    """
+
+    filename: str | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, filename: str, error: Exception) -> UnreadableFile:
+        """The error for a file, as a reader that failed with ``error`` raises it."""
+        made = cls(f"{filename} cannot be read ({error}): repair or remove this image")
+        made.filename, made.reason = filename, " ".join(str(error).split())
+        return made
 
 
 class Diverged(InputError):

@@ -6,10 +6,12 @@ import argparse
 import os
 from collections.abc import Iterable, Sequence
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, brief
 
 WORDS = {"true": True, "false": False, "none": None}
 BRACKETS = {"[": "]", "(": ")"}
+DEEPEST = 50
+"""So many brackets may stand inside each other."""
 
 
 class Typed(str):
@@ -93,12 +95,14 @@ def split(text: str) -> list[str]:
     """The parts of ``text`` between the commas that stand in no brackets.
 
     Raises:
-        InputError: brackets that do not match.
+        InputError: brackets that do not match, or too many of them in each other.
     """
     parts, start, closing = [], 0, []
     for i, char in enumerate(text):
         if char in BRACKETS:
             closing.append(BRACKETS[char])
+            if len(closing) > DEEPEST:
+                raise InputError(f"{brief(text)}: more than {DEEPEST} brackets in each other")
         elif char in BRACKETS.values() and (not closing or closing.pop() != char):
             raise InputError(f"{text!r}: there is a {char!r} without its counterpart")
         elif char == "," and not closing:
@@ -112,11 +116,12 @@ def split(text: str) -> list[str]:
 
 def _read(text: str) -> object:
     text = _unquoted(text)
-    if text[:1] in BRACKETS and len(split(text)) == 1 and text.endswith(BRACKETS[text[0]]):
+    parts = split(text) if "," in text or text[:1] in BRACKETS else [text]
+    if text[:1] in BRACKETS and len(parts) == 1 and text.endswith(BRACKETS[text[0]]):
         found = [_read(part) for part in items(text)]
         return tuple(found) if text[0] == "(" else found
-    if "," in text:
-        return [_read(part) for part in split(text)]
+    if parts != [text]:  # f(1,2) has its comma in brackets
+        return [_read(part) for part in parts]
     if text.lower() in WORDS:
         return WORDS[text.lower()]
     for kind in (int, float):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -11,6 +12,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from bsam_suite.compare.forms import CELL, METHOD, STUDY, check_forms
 from bsam_suite.engine.rule_option import NONE
 from bsam_suite.errors import InputError
 from bsam_suite.nearest import did_you_mean, nearest
@@ -104,7 +106,9 @@ def is_study(file: str) -> bool:
         return "cells" in Config.fromfile(file, import_custom_modules=False)
     except Exception:  # its reader says what
         path = Path(file)
-        return path.is_file() and bool(re.search(r"^cells\b", path.read_text(), re.MULTILINE))
+        return path.is_file() and bool(
+            re.search(r"^cells\b", path.read_text(errors="replace"), re.M)
+        )
 
 
 def read_study(file: str) -> Study:
@@ -127,14 +131,19 @@ def read_study(file: str) -> Study:
         if close:
             raise InputError(f"{name} in {file}: did you mean {close!r}?")
         del content[name]
-    methods = {
-        name: _make(Method, dict(given, name=name), f"method {name!r} in {file}")
-        for name, given in content.pop("methods", {}).items()
-    }
+    check_forms(content, STUDY, file)
+    if "cells" not in content:
+        raise InputError(f"{file} has no cells: give a list of dicts, each with its config")
+    methods = {}
+    for name, given in content.pop("methods", {}).items():
+        place = f"method {name!r} in {file}"
+        check_forms(given, METHOD, place)
+        methods[name] = _make(Method, dict(given, name=name), place)
     shared = {name: content.pop(name) for name in ("seeds", "options") if name in content}
     cells = []
     for number, given in enumerate(content.pop("cells")):
         place = f"cells[{number}] in {file}"
+        check_forms(given, CELL, place)
         metric = given.pop("metric", content.get("metric"))
         if metric != content.get("metric"):
             raise InputError(
@@ -204,11 +213,8 @@ def _check(study: Study, file: str) -> None:
         raise InputError(f"cells in {file}: two have the same name")
     for cell in study.cells:
         place = f"cell {cell.name!r} in {file}"
-        if not Path(cell.config).is_file() and "::" not in cell.config:
+        if not os.path.isfile(cell.config) and "::" not in cell.config:
             raise InputError(f"config={cell.config} of {place} does not exist")
-        for name, number in dict(seeds=cell.seeds, tuning_seeds=study.tuning_seeds).items():
-            if type(number) is not int or number < 1:
-                raise InputError(f"{name}={number!r} of {place}: give a number from 1")
         source = by_name.get(cell.choices_of) if cell.choices_of else cell
         if source is None or source.choices_of:
             raise InputError(

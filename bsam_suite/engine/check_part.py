@@ -128,9 +128,9 @@ def _too_small(name: str, value: object) -> str | None:
         return "a number"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    if name == "interval" and value != -1 and (value < 1 or value != int(value)):
+    if name == "interval" and value != -1 and (value < 1 or value != value // 1):
         return "a whole number from 1, or -1 for never"
-    if name in LEAST and (value < LEAST[name] or value != int(value)):
+    if name in LEAST and (value < LEAST[name] or value != value // 1):  # inf and nan, too
         return f"a whole number from {LEAST[name]}"
     return None
 

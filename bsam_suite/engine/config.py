@@ -54,16 +54,19 @@ def merge_options(cfg: Config, options: dict) -> None:
     Raises:
         InputError: an option that is unknown or does not fit.
     """
-    options = {key: _check_option(cfg, key, value) for key, value in options.items()}
-    old_root, new_root = cfg.get("data_root"), options.pop("data_root", None)
+    rest = {key: value for key, value in options.items() if key != "data_root"}
+    for key, value in rest.items():
+        _check_option(cfg, key, value)  # before anything changes
+    old_root, new_root = cfg.get("data_root"), options.get("data_root")
     if new_root is not None:
+        new_root = _check_option(cfg, "data_root", new_root)
         if not isinstance(old_root, str):
             raise InputError(
                 f"--cfg-options data_root={new_root}: {cfg.filename} sets no data_root"
             )
         move_data_root(cfg, str(new_root))
-    for key, value in options.items():
-        _set(cfg, key, value)
+    for key, value in rest.items():
+        _set(cfg, key, _check_option(cfg, key, value))  # the options before it may not leave it
 
 
 def move_data_root(cfg: Config, root: str) -> None:
@@ -75,7 +78,10 @@ def move_data_root(cfg: Config, root: str) -> None:
 
 def _set(cfg: Config, key: str, value: object) -> None:
     if isinstance(value, Mapping):
-        cfg.merge_from_dict({key: value})
+        try:
+            cfg.merge_from_dict({key: value})
+        except TypeError as error:  # a dict for what is none
+            raise InputError(f"--cfg-options {key}: {str(error).partition('. You')[0]}") from error
         return
     *path, name = key.split(".")
     node = cfg

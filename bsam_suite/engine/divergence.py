@@ -77,7 +77,7 @@ class DivergenceHook(Hook):
             runner.message_hub.update_info(SKIPPED, total)
         if self._in_a_row >= self.max_skipped:
             self._stop(runner, f"{self._skips} (default_hooks.divergence.max_skipped)")
-        if _saves_now(runner):
+        if saves_now(runner):
             self._check(runner)
         elif not self._finite_loss:
             self._check_weights(runner)
@@ -169,7 +169,7 @@ def _has_finite_loss(outputs: dict) -> bool:
     return all(math.isfinite(value) for value in losses if isinstance(value, (int, float)))
 
 
-def _saves_now(runner) -> bool:
+def saves_now(runner) -> bool:
     """Whether a checkpoint is written after this iteration; those by epoch come later."""
     return any(
         not hook.by_epoch

@@ -14,8 +14,10 @@ from bsam_suite.compat import patch_mmengine
 from bsam_suite.engine.amp import use_amp
 from bsam_suite.engine.building import building
 from bsam_suite.engine.check_optim import check_optim_wrapper
+from bsam_suite.engine.checked_batches import report_unreadable
 from bsam_suite.engine.checkpoint import check_some_weights, load_weights, read_checkpoint
 from bsam_suite.engine.config import load_config, preflight
+from bsam_suite.engine.damaged import add_damaged_images_hook
 from bsam_suite.engine.disk_errors import report_disk_errors
 from bsam_suite.engine.distributed import init_distributed
 from bsam_suite.engine.divergence import add_divergence_hook
@@ -57,6 +59,7 @@ def train(args: Namespace) -> None:
     check_optim_wrapper(cfg)
     seed = _seed(args, cfg, checkpoint)
     add_divergence_hook(cfg)
+    add_damaged_images_hook(cfg)
     preflight(cfg)
     make_reproducible(cfg, seed)
     print(f"Results: {cfg.work_dir}", flush=True)
@@ -68,7 +71,7 @@ def train(args: Namespace) -> None:
             check = load_weights if cfg.resume else check_some_weights
             check(runner.model, checkpoint, cfg.load_from)
         del checkpoint
-        with report_dead_workers():
+        with report_dead_workers(), report_unreadable():
             runner.train()
         if is_main_process():
             summarize(runner, args)
@@ -97,7 +100,8 @@ def test(args: Namespace) -> None:
         runner = Runner.from_cfg(cfg)
         load_weights(runner.model, checkpoint, args.checkpoint)
         del checkpoint
-        metrics = runner.test()
+        with report_unreadable():
+            metrics = runner.test()
     if is_main_process():
         summarize_test(runner, metrics, args)
 

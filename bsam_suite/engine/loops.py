@@ -11,9 +11,11 @@ from mmengine.registry import LOOPS
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from mmengine.runner.base_loop import BaseLoop
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from bsam_suite.engine.batches import SeededBatches
+from bsam_suite.engine.checked_batches import checked
+from bsam_suite.engine.damaged import DamagedImagesHook
 from bsam_suite.engine.signals import held_back
 from bsam_suite.errors import InputError
 
@@ -42,7 +44,7 @@ class ResumableEpochLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         if isinstance(self.dataloader.batch_sampler, SeededBatches):
             self.dataloader.batch_sampler.first = self.done
-        for number, batch in enumerate(_started(self.dataloader), self.done):
+        for number, batch in enumerate(_started(self.runner, self.dataloader), self.done):
             self.done = number + 1  # as a checkpoint of this step has it
             self.run_iter(number, batch)
         self.done = 0
@@ -73,7 +75,9 @@ class ResumableIterLoop(IterBasedTrainLoop):
         batches: Any = self.dataloader.batch_sampler
         batches.first, batches.endless = self._iter, True
         # MMEngine takes out what has been trained on, one by one.
-        self.dataloader_iterator = chain(repeat(None, self._iter), _started(self.dataloader))
+        self.dataloader_iterator = chain(
+            repeat(None, self._iter), _started(self.runner, self.dataloader)
+        )
         try:
             return super().run()
         finally:
@@ -95,11 +99,19 @@ def check_equal_lengths(batches: int) -> None:
         )
 
 
-def _started(loader: DataLoader) -> Iterator:
+def _started(runner, loader: DataLoader) -> Iterator:
     """The batches of ``loader``, which starts when the first one is needed."""
-    with held_back():
+    hook = next((hook for hook in runner.hooks if isinstance(hook, DamagedImagesHook)), None)
+    if hook is None or loader.batch_sampler is None or isinstance(loader.dataset, IterableDataset):
+        with held_back():
+            batches = iter(loader)
+        yield from batches
+        return
+    with held_back(), checked(loader, hook.max_skipped):
         batches = iter(loader)
-    yield from batches
+    for batch, damaged in batches:
+        hook.add(runner, damaged)
+        yield batch
 
 
 class _Unstarted:

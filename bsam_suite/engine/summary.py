@@ -13,8 +13,8 @@ from bsam_suite.quiet import tell
 from bsam_suite.shell import near, next_command, short
 
 METRICS = "metrics.json"
-SKIPPED = "skipped_steps"
-"""Key of their number in the message hub."""
+SKIPPED, DAMAGED = "skipped_steps", "damaged_images"
+"""Keys in the message hub: of the number of the first; of the files, why each cannot be read."""
 
 
 def summarize(runner: Runner, args: Namespace) -> None:
@@ -27,7 +27,10 @@ def summarize(runner: Runner, args: Namespace) -> None:
     tell("", table(metrics))
     if skipped:
         tell(f"{'skipped steps':<16} {skipped} (NaN or infinite gradients)")
-    _write_metrics(runner, metrics, skipped)
+    damaged = len(runner.message_hub.get_info(DAMAGED, {}))
+    if damaged:
+        tell(f"{'damaged images':<16} {damaged} (others took their places)")
+    _write_metrics(runner, metrics, skipped, damaged)
     curves = Path(short(runner.work_dir)) / "curves.png"
     tell(f"Results: {short(runner.work_dir)}")
     if curves.is_file():
@@ -59,7 +62,7 @@ def last_checkpoint(work_dir: str | Path) -> str | None:
     return short(saved) if saved else None
 
 
-def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> None:
+def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int, damaged: int) -> None:
     """Write ``WORK_DIR/metrics.json``: the last validation, other measures, the time of training.
 
     Measures are what hooks have logged under names of their own, such as ``flatness/trace``.
@@ -73,6 +76,7 @@ def _write_metrics(runner: Runner, metrics: dict[str, float], skipped: int) -> N
         iterations=runner.iter,
         seconds=float(seconds.sum()),
         skipped_steps=skipped,
+        damaged_images=damaged,
         passes_per_step=getattr(runner.optim_wrapper, "passes_per_step", 1),
     )
     write_json(Path(runner.work_dir) / METRICS, content)

@@ -38,12 +38,13 @@ class Session:
             self._session = runtime.InferenceSession(
                 file if in_memory else str(file), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # its exceptions have no base of their own
+            found = self._session.get_inputs()
+            kinds = ", ".join(f"{x.name} {x.type} {x.shape}" for x in found)
+            self.about = dict(self._session.get_modelmeta().custom_metadata_map)
+        except Exception as error:  # its exceptions have no base of their own; text may be no UTF-8
             raise InputError(
                 f"{self._file} cannot be read by ONNX Runtime: {_line(error)}"
             ) from error
-        found = self._session.get_inputs()
-        kinds = ", ".join(f"{x.name} {x.type} {x.shape}" for x in found)
         if [x.type for x in found] != ["tensor(float)"]:
             raise InputError(
                 f"{self._file} takes {kinds or 'nothing'} and not one tensor of floats: give a "
@@ -52,7 +53,6 @@ class Session:
         if "tensor(string)" in {x.type for x in self._session.get_outputs()}:
             raise InputError(f"{self._file} answers with text: give a network")
         self._input, self._shape = found[0].name, found[0].shape
-        self.about = dict(self._session.get_modelmeta().custom_metadata_map)
         self.config = self.about.get(CONFIG)
 
     def __call__(self, inputs: Tensor) -> Tensor | tuple[Tensor, ...]:

@@ -29,8 +29,8 @@ class RoundedWeight(nn.Module):
     def __init__(self, fake_quantizer: FakeQuantizer, state: dict[str, Tensor]) -> None:
         super().__init__()
         self.fake_quantizer = (fake_quantizer,)  # no submodule: it is no part of the state
-        self.bit_width = int(state["bits"])
-        fake_quantizer.check_bit_width(self.bit_width)
+        fake_quantizer.check_bit_width(state["bits"])
+        self.bit_width = fake_quantizer.bit_width
         for name, value in state.items():
             self.register_buffer(name, value.clone())
 

@@ -36,7 +36,7 @@ model = dict(
 )
 
 train_pipeline = [
-    dict(type="LoadImage"),
+    dict(type="LoadWholeImage"),
     dict(type="GetBBoxCenterScale", padding=1.1),
     dict(type="FastRandomFlip", direction="horizontal"),
     dict(

@@ -6,7 +6,7 @@ _base_ = [
 ]
 
 train_pipeline = [
-    dict(step, type=_base_.coco.fast.get(step["type"], step["type"]))
+    dict(step, type=_base_.coco.own.get(step["type"], step["type"]))
     for step in _base_.train_pipeline
 ]
 train_dataloader = dict(**_base_.coco.train_dataloader, dataset=dict(pipeline=train_pipeline))

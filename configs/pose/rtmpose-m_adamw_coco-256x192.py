@@ -9,7 +9,8 @@ _base_ = [
 def without_other_libraries(pipeline, erase):
     """MMPose has MMDetection's YOLOXHSVRandomAug too; BlurAndErase is as with Albumentations."""
     return [
-        *pipeline[:2],
+        dict(pipeline[0], type="LoadWholeImage"),
+        pipeline[1],
         dict(pipeline[2], type="FastRandomFlip"),
         pipeline[3],
         dict(pipeline[4], type="FastRandomBBoxTransform"),

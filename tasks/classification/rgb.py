@@ -7,7 +7,7 @@ from contextlib import suppress
 import numpy as np
 from PIL import Image, ImageOps
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, UnreadableFile
 
 OF_16_BITS = ("PNG", "PPM")
 """Formats with at most 16 bits whose grey images Pillow returns as int32."""
@@ -17,20 +17,15 @@ def open_image(path: str) -> Image.Image:
     """Read and decode an image file.
 
     Raises:
-        InputError: it cannot be read.
+        UnreadableFile: it cannot be read.
     """
     try:
         with open(path, "rb") as file:
             image = Image.open(file)
             image.load()
     except Exception as error:  # a damaged file makes Pillow raise almost anything
-        raise cannot_be_read(path, error) from error
+        raise UnreadableFile.of(path, error) from error
     return image
-
-
-def cannot_be_read(name: str, error: Exception) -> InputError:
-    """The error for an image that Pillow cannot read."""
-    return InputError(f"{name} cannot be read ({error}): repair or remove this image")
 
 
 def to_rgb(image: Image.Image, name: str) -> Image.Image:

@@ -7,12 +7,11 @@ import torchvision
 from mmengine.registry import DATASETS
 from PIL import Image
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, UnreadableFile
 from bsam_suite.nearest import did_you_mean
 from bsam_suite.shell import python
 from tasks.classification.decode import decode_images
 from tasks.classification.image_dataset import ImageDataset
-from tasks.classification.rgb import cannot_be_read
 
 
 @DATASETS.register_module()
@@ -51,7 +50,7 @@ class TorchvisionDataset(ImageDataset):
                 image, label = source[i]
                 image.load()
             except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-                raise cannot_be_read(names[i], error) from error
+                raise UnreadableFile.of(names[i], error) from error
             if i == len(labels):
                 labels.append(label)
             return image

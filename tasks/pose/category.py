@@ -55,7 +55,7 @@ def category_skeleton(category: dict, where: str) -> Skeleton:
 def _links(skeleton, count: int, where: str) -> tuple[tuple[int, int], ...]:
     try:
         pairs = [(int(a), int(b)) for a, b in skeleton]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{where} has the skeleton {skeleton!r}: give pairs of keypoints from 1 to {count}"
         ) from error

@@ -16,5 +16,6 @@ from tasks.pose import (  # noqa: E402, F401
     heads,
     hooks,
     last_layers,
+    load_image,
     preflight,
 )

@@ -146,3 +146,30 @@ def test_the_next_command_can_be_pasted(tmp_path, monkeypatch, capsys):
     assert words[1].endswith("tools/test.py")
     assert words[2:4] == ["my config.py", "my runs/epoch 1.pth"]
     assert parse(KeyValues, *words[5:]) == typed
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("(1,2)3", "(1,2)3"), ("f(1,2),3", ["f(1,2)", 3]), ("[1,f(2,3)]", [1, "f(2,3)"])],
+)
+def test_commas_in_the_brackets_of_a_word_stay(text, value):
+    assert meaning(Typed(text)) == value
+
+
+@pytest.mark.parametrize("depth", [60, 5000])
+def test_too_many_brackets_are_refused(depth):
+    with pytest.raises(InputError, match="brackets in each other"):
+        meaning(Typed("[" * depth + "]" * depth))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["optim_wrapper=word", "optim_wrapper.optimizer.lr=0.1"], "optim_wrapper.optimizer.lr"),
+        (["custom_hooks=[]", "custom_hooks.0.momentum=0.1"], "custom_hooks is a list"),
+    ],
+)
+def test_an_option_may_take_away_what_another_one_changes(options, message):
+    config = "configs/pose/hrnet-tiny_bsam_people-128x96.py"
+    with pytest.raises(InputError, match=message):
+        load_config(config, parse(KeyValues, *options))

@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bsam_suite.errors import InputError
+from bsam_suite.errors import InputError, brief
 from bsam_suite.quantization.matrix_view import MatrixView, to_matrix
 from bsam_suite.quantization.statistics import Statistics
 from bsam_suite.quantization.straight_through import StraightThrough
@@ -223,22 +223,22 @@ class FakeQuantizer(nn.Module):
                 "custom_hooks = [dict(type='CalibrationHook')]"
             )
 
-    def check_bit_width(self, saved: int) -> None:
+    def check_bit_width(self, saved: Tensor) -> None:
         """Make sure that a checkpoint has as many bits.
 
         Raises:
             InputError: it has others.
         """
-        if saved != self.bit_width:
+        if saved.numel() != 1 or saved.item() != self.bit_width:
             raise InputError(
-                f"{self.name or type(self).__name__} has {saved} bits in the checkpoint and "
-                f"{self.bit_width} in the config: give the bits that it was trained with, or start "
-                "from the float checkpoint"
+                f"{self.name or type(self).__name__} has {brief(saved.tolist())} bits in the "
+                f"checkpoint and {self.bit_width} in the config: give the bits that it was trained "
+                "with, or start from the float checkpoint"
             )
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs) -> None:
         if prefix + "bits" in state_dict:
-            self.check_bit_width(int(state_dict[prefix + "bits"]))
+            self.check_bit_width(state_dict[prefix + "bits"])
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         self._ready = False
 

@@ -13,7 +13,11 @@ metainfo = dict()
 resolve = [dict(type="follow_keypoints"), dict(type="workers_by_cores")]
 
 coco = dict(
-    fast=dict(RandomFlip="FastRandomFlip", RandomBBoxTransform="FastRandomBBoxTransform"),
+    own=dict(
+        LoadImage="LoadWholeImage",
+        RandomFlip="FastRandomFlip",
+        RandomBBoxTransform="FastRandomBBoxTransform",
+    ),
     train_dataloader=dict(collate_fn=dict(type="pose_collate")),
     # Boxes of the ground truth; those of a detector by val_dataloader.dataset.bbox_file=FILE.
     val_dataloader=dict(dataset=dict(type="AnyCategoryCocoDataset", bbox_file="")),

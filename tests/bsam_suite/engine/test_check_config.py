@@ -118,6 +118,8 @@ param_scheduler=CosineAnnealingLR | param_scheduler='CosineAnnealingLR' dict(typ
 default_hooks.chekpoint.interval=2 | default_hooks.chekpoint 'checkpoint'
 default_hooks.checkpoint.intervall=2 | default_hooks.checkpoint.intervall 'interval'
 default_hooks.checkpoint.interval=0 | default_hooks.checkpoint.interval=0 -1
+default_hooks.checkpoint.interval=inf | default_hooks.checkpoint.interval=inf -1
+train_cfg.max_epochs=nan | train_cfg.max_epochs=nan 1
 default_hooks.checkpoint.interval=often | default_hooks.checkpoint.interval='often' number
 default_hooks.checkpoint.max_keep_ckpt=2 | default_hooks.checkpoint.max_keep_ckpt 'max_keep_ckpts'
 default_hooks.checkpoint.save_last=nope | default_hooks.checkpoint.save_last 'nope' True or False

@@ -220,3 +220,21 @@ def test_a_file_that_computes_otherwise_is_refused(checkpoint, tmp_path, monkeyp
     assert not (tmp_path / "b.onnx").exists()
     factor = 1.0
     command.export(CONFIG, checkpoint, str(tmp_path / "b.onnx"), 1, OPTIONS)
+
+
+def test_text_that_is_no_utf_8_is_refused(tmp_path):
+    """As a name of the input, or in what a file says of itself."""
+    floats = TensorProto.FLOAT
+    ends = [helper.make_tensor_value_info(name, floats, ["N"]) for name in ("input", "output")]
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["input"], ["output"])], "g", *map(list, zip(ends))
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"key": "value"})
+    content = model.SerializeToString()
+    assert Session(content).about == dict(key="value")
+    for name in (b"input", b"value"):
+        file = tmp_path / "a.onnx"
+        file.write_bytes(content.replace(name, b"\xff" * 5))
+        with pytest.raises(InputError, match="a.onnx cannot be read by ONNX Runtime"):
+            Session(file)

@@ -7,6 +7,7 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from PIL import Image
 
+from bsam_suite.engine.checked_batches import checked
 from bsam_suite.errors import InputError
 from tasks.classification import register_all  # noqa: F401
 
@@ -67,11 +68,11 @@ def test_training_takes_boxes_of_some_size_anywhere_mirrored_by_chance(tmp_path)
     assert (centre.amin(0) < 60).all() and (centre.amax(0) > 180).all()
 
 
-def loader(root):
+def loader(root, workers=2):
     return Runner.build_dataloader(
         dict(
             batch_size=2,
-            num_workers=2,
+            num_workers=workers,
             sampler=dict(type="DefaultSampler", shuffle=False),
             collate_fn=dict(type="identity_collate"),
             batch_sampler=dict(type="SeededBatches", seed=0),
@@ -117,3 +118,21 @@ def test_what_cannot_be_read_is_named(root):
     file.write_bytes(b"no image")
     with pytest.raises(InputError, match=rf"^{file} cannot be read .*remove this image$"):
         list(loader(root))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_few_damaged_images_are_left_out(root, workers):
+    """The others of their batches are there; those in their places have their own labels."""
+    cut, gone = (root / f"train/{CLASSES[i]}/{i + 1}.png" for i in (0, 1))
+    data = loader(root, workers)
+    cut.write_bytes(cut.read_bytes()[:200])
+    gone.unlink()
+    with checked(data, 2):
+        batches = list(data)
+    damaged = {name: reason for _, found in batches for name, reason in found.items()}
+    assert damaged.keys() == {str(cut), str(gone)} and "truncated" in damaged[str(cut)]
+    labels = torch.cat([batch["labels"] for batch, _ in batches])
+    assert labels[[0, 2, 3, 4, 5, 7]].tolist() == [0, 0, 0, 1, 1, 1] and len(labels) == 8
+    assert all(len(batch["inputs"]) == 2 for batch, _ in batches)
+    with checked(data, 0):
+        assert [batch is None for batch, _ in data] == [True, False, False, True]

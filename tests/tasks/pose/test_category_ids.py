@@ -6,6 +6,7 @@ from argparse import Namespace
 import pytest
 
 from bsam_suite.errors import InputError
+from tasks.pose.category import category_skeleton
 from tasks.pose.category_ids import keypoint_categories, of_categories
 from tasks.pose.evaluate.command import evaluate
 
@@ -113,3 +114,9 @@ def test_results_of_another_category_are_refused(score, tmp_path):
     with pytest.raises(InputError, match="truth.json has annotations of category_id 3, which is"):
         score(3, 3, listed=1)
     assert not list(tmp_path.glob("evaluation*/*.json"))
+
+
+@pytest.mark.parametrize("end", [float("inf"), float("nan"), 10**400, "a", None])
+def test_a_skeleton_of_other_values_is_refused(end):
+    with pytest.raises(InputError, match="skeleton"):
+        category_skeleton(dict(name="fish", keypoints=["a", "b"], skeleton=[[1, end]]), "a.json")

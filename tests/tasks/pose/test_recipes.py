@@ -62,6 +62,7 @@ def test_recipes_on_coco_check_their_data_and_load_quickly(name):
     assert loader.collate_fn.type == "pose_collate"
     quick = [s.type for s in loader.dataset.pipeline if s.type.startswith("Fast")]
     assert quick == ["FastRandomFlip", "FastRandomBBoxTransform"]
+    assert loader.dataset.pipeline[0].type == "LoadWholeImage"
     assert loader.dataset.pipeline == cfg.train_pipeline
     for evaluation in (cfg.val_dataloader, cfg.test_dataloader):
         assert evaluation.num_workers == workers() and evaluation.persistent_workers

@@ -328,3 +328,14 @@ def test_a_copy_and_a_pickle_compute_the_same(tmp_path):
     save_packed(model, tmp_path / "a.safetensors")
     load_packed(model, tmp_path / "a.safetensors")
     assert torch.equal(pickle.loads(pickle.dumps(model))(x), model(x))
+
+
+def test_bits_that_are_no_number_are_refused(tmp_path):
+    """A tensor beside the weights may have the name of what a quantizer keeps."""
+    x, file = images(2, 3, 6, 6), tmp_path / "a.safetensors"
+    saved = converted(Net(), x, **LSQ4)
+    save_packed(saved, file)
+    for bits in (torch.zeros(2, 3), torch.tensor([]), torch.tensor(float("nan"))):
+        other = changed(file, **{"conv.input_quantizer.bits": bits})
+        with pytest.raises(InputError, match="bits in the checkpoint and 4 in the config"):
+            load_packed(converted(Net(), **LSQ4), other)
