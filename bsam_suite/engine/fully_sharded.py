@@ -20,18 +20,20 @@ class FullySharded:
 
     Weights, gradients, what the rule keeps and the optimizer's state are then divided by the number
     of processes. The model itself comes back, with other parameters: there is nothing around it.
-
-    Args:
-        module: the model.
-        units: names of its classes, such as ``["EncoderBlock"]``. Their weights are gathered when
-            they run, and let go; all others are gathered for the whole forward.
-        **kwargs: for ``fully_shard``.
-
-    Raises:
-        InputError: the model has no such class.
     """
 
     def __new__(cls, module: nn.Module, units: Sequence[str] = (), **kwargs):
+        """Cut ``module``.
+
+        Args:
+            module: the model.
+            units: names of its classes, such as ``["EncoderBlock"]``. Their weights are gathered
+                when they run, and let go; all others are gathered for the whole forward.
+            **kwargs: for ``fully_shard``.
+
+        Raises:
+            InputError: the model has no such class.
+        """
         from torch.distributed.fsdp import fully_shard
 
         found = {type(part).__name__ for part in module.modules()}

@@ -181,6 +181,8 @@ def import_path():
 
 def _changed(step):
     kind = step["type"]
+    if kind == "LoadImage":
+        return dict(step, type="LoadWholeImage")
     if kind in ("RandomFlip", "RandomBBoxTransform"):
         return dict(step, type=f"Fast{kind}")
     if kind == "mmdet.YOLOXHSVRandomAug":

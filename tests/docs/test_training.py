@@ -4,14 +4,21 @@ import re
 from pathlib import Path
 
 import torch
+from mmengine.registry import MODEL_WRAPPERS
+
+from bsam_suite.engine.fully_sharded import FullySharded
 
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 
 
 def test_the_page_works():
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (wrapper,) = [block for block in blocks if "FullySharded" in block]
+    blocks.remove(wrapper)
     assert len(blocks) == 8
     names = {}
+    exec(wrapper, names)
+    assert MODEL_WRAPPERS.get(names["model_wrapper_cfg"]["type"]) is FullySharded
     exec("".join(blocks[:2]), names)
     losses = names["optimizer"].losses
     assert losses["loss_max"] > losses["loss"] > losses["loss_min"]

@@ -482,7 +482,7 @@ def read_plan(path: Path) -> None:
     """As ``tools/compare.py --report`` does."""
     out = path.parent / "out"
     if is_study(str(path)):
-        stages = Stages(read_study(str(path)), out, out / "records", 0)
+        stages = Stages(read_study(str(path)), out, out / "records", None)
         stages.test(stages.tune())
 
 

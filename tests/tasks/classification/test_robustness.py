@@ -127,7 +127,7 @@ def test_all_is_left_as_it_was_also_after_an_error(runners, monkeypatch):
 
 
 def test_metrics_json_has_them(runners):
-    _write_metrics(runners[1], {}, 0)
+    _write_metrics(runners[1], {}, 0, 0)
     written = json.loads((Path(runners[1].work_dir) / METRICS).read_text())["measures"]
     assert {k.partition("/")[2]: v for k, v in written.items()} == measures(runners[1])
 
