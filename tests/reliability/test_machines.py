@@ -74,7 +74,7 @@ def test_a_process_that_dies_ends_the_others(train, tmp_path):
 FEW = ["train_cfg.max_epochs=1", "train_cfg.val_interval=1"]
 SMALL = ["image_size=8", *FEW]
 TASKS = {
-    "pose/hrnet_bsam": ["people.train=16", "people.val=8", *FEW],
+    "pose/hrnet_bsam": ["people.train=48", "people.val=12", "train_dataloader.batch_size=4", *FEW],
     "classification/resnet18_bsam": ["model.net.width=4", *SMALL],
     "quantization/resnet18_w4a4_bsam": [
         "model.model.net.width=4",

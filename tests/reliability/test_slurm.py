@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+import pytest
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -78,6 +79,7 @@ def steps(folder):
     ]
 
 
+@pytest.mark.slow
 def test_a_preempted_job_goes_on_to_what_an_uninterrupted_run_gives(tmp_path):
     config(tmp_path)
     run = partial(subprocess.Popen, cwd=tmp_path, env=environment(tmp_path))

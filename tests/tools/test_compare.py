@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 ROOT = Path(__file__).parents[2]
 CONFIG = str(ROOT / "configs/classification/resnet18_sgd.py")
@@ -147,6 +148,7 @@ def test_a_study_is_killed_and_goes_on_there_and_elsewhere(tool, tmp_path):
     assert again.partition("\n\n")[2] == page.partition("\n\n")[2]
 
 
+@pytest.mark.slow
 def test_jobs_of_a_cluster(tool, tmp_path):
     """One is lost in the middle of its run; the others, and what it does again, are as without."""
     args = [CONFIG, "--rules", "none", "bsam", "--seeds", "2"]

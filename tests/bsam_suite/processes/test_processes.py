@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from torch import nn
 from torch.func import functional_call
 
@@ -19,18 +20,27 @@ STEPS, SHARE, RHO, RHO_MIN, LR, MOMENTUM = 3, 4, 0.3, 0.2, 0.1, 0.9
 
 @pytest.fixture(scope="module", params=[2, 3])
 def results(request, tmp_path_factory):
-    """What each process saved."""
-    folder = tmp_path_factory.mktemp("processes")
+    """What each process saved; workers of pytest that come later take what the first one made."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / f"{request.param} processes"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            train(request.param, folder)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(request.param)]
+
+
+def train(processes, folder):
     env = dict(os.environ, OMP_NUM_THREADS="1")
     commands = [
-        [sys.executable, str(WORKER), str(rank), str(request.param), str(folder)]
-        for rank in range(request.param)
+        [sys.executable, str(WORKER), str(rank), str(processes), str(folder)]
+        for rank in range(processes)
     ]
     running = [subprocess.Popen(c, env=env, stderr=subprocess.PIPE, text=True) for c in commands]
     errors = [process.communicate(timeout=240)[1] for process in running]
     codes = [process.returncode for process in running]
     assert not any(codes), f"exit statuses {codes}\n" + "\n".join(errors)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(request.param)]
 
 
 class Reference:
