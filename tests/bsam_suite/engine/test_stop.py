@@ -34,8 +34,11 @@ def send():
         monkeypatch.setattr(SmallNet, "forward", counted)
         return monkeypatch.undo
 
+    # A shell starts what goes on in the background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield prepare
     monkeypatch.undo()
+    signal.signal(signal.SIGINT, before)
 
 
 def stopped(small, **options):
