@@ -4,9 +4,11 @@ python tools/train.py benchmarks/studies/_base_/digits.py --work-dir work_dirs/d
 python tools/compare.py benchmarks/studies/low_bits.py ...
 """
 
-_base_ = "_base_/trained_already.py"
+_base_ = "_base_/methods.py"
 QUANTIZED = "benchmarks/studies/_base_/quantized.py"
-methods = dict(found=dict(rule="BSAM", settings=dict(rho=0.2, rho_min=0.2, **_base_.warmup)))
+tuned = {name: dict(tune=dict(lines=few)) for name, few in _base_.divided.trained_already.items()}
+found = dict(rule="BSAM", settings=dict(rho=0.2, rho_min=0.2, **_base_.warmup))
+methods = dict(tuned, found=found)
 middle = "W2A2"
 four = {f"model.quantization.{part}.bit_width": 4 for part in ("weight", "activation")}
 others = dict(config=QUANTIZED, choices_of=middle, seeds=3, methods=_base_.around)

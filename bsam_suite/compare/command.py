@@ -10,7 +10,7 @@ from bsam_suite.compare.methods import list_methods
 from bsam_suite.compare.report import report
 from bsam_suite.compare.results import collect
 from bsam_suite.compare.run import run_all
-from bsam_suite.compare.stages import Stages
+from bsam_suite.compare.stages import Make, Stages
 from bsam_suite.compare.study import (
     Cell,
     Study,
@@ -51,11 +51,7 @@ def compare(args: Namespace) -> int:
     if study.sampler == "optuna":
         need("optuna", "tuning")
     records = args.records or out / "records"
-    make = partial(run_all, jobs=args.jobs, metric=study.metric)
-    if args.submit is not None:
-        executor = open_executor(args.submit, out / "jobs")
-        make = partial(submit_all, executor, jobs=args.jobs, metric=study.metric)
-    stages = Stages(study, out, records, None if args.report else make)
+    stages = Stages(study, out, records, None if args.report else _maker(args, study, out))
     with report_disk_errors(out):
         if not lock_folder(out):
             raise InputError(
@@ -77,6 +73,18 @@ def compare(args: Namespace) -> int:
     elif not stages.failed:
         tell("Next: intervals get narrower with more seeds; the same command makes only new runs")
     return len(stages.failed)
+
+
+def _maker(args: Namespace, study: Study, out: Path) -> Make:
+    """What makes runs: processes of this one, or jobs of a cluster.
+
+    Raises:
+        InputError: submitit is missing, or does not take the settings.
+    """
+    if args.submit is None:
+        return partial(run_all, jobs=args.jobs, metric=study.metric)
+    executor = open_executor(args.submit, out / "jobs")
+    return partial(submit_all, executor, jobs=args.jobs, metric=study.metric)
 
 
 def _study(args: Namespace) -> Study:

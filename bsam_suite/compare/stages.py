@@ -15,6 +15,7 @@ Choices = Mapping[tuple[str, str], Choice | None]
 """By cell and method; None where each trial has diverged."""
 
 Make = Callable[[Sequence[Run]], list[Run]]
+"""Makes the runs that are not finished, and returns those that failed."""
 
 
 class Stages:
@@ -23,7 +24,7 @@ class Stages:
     Args:
         out: folder of the runs.
         records: folder of their records.
-        make: makes the runs that it is given and returns those that failed; None makes none.
+        make: None makes no runs.
 
     Attributes:
         runs: planned so far.

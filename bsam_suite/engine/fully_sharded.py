@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from mmengine.dist import is_main_process
 from mmengine.registry import MODEL_WRAPPERS
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -64,7 +65,7 @@ def shard_state(optimizer: Optimizer) -> None:
 
 @contextmanager
 def gathered(model: nn.Module, optimizer) -> Iterator[None]:
-    """Inside, the states of both are whole and on the CPU; all processes must enter.
+    """Inside, the states of both are whole in the first process; all must enter.
 
     Args:
         optimizer: or its wrapper.
@@ -87,9 +88,10 @@ def _whole(value):
         return {name: _whole(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(map(_whole, value))
-    if isinstance(value, Tensor):
-        return (value.full_tensor() if is_sharded(value) else value).cpu()
-    return value
+    if not isinstance(value, Tensor):
+        return value
+    whole = value.full_tensor() if is_sharded(value) else value
+    return whole.cpu() if is_main_process() else None  # of no use there, and large
 
 
 def _cut_weights(module: nn.Module, state: dict, prefix: str, *_) -> None:

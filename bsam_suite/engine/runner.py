@@ -7,7 +7,7 @@ import logging
 import mmengine.runner
 from mmengine.hooks import EMAHook
 from mmengine.logging import MMLogger
-from mmengine.optim import OptimWrapper
+from mmengine.model import convert_sync_batchnorm
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 
@@ -36,6 +36,8 @@ class Runner(mmengine.runner.Runner):
         if self.distributed and MODEL_WRAPPERS.get(str(kind)) is FullySharded:
             self.model = model
             super()._init_model_weights()
+            if self.cfg.get("sync_bn"):
+                model = convert_sync_batchnorm(model, self.cfg.sync_bn)
             return MODEL_WRAPPERS.build(model_wrapper_cfg, default_args=dict(module=model))
         return super().wrap_model(model_wrapper_cfg, model)
 
@@ -44,13 +46,13 @@ class Runner(mmengine.runner.Runner):
             super()._init_model_weights()
 
     def build_optim_wrapper(self, optim_wrapper):
-        if is_cut(self.model) and any(isinstance(hook, EMAHook) for hook in self.hooks):
-            raise InputError(
-                "EMAHook copies the model, which FullySharded has cut and PyTorch does not copy: "
-                "leave out the hook, or model_wrapper_cfg"
-            )
         made = super().build_optim_wrapper(optim_wrapper)
-        if isinstance(made, OptimWrapper):
+        if is_cut(self.model):
+            if any(isinstance(hook, EMAHook) for hook in self.hooks):
+                raise InputError(
+                    "EMAHook copies the model, which FullySharded has cut and PyTorch does not "
+                    "copy: leave out the hook, or model_wrapper_cfg"
+                )
             shard_state(made.optimizer)
         return made
 

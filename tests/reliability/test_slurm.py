@@ -1,24 +1,14 @@
 """``tools/slurm_train.sh`` and ``tools/dist_train.sh``, with stand-ins for Slurm's own commands."""
 
-import os
 import signal
-import socket
 import subprocess
-import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-from small_run import CONFIG, content, differences  # noqa: E402
-
-from bsam_suite.compat import patch_mmengine  # noqa: E402
-
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[2]
 SBATCH = """#!/usr/bin/env bash
 cat > job.sh
 echo "$@" > sbatch.txt
@@ -46,27 +36,15 @@ SCONTROL = """#!/usr/bin/env bash
 """
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
-
-
-def environment(folder):
-    """Slurm's commands and this Python come first."""
-    commands = folder / "bin"
+@pytest.fixture
+def slurm(tmp_path, environment):
+    """Variables with which Slurm's commands come first."""
+    commands = tmp_path / "bin"
     commands.mkdir()
     for name, text in dict(sbatch=SBATCH, srun=SRUN, scontrol=SCONTROL).items():
         (commands / name).write_text(text)
         (commands / name).chmod(0o755)
-    path = f"{commands}:{Path(sys.executable).parent}:{os.defpath}"
-    port = free_port()
-    return dict(os.environ, PATH=path, PYTHONPATH=str(HERE), MASTER_PORT=port, PORT=port)
-
-
-def config(folder):
-    text = CONFIG.replace("BATCH", "8").replace("EPOCHS", "6")
-    (folder / "small.py").write_text(text)
+    return dict(environment, PATH=f"{commands}:{environment['PATH']}")
 
 
 def steps(folder):
@@ -80,15 +58,13 @@ def steps(folder):
 
 
 @pytest.mark.slow
-def test_a_preempted_job_goes_on_to_what_an_uninterrupted_run_gives(tmp_path):
-    config(tmp_path)
-    run = partial(subprocess.Popen, cwd=tmp_path, env=environment(tmp_path))
-    alone = run([ROOT / "tools/dist_train.sh", "small.py", "2", "--seed", "1"])
-    assert alone.wait(120) == 0
+def test_a_preempted_job_goes_on_to_what_an_uninterrupted_run_gives(train, slurm, tmp_path):
+    from small_run import content, differences
 
+    assert train(2, "alone").wait(300) == 0
     work_dir = tmp_path / "preempted"
     job = [ROOT / "tools/slurm_train.sh", "gpu", "a name", "small.py", work_dir, "--seed", "1"]
-    with run(job) as submitted:
+    with subprocess.Popen(job, cwd=tmp_path, env=slurm) as submitted:
         while len(steps(work_dir)) < 3:
             assert submitted.poll() is None
             time.sleep(0.02)
@@ -100,9 +76,8 @@ def test_a_preempted_job_goes_on_to_what_an_uninterrupted_run_gives(tmp_path):
     asked = (tmp_path / "sbatch.txt").read_text()
     assert "--partition=gpu --job-name=a name" in asked and "--requeue --signal=TERM@300" in asked
 
-    patch_mmengine()
-    kept = content(tmp_path / "work_dirs/small"), content(work_dir)
-    assert "epoch_6.pth" in kept[0] and not differences(*kept)
+    kept = content(tmp_path / "alone"), content(work_dir)
+    assert "epoch_4.pth" in kept[0] and not differences(*kept)
 
 
 def test_the_usage():

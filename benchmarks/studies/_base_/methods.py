@@ -40,6 +40,17 @@ methods = dict(
     GSAM=dict(rule="GSAM", settings=warmup, choice_of="SAM"),
     LookSAM=dict(rule="LookSAM", settings=warmup, choice_of="SAM"),
 )
+# The same trials elsewhere: learning rates and radii divided.
+divided = {
+    place: {
+        name: [{key: value / by.get(key, 1) for key, value in one.items()} for one in lines]
+        for name, lines in [(n, m["tune"]["lines"]) for n, m in methods.items() if "tune" in m]
+    }
+    for place, by in dict(
+        trained_already={lr: 10, "rho": 4, "rho_min": 4},
+        small_batches={lr: 2.5, "rho": 2, "rho_min": 2},
+    ).items()
+}
 around = ["SGD", "config", "longer", "averaged", "SAM", "BSAM", "cheap"]
 metric = "accuracy"
 trials = 10
