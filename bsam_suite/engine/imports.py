@@ -13,7 +13,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.utils import get_installed_path, is_installed
 
-from bsam_suite.compat import import_mmpose
+from bsam_suite.compat import import_scope
 from bsam_suite.errors import InputError
 from bsam_suite.nearest import did_you_mean
 
@@ -59,8 +59,8 @@ def inherited_imports() -> Iterator[None]:
 def import_parts(cfg: Config, path: str) -> None:
     """Import ``cfg.custom_imports``: what is installed, and modules beside the config or above.
 
-    So a task's folder is found from the configs of its project. MMPose is imported for configs of
-    its scope, patched as it needs to be.
+    So a task's folder is found from the configs of its project. The package of OpenMMLab that is
+    the config's scope is imported first, patched as it needs to be.
 
     Args:
         cfg: a config that the user gave, never one out of a checkpoint.
@@ -68,8 +68,7 @@ def import_parts(cfg: Config, path: str) -> None:
     Raises:
         InputError: a module is missing or cannot be imported.
     """
-    if cfg.get("default_scope") == "mmpose":
-        import_mmpose()
+    import_scope(cfg.get("default_scope"))
     given = cfg.get("custom_imports") or {}
     if not isinstance(given, Mapping):
         raise InputError(f"custom_imports={given!r}: give dict(imports=['module'])")

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from bsam_suite.compat import is_missing, mmpose_is_missing
+from bsam_suite.compat import missing_package
 from bsam_suite.engine.imports import inherited_imports
 from bsam_suite.errors import InputError
 from bsam_suite.nearest import did_you_mean, nearest
@@ -44,8 +44,9 @@ def read_config(path: str, options: Mapping) -> Config:
     except InputError:
         raise
     except Exception as error:  # whatever the config's own code raises
-        if isinstance(error, ModuleNotFoundError) and is_missing("mmpose"):
-            raise mmpose_is_missing() from error
+        missing = missing_package(error) if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None:
+            raise missing from error
         raise InputError(
             f"config {path!r} cannot be read: {type(error).__name__}: {error}"
         ) from error
