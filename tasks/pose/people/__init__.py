@@ -1,4 +1,4 @@
-"""Synthetic pictures of people with COCO keypoints."""
+"""Synthetic pictures of people with COCO keypoints and masks of their parts."""
 
 from .dataset import VERSION, people_root, write_people
 

@@ -1,4 +1,4 @@
-"""An image with a depth buffer and an owner for every pixel."""
+"""An image with a depth buffer, and an owner and a part of a person for every pixel."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Canvas:
         picture: (H, W, 3) float32 BGR colours.
         depth: (H, W) float32 distance to what is seen in metres; infinite for the background.
         owner: (H, W) int16: a person's number (1, 2, ...), ``OBJECT``, or 0.
+        part: (H, W) uint8: a place in ``parts.PARTS``; 0 where nobody is.
     """
 
     def __init__(self, camera: Camera, picture, light=(0.3, 0.8, -0.5), ambient=0.55) -> None:
@@ -47,18 +48,20 @@ class Canvas:
             )
         self.depth = np.full(shape, np.inf, np.float32)
         self.owner = np.zeros(shape, np.int16)
+        self.part = np.zeros(shape, np.uint8)
         light = np.asarray(light, np.float32)
         self._light = light / np.sqrt((light * light).sum())
         self._ambient = ambient
         self._rays = camera.rays
 
-    def draw(self, solid, paint: Paint, owner: int = OBJECT, keep=None) -> None:
+    def draw(self, solid, paint: Paint, owner: int = OBJECT, part: int = 0, keep=None) -> None:
         """Draw a solid where it is nearer than what is there.
 
         Args:
             solid: A ``Capsule`` or a ``Box``.
             paint: Its colours.
             owner: A person's number or ``OBJECT``.
+            part: Which part of the person it is; 0 for objects.
             keep: Optional function of a ``Surface`` to (N,) bool: the points that are there;
                 elsewhere the solid has holes.
         """
@@ -86,3 +89,4 @@ class Canvas:
         self.picture[rows, columns] = (colours * shade).T
         self.depth[rows, columns] = t
         self.owner[rows, columns] = owner
+        self.part[rows, columns] = part

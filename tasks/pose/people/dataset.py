@@ -13,7 +13,7 @@ from ..skeleton import PERSON
 from .folder import publish, remove_stale, temporary_sibling
 from .jobs import Job, run_jobs
 
-VERSION = 3
+VERSION = 4
 """Counts up whenever the pictures or annotations of the same seed change."""
 
 _SPLITS = ("train", "val")
@@ -49,7 +49,9 @@ def write_people(
     """Write a set of synthetic pictures of people, unless it is there already.
 
     The folder is laid out as COCO's: ``annotations/person_keypoints_train2017.json``,
-    ``annotations/person_keypoints_val2017.json``, ``train2017/*.jpg`` and ``val2017/*.jpg``.
+    ``annotations/person_keypoints_val2017.json``, ``train2017/*.jpg`` and ``val2017/*.jpg``; and
+    ``masks/train2017/*.png`` and ``masks/val2017/*.png`` number the parts of people (see
+    ``parts.PARTS``).
     Equal arguments give equal bytes, whatever the number of workers. The folder is created in one
     step when the set is complete: an interrupted run leaves nothing at ``root``. If two processes
     write the same set at once, the second one to finish drops its copy.
@@ -123,8 +125,9 @@ def _holds_set(root: Path, manifest: dict) -> bool:
     if found != manifest:
         raise FileExistsError(f"{root} has another set ({found}), not {manifest}. {remedy}")
     for split in _SPLITS:
-        pictures = sum(1 for _ in (root / f"{split}2017").glob("*.jpg"))
-        if pictures < manifest[split] or not _annotations(root, split).is_file():
+        files = [f"{split}2017/*.jpg", f"masks/{split}2017/*.png"]
+        least = min(sum(1 for _ in root.glob(pattern)) for pattern in files)
+        if least < manifest[split] or not _annotations(root, split).is_file():
             raise FileExistsError(f"{root} has lost some of its {split} files. {remedy}")
     return True
 
@@ -138,6 +141,7 @@ def _write(folder: Path, manifest: dict, workers: int, progress: bool) -> None:
     jobs = []
     for number, split in enumerate(_SPLITS):
         (folder / f"{split}2017").mkdir()
+        (folder / "masks" / f"{split}2017").mkdir(parents=True)
         for index in range(manifest[split]):
             image_id = number * _IDS_PER_SPLIT + index + 1
             path = str(folder / f"{split}2017" / f"{image_id:012d}.jpg")

@@ -8,6 +8,7 @@ from . import paint
 from .body import Skeleton
 from .canvas import Canvas, plain
 from .outfit import Outfit
+from .parts import HEAD, LOWER_ARM, LOWER_LEG, TORSO, UPPER_ARM, UPPER_LEG
 from .rotation import about_x
 from .shapes import Capsule
 
@@ -30,12 +31,14 @@ class _Figure:
         self.joints, self.frames = skeleton.joints, skeleton.frames
         self.build, self.outfit, self.number = skeleton.build, outfit, number
         self.head = head_axes(skeleton)
+        self.part = 0  # that is being drawn
         self.scale = skeleton.build.height / 1.72
         # Thickness follows girth, but less so for slim limbs.
         self.thick = self.scale * (0.3 + 0.7 * skeleton.build.girth)
 
     def solid(self, a, b, ra, rb, colours, axes=None, stretch=(1, 1, 1), keep=None) -> None:
-        self.canvas.draw(Capsule(a, b, ra, rb, axes, stretch), colours, self.number, keep)
+        solid = Capsule(a, b, ra, rb, axes, stretch)
+        self.canvas.draw(solid, colours, self.number, self.part, keep)
 
     def draw(self) -> None:
         self._trunk()
@@ -46,6 +49,7 @@ class _Figure:
         self._hair()
 
     def _trunk(self) -> None:
+        self.part = TORSO
         j, r, up = self.joints, self.thick, self.frames["chest"][:, 1]
         chest, pelvis = self.frames["chest"], self.frames["pelvis"]
         hips = paint.belt(self.outfit)
@@ -76,6 +80,7 @@ class _Figure:
             self._backpack(chest, j["waist"], high)
 
     def _skirt(self, axes, top, knees) -> None:
+        self.part = UPPER_LEG
         way = knees - top
         apart = float(np.linalg.norm(self.joints["left_knee"] - self.joints["right_knee"]))
         if -way @ axes[:, 1] < 0.75 * self.build.thigh or apart > 0.5 * self.scale:
@@ -88,6 +93,7 @@ class _Figure:
         )
 
     def _backpack(self, axes, low, high) -> None:
+        self.part = TORSO
         behind = -0.16 * self.thick * axes[:, 2]
         colours = plain(0.8 * self.outfit.second)
         ends = low + behind, high + behind
@@ -97,9 +103,11 @@ class _Figure:
         j, r = self.joints, self.thick
         hip, knee, ankle = (j[side + n] for n in ("hip", "knee", "ankle"))
         part = self.outfit.leg
+        self.part = UPPER_LEG
         # Trousers hang a little wider than the leg.
         wide = 1.1 if self.outfit.bottom == "trousers" else 1.0
         self.solid(hip, knee, 0.082 * r, 0.054 * r * wide, paint.leg(self.outfit, part))
+        self.part = LOWER_LEG
         calf = knee + 0.3 * (ankle - knee) - 0.012 * self.frames[side + "shank"][:, 2]
         lower = paint.leg(self.outfit, max(part - 1, -1))
         self.solid(knee, ankle, 0.052 * r * wide, 0.036 * r * wide, lower)
@@ -114,7 +122,9 @@ class _Figure:
         upper = paint.sleeve(self.outfit, part, self.build.upper_arm)
         lower = paint.sleeve(self.outfit, part - 1, self.build.forearm)
         wide = 1.1 if part > 1 else 1.0
+        self.part = UPPER_ARM
         self.solid(shoulder, elbow, 0.053 * r, 0.039 * r * wide, upper)
+        self.part = LOWER_ARM
         self.solid(elbow, wrist, 0.039 * r * wide, 0.028 * r * wide, lower)
         palm = wrist + 0.55 * (j[side + "hand"] - wrist)
         axes = self.frames[side + "forearm"]
@@ -124,6 +134,7 @@ class _Figure:
         )
 
     def _head(self) -> None:
+        self.part = HEAD
         centre, axes, size = self.joints["head"], self.frames["head"], self.head
         self.solid(centre, centre, 1, 1, paint.face(self.outfit), axes, size)
         skin, nose = plain(0.93 * self.outfit.skin), self.nose()
@@ -138,6 +149,7 @@ class _Figure:
         return self.joints["head"] + self.frames["head"] @ size
 
     def _hair(self) -> None:
+        self.part = HEAD
         style, size = self.outfit.hair_style, self.head
         if style == "bald":
             return

@@ -36,16 +36,22 @@ Result = tuple[dict, list[dict]]
 """A picture's entry in COCO's ``images`` and its annotations."""
 
 
+def mask_file(picture: Path) -> Path:
+    """The file with the parts of people (see ``parts.PARTS``) at each pixel of a picture."""
+    return picture.parent.parent / "masks" / picture.parent.name / f"{picture.stem}.png"
+
+
 def make_picture(job: Job) -> Result:
-    """Write an image file and return its entry and annotations.
+    """Write an image file and its mask, and return its entry and annotations.
 
     Raises:
         OSError: If the file can't be written.
     """
-    image, found = random_scene(np.random.SeedSequence(job.seed))
+    image, parts, found = random_scene(np.random.SeedSequence(job.seed))
     _, code = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     path = Path(job.path)
     path.write_bytes(code.tobytes())
+    mask_file(path).write_bytes(cv2.imencode(".png", parts)[1].tobytes())
     entry = {
         "id": job.image_id,
         "file_name": path.name,

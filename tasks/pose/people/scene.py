@@ -33,11 +33,12 @@ class Person:
     legs: str
 
 
-def random_scene(seed: np.random.SeedSequence) -> tuple[np.ndarray, list[dict]]:
+def random_scene(seed: np.random.SeedSequence) -> tuple[np.ndarray, np.ndarray, list[dict]]:
     """Make one picture.
 
     Returns:
-        (H, W, 3) uint8 BGR image and the annotations of the people that can be labelled (see
+        (H, W, 3) uint8 BGR image, the (H, W) uint8 part of a person at each pixel (see
+        ``parts.PARTS``), and the annotations of the people that can be labelled (see
         ``labels.annotate``). Same seed, same result.
     """
     rng = np.random.default_rng(seed)
@@ -47,7 +48,7 @@ def random_scene(seed: np.random.SeedSequence) -> tuple[np.ndarray, list[dict]]:
         found = [annotate(canvas, p.skeleton, i) for i, p in enumerate(people, 1)]
         found = [entry for entry in found if entry is not None]
         if found:
-            return develop(rng, canvas.picture), found
+            return develop(rng, canvas.picture), canvas.part, found
 
 
 def random_people(rng: np.random.Generator) -> tuple[Camera, list[Person]]:

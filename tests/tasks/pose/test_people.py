@@ -13,6 +13,7 @@ from tasks.pose.people.canvas import Canvas, plain
 from tasks.pose.people.figure import draw_figure
 from tasks.pose.people.labels import annotate, label_joints
 from tasks.pose.people.outfit import random_outfit
+from tasks.pose.people.parts import PARTS
 from tasks.pose.people.poses import lowest
 from tasks.pose.people.rotation import about_z
 from tasks.pose.people.scene import random_scene
@@ -199,14 +200,46 @@ def test_front_and_back_look_different():
     assert np.abs(heads[0] - heads[1]).mean() > 15
 
 
+# --- parts ------------------------------------------------------------------------------------
+
+
+def test_what_is_seen_of_a_joint_is_a_part_beside_it():
+    beside = dict(
+        nose=["head"],
+        eye=["head"],
+        ear=["head"],
+        shoulder=["torso", "upper arm"],
+        elbow=["upper arm", "lower arm"],
+        wrist=["lower arm"],
+        hip=["torso", "upper leg"],
+        knee=["upper leg", "lower leg"],
+        ankle=["lower leg"],
+    )
+    person = stander(FACING_CAMERA)
+    canvas = canvas_of(person)
+    for joint, (x, y, seen) in labelled(person, canvas).items():
+        part = PARTS[canvas.part[round(y), round(x)]]
+        assert seen == 2 and part in beside[joint.split("_")[-1]], joint
+
+
+def test_parts_are_of_persons_only_and_nothing_in_front_of_them():
+    person = stander(FACING_CAMERA)
+    canvas = canvas_of(person)
+    np.testing.assert_array_equal(canvas.part > 0, canvas.owner == 1)
+    canvas.draw(Box(person.joints["chest"] + [0, 0, -0.5], (0.3, 0.3, 0.1)), GREY)
+    np.testing.assert_array_equal(canvas.part > 0, canvas.owner == 1)
+    assert (canvas.owner == -1).sum() > 500
+
+
 # --- scenes -----------------------------------------------------------------------------------
 
 
 def test_scenes_are_varied_and_mostly_visible():
     people, counts, facing = [], [], 0
     for i in range(60):
-        image, found = random_scene(np.random.SeedSequence((9, i)))
+        image, parts, found = random_scene(np.random.SeedSequence((9, i)))
         assert image.dtype == np.uint8 and image.std() > 8
+        assert parts.dtype == np.uint8 and parts.shape == image.shape[:2]
         counts.append(len(found))
         for entry in found:
             labels = np.reshape(entry["keypoints"], (17, 3))

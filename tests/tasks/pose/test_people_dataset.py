@@ -16,6 +16,7 @@ from pycocotools.cocoeval import COCOeval
 from tasks.pose.coco import KEYPOINTS
 from tasks.pose.people import VERSION, dataset, jobs, people_root, write_people
 from tasks.pose.people.__main__ import main
+from tasks.pose.people.parts import PARTS
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -74,6 +75,20 @@ def test_layout_is_that_of_coco(root):
             ids.add(entry["id"])
 
 
+def test_masks_are_as_large_as_the_annotated_people(root):
+    checked = 0
+    for split in ("train", "val"):
+        content = annotations(root, split)
+        for image in content["images"]:
+            file = Path(image["file_name"]).with_suffix(".png")
+            mask = cv2.imread(str(root / "masks" / f"{split}2017" / file), cv2.IMREAD_UNCHANGED)
+            assert mask.shape == (image["height"], image["width"]) and mask.dtype == np.uint8
+            area = sum(a["area"] for a in content["annotations"] if a["image_id"] == image["id"])
+            checked += (mask > 0).sum() == area  # others also show somebody too small to label
+            assert (mask > 0).sum() >= area > 0 and 2 <= mask.max() < len(PARTS)
+    assert checked >= 8
+
+
 def test_truth_scored_as_a_detection_is_perfect(root, capsys):
     path = root / "annotations" / "person_keypoints_train2017.json"
     truth = COCO(str(path))
@@ -118,9 +133,10 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     assert contents(tmp_path) == {"mine/thesis.txt": b"precious"}
 
 
-def test_a_set_that_lost_files_is_refused(tmp_path):
+@pytest.mark.parametrize("folder", ["train2017", "masks/train2017"])
+def test_a_set_that_lost_files_is_refused(tmp_path, folder):
     root = write_people(tmp_path / "s", train=2, val=1, workers=1, progress=False)
-    next((root / "train2017").iterdir()).unlink()
+    next((root / folder).iterdir()).unlink()
     with pytest.raises(FileExistsError, match="lost some of its train"):
         write_people(root, train=2, val=1, workers=1, progress=False)
 
