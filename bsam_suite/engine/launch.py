@@ -25,6 +25,7 @@ from bsam_suite.engine.malloc import keep_freed_memory
 from bsam_suite.engine.metric_names import MetricNamesHook
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.runner import Runner
+from bsam_suite.engine.sheet_hook import is_sheet
 from bsam_suite.engine.signals import report_dead_workers
 from bsam_suite.engine.start import choose_start
 from bsam_suite.engine.stop import StopHook
@@ -115,7 +116,7 @@ def _prepare(args: Namespace, rule: tuple[str, dict] | None = None) -> Config:
     init_distributed(cfg)
     if args.show_dir:
         for hook in cfg.get("custom_hooks", []):
-            if hook.type == "ContactSheetHook":
+            if is_sheet(hook):
                 hook.out_dir = args.show_dir
     return cfg
 

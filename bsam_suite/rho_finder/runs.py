@@ -21,6 +21,7 @@ from bsam_suite.engine.registry import build_rule
 from bsam_suite.engine.reproduce import make_reproducible
 from bsam_suite.engine.rule_option import NONE, use_rule
 from bsam_suite.engine.runner import Runner
+from bsam_suite.engine.sheet_hook import is_sheet
 from bsam_suite.errors import InputError
 from bsam_suite.rho_finder.find import Watch, check_rule
 from bsam_suite.rho_finder.line import Closure
@@ -125,8 +126,10 @@ def _prepare(cfg: Config, seed: int) -> Config:
             cfg[f"{part}_{field}"] = None
     make_reproducible(cfg, seed)
     cfg.default_hooks = {**cfg.default_hooks, "checkpoint": None}
-    watching = ("ContactSheetHook", "CurvesHook", "EarlyStoppingHook")  # of validations
-    cfg.custom_hooks = [h for h in cfg.custom_hooks if h.get("type") not in watching]
+    watching = ("CurvesHook", "EarlyStoppingHook")  # of validations, as the sheets
+    cfg.custom_hooks = [
+        h for h in cfg.custom_hooks if h.get("type") not in watching and not is_sheet(h)
+    ]
     cfg.resume, cfg.log_level, cfg.visualizer = False, "ERROR", None
     cfg.optim_wrapper.pop("rho_warmup", None)
     return cfg

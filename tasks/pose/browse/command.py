@@ -8,9 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bsam_suite.contact_sheet import contact_sheet
 from bsam_suite.errors import InputError
 from tasks.pose.browse.samples import BLANK, Sample, load_samples
-from tasks.pose.visualization import contact_sheet, draw_person
+from tasks.pose.visualization import draw_person
 
 HEIGHT, COLUMNS = 256, 4
 """Height of a drawn input in pixels, and samples per row."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bsam_suite.contact_sheet import contact_sheet
 from tasks.pose.check.findings import Example, Finding
 from tasks.pose.crops import crop_person, read_image
 from tasks.pose.skeleton import unnamed_skeleton
-from tasks.pose.visualization import contact_sheet
 
 TILES, SIDE = 40, 240
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..visualization import contact_sheet, draw_person
+from bsam_suite.contact_sheet import contact_sheet
+
+from ..visualization import draw_person
 from .dataset import write_people
 
 

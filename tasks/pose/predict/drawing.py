@@ -8,9 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bsam_suite.contact_sheet import contact_sheet, resized
 from tasks.pose.predict.sources import Images, InputImage, Video
 from tasks.pose.skeleton import PERSON, Skeleton
-from tasks.pose.visualization import contact_sheet, draw_person, resized
+from tasks.pose.visualization import draw_person
 
 LEAST = 0.2
 """Persons and keypoints that score less are not drawn."""

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from bsam_suite.contact_sheet import contact_sheet
 from tasks.pose.coco import INDEX
-from tasks.pose.visualization import LEFT, MIDDLE, RIGHT, contact_sheet, draw_person
+from tasks.pose.visualization import LEFT, MIDDLE, RIGHT, draw_person
 
 
 def black(height: int = 60, width: int = 80) -> np.ndarray:

@@ -1,0 +1,4 @@
+"""Semantic segmentation with MMSegmentation.
+
+Configs in ``configs/segmentation``; the built-in people are those of pose estimation.
+"""

@@ -1,0 +1,14 @@
+"""Registers all modules that segmentation configs use; named in their ``custom_imports``."""
+
+from bsam_suite import engine, robustness  # noqa: F401
+from bsam_suite.compat import import_openmmlab
+
+import_openmmlab("mmseg")
+
+from tasks.segmentation import (  # noqa: E402, F401
+    follow_classes,
+    hooks,
+    mask_folder,
+    people,
+    preflight,
+)
