@@ -6,6 +6,7 @@ from bsam_suite.engine import (  # noqa: F401
     divergence,
     flatness_hook,
     fully_sharded,
+    pretrained,
     reproduce,
     resolve,
 )

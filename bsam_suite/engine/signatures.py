@@ -19,7 +19,7 @@ class Fields(NamedTuple):
 
     Attributes:
         kinds: for each name the types it is annotated with, or None where that is not known. What
-            has no annotation takes what its default is, if that is a number or a bool.
+            has no annotation takes what its default is, if that is a number (or several) or a bool.
         open: whether others are taken as well.
     """
 
@@ -69,7 +69,9 @@ def _kinds(parameter: inspect.Parameter, function: Callable) -> frozenset[type] 
         except (AttributeError, NameError, TypeError):
             return None
     if hint is parameter.empty:
-        return frozenset({type(default)}) & NUMBERS or None
+        kinds = frozenset({type(default)}) & NUMBERS
+        # Where a number is the default, several may do as well: FCNHead(in_index=[2, 3]).
+        return kinds | {list} if kinds - {bool} else kinds or None
     found = set()
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     for part in typing.get_args(hint) if union else [hint]:

@@ -1,6 +1,6 @@
 """A small fully convolutional network on the people that come with the suite, plain SGD.
 
-Persons before the background; ``--cfg-options dataset_type=PersonParts`` tells their parts apart.
+Persons before the background; data sets of ``type="PersonParts"`` tell their parts apart.
 """
 
 custom_imports = dict(imports=["tasks.segmentation.register_all"])
@@ -14,6 +14,7 @@ resolve = [
 ]
 preflight = [dict(type="prepare_masks_of_people")]
 
+size = (160, 160)
 norm = dict(type="BN")
 model = dict(
     type="EncoderDecoder",
@@ -22,6 +23,7 @@ model = dict(
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
+        size=size,
     ),
     backbone=dict(
         type="ResNetV1c",
@@ -48,7 +50,6 @@ model = dict(
     test_cfg=dict(mode="whole"),
 )
 
-size = (160, 160)
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations", imdecode_backend="cv2"),
@@ -62,7 +63,6 @@ val_pipeline = [
     dict(type="LoadAnnotations", imdecode_backend="cv2"),
     dict(type="PackSegInputs"),
 ]
-dataset_type = "Persons"
 
 
 def loader(split, batch_size, pipeline, train):
@@ -73,7 +73,7 @@ def loader(split, batch_size, pipeline, train):
         drop_last=train,
         sampler=dict(type="DefaultSampler", shuffle=train),
         dataset=dict(
-            type=dataset_type,
+            type="Persons",
             data_root=data_root,
             data_prefix=dict(img_path=f"{split}2017", seg_map_path=f"masks/{split}2017"),
             pipeline=pipeline,

@@ -1,0 +1,5 @@
+"""DeepLabV3+ with ResNet-50 with BSAM."""
+
+_base_ = "./deeplabv3plus-r50_sgd.py"
+
+optim_wrapper = dict(type="BSAMOptimWrapper", rho=0.05, rho_min=0.05)

@@ -1,0 +1,5 @@
+"""FCN with ResNet-18 with BSAM."""
+
+_base_ = "./fcn-r18_sgd.py"
+
+optim_wrapper = dict(type="BSAMOptimWrapper", rho=0.05, rho_min=0.05)

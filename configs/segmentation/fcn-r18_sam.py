@@ -1,0 +1,5 @@
+"""FCN with ResNet-18 with SAM."""
+
+_base_ = "./fcn-r18_sgd.py"
+
+optim_wrapper = dict(type="SAMOptimWrapper", rho=0.05)

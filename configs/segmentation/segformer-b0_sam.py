@@ -1,0 +1,5 @@
+"""SegFormer-B0 with SAM."""
+
+_base_ = "./segformer-b0_adamw.py"
+
+optim_wrapper = dict(type="SAMOptimWrapper", rho=0.05)
