@@ -79,7 +79,7 @@ class SheetHook(Hook):
     def _write(self, runner, name: str) -> None:
         import cv2
 
-        from bsam_suite.contact_sheet import contact_sheet
+        from bsam_suite.pictures.contact_sheet import contact_sheet
 
         tiles, self.tiles = self.tiles, []
         if not (tiles and is_main_process()):

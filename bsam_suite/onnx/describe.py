@@ -39,9 +39,14 @@ def describe(
             found[f"input_{name}"] = [round(x, 4) for x in value.flatten().tolist()]
     names = metainfo.get("keypoint_id2name")
     found["keypoints"] = names and [names[i] for i in sorted(names)]
-    found["classes"] = metainfo.get("classes") if names is None else None
+    found["classes"] = metainfo["classes"] if of_classes(metainfo) else None
     found["output"] = _meaning(outputs, found)
     return {key: json.dumps(value, default=str) for key, value in found.items() if value}
+
+
+def of_classes(metainfo: dict) -> bool:
+    """Whether a network for such data scores classes, not places."""
+    return "keypoint_id2name" not in metainfo and bool(metainfo.get("classes"))
 
 
 def _field(cfg: Config, *names: str):
@@ -75,4 +80,6 @@ def _meaning(outputs: Sequence[Tensor], found: dict) -> str | None:
         return "scores of x and of y (N, K, L), a keypoint where both are largest"
     if found["classes"] and dimensions == [2]:
         return "scores of classes (N, C) before softmax"
+    if found["classes"] and dimensions == [4]:
+        return "scores of classes (N, C, H, W) before softmax, on a coarser grid than the input's"
     return None

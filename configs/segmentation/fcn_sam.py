@@ -1,4 +1,4 @@
 """FCN with SAM: ResNet-50 where PASCAL VOC or ``data_root`` is, else a small one on people."""
 
-_base_ = "./fcn-tiny_sam_people-160x160.py"
+_base_ = "./fcn-tiny_sam_people-128x128.py"
 replaced_by = [dict(option="data_root", found="data/VOCdevkit/VOC2012", config="./fcn-r50_sam.py")]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from bsam_suite.contact_sheet import check_image
+from bsam_suite.pictures.contact_sheet import check_image
 
 from .skeleton import PERSON, Skeleton, side_of
 

@@ -6,6 +6,7 @@ from bsam_suite.compat import import_openmmlab
 import_openmmlab("mmseg")
 
 from tasks.segmentation import (  # noqa: E402, F401
+    backbones,
     check_masks,
     follow_classes,
     hooks,

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bsam_suite.contact_sheet import contact_sheet
 from bsam_suite.errors import InputError
+from bsam_suite.pictures.contact_sheet import contact_sheet
 from tasks.pose.browse.samples import BLANK, Sample, load_samples
 from tasks.pose.visualization import draw_person
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bsam_suite.contact_sheet import contact_sheet
+from bsam_suite.pictures.contact_sheet import contact_sheet
 from tasks.pose.check.findings import Example, Finding
 from tasks.pose.crops import crop_person, read_image
 from tasks.pose.skeleton import unnamed_skeleton

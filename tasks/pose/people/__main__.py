@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from bsam_suite.contact_sheet import contact_sheet
+from bsam_suite.pictures.contact_sheet import contact_sheet
 
 from ..visualization import draw_person
 from .dataset import write_people

@@ -6,21 +6,23 @@ import json
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from bsam_suite.engine.work_dir import choose_out_dir
 from bsam_suite.errors import InputError
 from bsam_suite.json_file import read_json
+from bsam_suite.pictures.drawing import Drawing
+from bsam_suite.pictures.sources import InputImage, open_inputs
 from bsam_suite.progress import progress_bar
 from bsam_suite.quiet import tell
 from bsam_suite.shell import near, tool
 from tasks.pose.category_ids import keypoint_categories
 from tasks.pose.predict.boxes import Boxes, boxes_from_file, whole_image
-from tasks.pose.predict.drawing import Drawing
+from tasks.pose.predict.drawing import draw_results
 from tasks.pose.predict.image_ids import assign_image_ids
 from tasks.pose.predict.inferencer import Person, PoseInferencer
-from tasks.pose.predict.sources import InputImage, open_inputs
 
 
 def predict(args: Namespace) -> None:
@@ -49,9 +51,10 @@ def predict(args: Namespace) -> None:
         by_image = defaultdict(list)
         for result in results.write():
             by_image[result["image_id"]].append(result)
-        drawing = Drawing(source, folder, inferencer.skeleton)
+        drawing = Drawing(source, folder)
+        draw = partial(draw_results, boxes=boxes is not whole_image, skeleton=inferencer.skeleton)
         for picture, image in zip(bar.track(source, len(images), description="drawing"), images):
-            drawing.add(picture, by_image[image["id"]], boxes is not whole_image)
+            drawing.add(picture, partial(draw, results=by_image[image["id"]]))
         drawing.close()
     kind = inferencer.skeleton.category()
     listed = [dict(kind, id=number) for number in sorted(categories)]

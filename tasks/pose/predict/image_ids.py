@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bsam_suite.errors import InputError
 from bsam_suite.json_file import read_json
+from bsam_suite.pictures.sources import Images, Video
 from tasks.pose.coco_files import read_images, read_results
-from tasks.pose.predict.sources import Images, Video
 
 
 def assign_image_ids(

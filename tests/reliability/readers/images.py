@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 
 from bsam_suite.errors import InputError
+from bsam_suite.pictures.sources import open_inputs
 from readers.reader import Reader
 from tasks.classification.rgb import open_image, to_rgb
 from tasks.pose.check.image_files import _decode
-from tasks.pose.predict.sources import open_inputs
 
 PIXELS = (np.arange(16 * 12 * 3) ** 2 % 251).astype(np.uint8).reshape(16, 12, 3)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bsam_suite.contact_sheet import contact_sheet
+from bsam_suite.pictures.contact_sheet import contact_sheet
 from tasks.pose.coco import INDEX
 from tasks.pose.visualization import LEFT, MIDDLE, RIGHT, draw_person
 

@@ -8,9 +8,9 @@ import pytest
 
 from bsam_suite.compat import import_mmpose
 from bsam_suite.errors import InputError
+from bsam_suite.pictures.sources import open_inputs
 from tasks.pose.predict.boxes import boxes_from_file, whole_image
 from tasks.pose.predict.image_ids import assign_image_ids
-from tasks.pose.predict.sources import open_inputs
 
 IMAGE = np.zeros((48, 64, 3), np.uint8)
 

@@ -1,4 +1,4 @@
-"""A small fully convolutional network on the people that come with the suite, plain SGD.
+"""A small fully convolutional network on the people that come with the suite, plain Adam.
 
 Persons before the background; data sets of ``type="PersonParts"`` tell their parts apart.
 """
@@ -14,7 +14,7 @@ resolve = [
 ]
 preflight = [dict(type="prepare_masks_of_people")]
 
-size = (160, 160)
+size = (128, 128)
 norm = dict(type="BN")
 model = dict(
     type="EncoderDecoder",
@@ -26,7 +26,7 @@ model = dict(
         size=size,
     ),
     backbone=dict(
-        type="ResNetV1c",
+        type="SmallResNet",
         depth=18,
         stem_channels=16,
         base_channels=16,
@@ -40,6 +40,7 @@ model = dict(
         input_transform="resize_concat",
         channels=32,
         num_convs=1,
+        kernel_size=1,
         concat_input=False,
         dropout_ratio=0.0,
         num_classes=None,  # as many as the data have
@@ -87,7 +88,7 @@ val_evaluator = test_evaluator = dict(type="IoUMetric", iou_metrics=["mIoU"])
 
 train_cfg = dict(by_epoch=True, max_epochs=8, val_interval=4)
 val_cfg = test_cfg = dict()
-optim_wrapper = dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9, weight_decay=5e-4))
+optim_wrapper = dict(optimizer=dict(type="Adam", lr=1e-2, betas=(0.8, 0.999), fused=True))
 param_scheduler = [
     dict(type="LinearLR", end=1, start_factor=0.01, convert_to_iter_based=True),
     dict(type="PolyLR", begin=1, power=0.9, eta_min=1e-4, convert_to_iter_based=True),

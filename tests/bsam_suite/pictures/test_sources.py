@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bsam_suite.errors import InputError
-from tasks.pose.predict.sources import open_inputs
+from bsam_suite.pictures.sources import open_inputs
 
 
 def write(path, value, size=(40, 30)):

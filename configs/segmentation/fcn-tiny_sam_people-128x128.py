@@ -1,5 +1,5 @@
 """The small fully convolutional network on the built-in people with SAM."""
 
-_base_ = "./fcn-tiny_sgd_people-160x160.py"
+_base_ = "./fcn-tiny_adam_people-128x128.py"
 
 optim_wrapper = dict(type="SAMOptimWrapper", rho=0.05)

@@ -1,0 +1,1 @@
+"""Images that are read, drawn on and laid out. Needs OpenCV."""
