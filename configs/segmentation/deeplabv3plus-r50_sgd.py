@@ -6,6 +6,6 @@ model = dict(
     pretrained=None,
     data_preprocessor=dict(size=_base_.crop_size),
     backbone=dict(init_cfg=dict(type="Pretrained", checkpoint="open-mmlab://resnet50_v1c")),
-    decode_head=dict(num_classes=None),  # as many as the data have
-    auxiliary_head=dict(num_classes=None),
+    decode_head=dict(num_classes=_base_.num_classes),
+    auxiliary_head=dict(num_classes=_base_.num_classes),
 )

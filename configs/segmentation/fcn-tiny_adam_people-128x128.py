@@ -43,7 +43,7 @@ model = dict(
         kernel_size=1,
         concat_input=False,
         dropout_ratio=0.0,
-        num_classes=None,  # as many as the data have
+        num_classes=2,
         norm_cfg=norm,
         align_corners=False,
         loss_decode=dict(type="CrossEntropyLoss"),

@@ -11,7 +11,7 @@ model = dict(
             "mit_b0_20220624-7e0fe6dd.pth",
         )
     ),
-    decode_head=dict(num_classes=None),  # as many as the data have
+    decode_head=dict(num_classes=_base_.num_classes),
 )
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type="AdamW", lr=6e-5, betas=(0.9, 0.999), weight_decay=0.01),

@@ -19,15 +19,15 @@ CLASSES = "classes.txt"
 
 @FUNCTIONS.register_module()
 def follow_classes(cfg: Config) -> None:
-    """Give each head of ``cfg`` the number of classes of its data, where it sets None.
+    """Give each head of ``cfg`` the number of classes of its data.
 
     The classes are those of the data set's ``metainfo`` or class; of a ``MaskFolder`` without,
     those in ``classes.txt``, which go into the config: a checkpoint, which records it, then needs
     no file of the user's.
 
     Raises:
-        InputError: ``classes.txt`` cannot be read or has no names; or data sets or a head differ in
-            their number of classes.
+        InputError: ``classes.txt`` cannot be read or has no names, or data sets differ in their
+            number of classes.
     """
     counts = {place: len(names) for place, names in _classes(cfg) if names}
     for place, count in counts.items():
@@ -36,27 +36,17 @@ def follow_classes(cfg: Config) -> None:
             raise InputError(f"{place} has {count} classes, but {first} {wanted}: give both alike")
     if not counts:
         return  # the data are not there, which is said later
-    wanted = next(iter(counts.values()))
-    for place, head in heads(cfg.get("model") or {}):
-        if head.get("num_classes") is None:
-            head["num_classes"] = wanted
-        elif head["num_classes"] != wanted:
-            raise InputError(
-                f"{place}.num_classes={head['num_classes']}, but {next(iter(counts))} has {wanted} "
-                "classes: leave it out, or give other data"
-            )
+    for head in heads(cfg.get("model") or {}):
+        head["num_classes"] = next(iter(counts.values()))
 
 
-def heads(model: Mapping, place: str = "model") -> Iterator[tuple[str, dict]]:
+def heads(model: Mapping) -> Iterator[dict]:
     """The heads of a segmentation model's config, or of the float one in a quantized one's."""
     if "decode_head" not in model and isinstance(model.get("model"), Mapping):
-        yield from heads(model["model"], f"{place}.model")
-        return
+        yield from heads(model["model"])
     for name in ("decode_head", "auxiliary_head"):
         found = model.get(name) or ()
-        several = found if isinstance(found, (list, tuple)) else [found]
-        for number, head in enumerate(several):
-            yield (f"{place}.{name}" + (f".{number}" if head is not found else "")), head
+        yield from found if isinstance(found, (list, tuple)) else [found]
 
 
 def _classes(cfg: Config) -> Iterator[tuple[str, Sequence[str]]]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from tasks.pose.people import PARTS
+from tasks.pose.people import PARTS, write_people
 
 
 @DATASETS.register_module()
 class PersonParts(BaseSegDataset):
-    """Parts of the built-in people: head, torso, upper and lower arms and legs.
+    """Parts of the people that come with the suite: head, torso, upper and lower arms and legs.
+
+    The people are written first where ``data_root`` is missing.
 
     Args:
+        data_root: their folder.
         **kwargs: as of MMSegmentation's ``BaseSegDataset``.
     """
 
@@ -28,13 +33,21 @@ class PersonParts(BaseSegDataset):
             [60, 200, 190],
         ],
     )
+    #: A float model of them is trained where a quantized one asks for it.
+    embedded = True
+
+    def __init__(self, data_root: str, **kwargs) -> None:
+        if not os.path.exists(data_root):
+            write_people(data_root)
+        super().__init__(data_root=data_root, **kwargs)
 
 
 @DATASETS.register_module()
-class Persons(BaseSegDataset):
-    """The built-in people, whichever part, before the background.
+class Persons(PersonParts):
+    """The people that come with the suite, whichever part, before the background.
 
     Args:
+        data_root: their folder.
         **kwargs: as of MMSegmentation's ``BaseSegDataset``.
     """
 

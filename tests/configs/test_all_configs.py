@@ -16,13 +16,16 @@ from bsam_suite.engine.config import load_config, move_data_root
 from bsam_suite.engine.resolve import workers
 from tasks.pose import register_all
 from tasks.pose.people import people_root
+from tasks.segmentation.register_all import people as masks
 
 ROOT = Path(__file__).parents[2]
 FILES = {str(p.relative_to(ROOT / "configs")): p for p in (ROOT / "configs").rglob("*.py")}
 NAMES = sorted(name for name in FILES if "_base_" not in name)
-PEOPLE = [name for name in NAMES if "people" in name or name.startswith("pose/hrnet_")]
+FRONT = ("pose/hrnet_", "segmentation/fcn_")  # on the built-in people without other data
+PEOPLE = [name for name in NAMES if "people" in name or name.startswith(FRONT)]
 DIGITS = [n for n in NAMES if n.split("/")[1].startswith(("resnet", "mobile", "transfer", "pre"))]
-ON_DISK = [name for name in NAMES if name not in {*PEOPLE, *DIGITS} and "pose_w" not in name]
+LOW_BITS = ("quantization/pose_w", "quantization/segmentation_w")
+ON_DISK = [n for n in NAMES if n not in {*PEOPLE, *DIGITS} and not n.startswith(LOW_BITS)]
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 MMPOSE = {
     "hrnet-w32_adam_coco-256x192": "td-hm_hrnet-w32_8xb64-210e_coco-256x192",
@@ -92,8 +95,9 @@ class StopAfterTwoSteps(Hook):
             raise KeyboardInterrupt
 
 
-# hrnet-tiny's are the bases of hrnet's; of low bits the others differ by a number or by their rule.
-TRAINED = [n for n in [*PEOPLE, *DIGITS] if not n.startswith(("quantization/", "pose/hrnet-tiny"))]
+# The tiny ones are the bases of others; of low bits the others differ by a number or by their rule.
+BASES = ("quantization/", "pose/hrnet-tiny", "segmentation/fcn-tiny")
+TRAINED = [n for n in [*PEOPLE, *DIGITS] if not n.startswith(BASES)]
 TRAINED += [n for n in NAMES if n.startswith("quantization/") and n.endswith("w4a4_bsam.py")]
 
 
@@ -117,13 +121,16 @@ def _pretrain(model):
     torch.save(dict(state_dict=before.state_dict()), file)
 
 
-def test_people_that_are_not_there_are_written(empty, people, monkeypatch):
-    monkeypatch.setattr(
-        register_all.dataset, "write_people", lambda root: Path(root).symlink_to(people)
-    )
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [("pose/hrnet_bsam.py", register_all.dataset), ("segmentation/fcn_bsam.py", masks)],
+)
+def test_people_that_are_not_there_are_written(name, module, empty, people, monkeypatch):
+    monkeypatch.setattr(module, "write_people", lambda root: Path(root).symlink_to(people))
     (empty / "data").mkdir()
-    with DefaultScope.overwrite_default_scope("mmpose"):
-        data = DATASETS.build(read("pose/hrnet_bsam.py").train_dataloader.dataset)
+    cfg = read(name)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        data = DATASETS.build(cfg.train_dataloader.dataset)
     assert len(data) >= 48
 
 

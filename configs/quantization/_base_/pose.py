@@ -5,7 +5,7 @@ with any rule. Without it: HRNet-W32 on COCO where it is found, else a small one
 people.
 """
 
-_base_ = "./float-pose.py"
+_base_ = ["./float-pose.py", "./lsq.py"]
 
 float_config = "configs/pose/hrnet_adam.py"
 custom_imports = dict(imports=["tasks.pose.register_all", "tasks.quantization.register_all"])
@@ -17,21 +17,11 @@ preflight = [
     *(entry for entry in _base_.get("preflight", []) if entry["type"] != "pretrained_backbone"),
     dict(type="prepare_float"),
 ]
-model = dict(
-    _delete_=True,
-    type="Quantized",
-    model=_base_.model,
-    quantization=dict(
-        weight=dict(type="LSQ", bit_width=8, per_channel=True),
-        activation=dict(type="LSQ", bit_width=8),
-        first_last_bit_width=8,
-    ),
-    checkpoint=None,
-)
+model = dict(_base_.lsq.model, _delete_=True, model=_base_.model)
 custom_hooks = [*_base_.get("custom_hooks", []), dict(type="CalibrationHook")]
 
 train_cfg = dict(max_epochs=min(_base_.train_cfg.max_epochs // 2, 20))
-param_scheduler = [dict(type="CosineAnnealingLR", convert_to_iter_based=True)]
+param_scheduler = _base_.lsq.param_scheduler
 optim_wrapper = dict(
     # All of the float model's but its rule: these configs have their own.
     {
@@ -45,12 +35,11 @@ optim_wrapper = dict(
         **_base_.optim_wrapper.optimizer,
         "lr": _base_.optim_wrapper.optimizer.lr / 10,
     },
-    # Step sizes are learned without weight decay, and sharpness-aware rules leave them in place.
     paramwise_cfg={
         **_base_.optim_wrapper.get("paramwise_cfg", {}),
         "custom_keys": {
             **_base_.optim_wrapper.get("paramwise_cfg", {}).get("custom_keys", {}),
-            "_quantizer": dict(decay_mult=0.0, rho=0.0, rho_min=0.0),
+            **_base_.lsq.custom_keys,
         },
     },
 )

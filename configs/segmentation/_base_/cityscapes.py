@@ -6,5 +6,6 @@ _base_ = [
     "mmseg::_base_/default_runtime.py",
     "./own-data.py",
 ]
+num_classes = 19
 train_dataloader = dict(batch_size=8)  # 2 on each of MMSegmentation's 4 GPUs
 auto_scale_lr = dict(base_batch_size=8)

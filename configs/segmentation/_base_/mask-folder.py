@@ -7,6 +7,7 @@ _base_ = [
     "./own-data.py",
 ]
 data_root = "data/masks"
+num_classes = None  # as many as there are names in classes.txt
 
 
 def masks(split, pipeline):

@@ -10,5 +10,6 @@ replaced_by = [
     dict(option="data_root", holds="leftImg8bit", config="./cityscapes.py"),
     dict(option="data_root", holds="masks", config="./mask-folder.py"),
 ]
+num_classes = 21
 train_dataloader = dict(batch_size=16)  # 4 on each of MMSegmentation's 4 GPUs
 auto_scale_lr = dict(base_batch_size=16)

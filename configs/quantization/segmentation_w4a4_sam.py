@@ -1,0 +1,5 @@
+"""A segmentation network with 4-bit weights and activations, trained with SAM."""
+
+_base_ = "./segmentation_w4a4_adam.py"
+
+optim_wrapper = dict(type="SAMOptimWrapper", rho=0.05)
