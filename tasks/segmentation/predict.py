@@ -23,6 +23,7 @@ from bsam_suite.pictures.drawing import Drawing
 from bsam_suite.pictures.sources import open_inputs
 from bsam_suite.progress import progress_bar
 from bsam_suite.quiet import tell
+from bsam_suite.shell import next_command
 from tasks.segmentation.draw import draw_mask
 
 LOADING = ("LoadImageFromFile", "LoadAnnotations")
@@ -53,6 +54,7 @@ def predict(args: Namespace) -> None:
     tell(f"Masks, numbers of classes from 0 ({', '.join(masks.classes)}): {folder / 'masks'}")
     tell(f"Drawn images: {drawing.path}")
     tell(f"Contact sheet: {', '.join(map(str, drawing.sheets))}")
+    tell(next_command("export_onnx", args, args.checkpoint, "--out", "masks.onnx"))
 
 
 class Masks:
@@ -67,12 +69,18 @@ class Masks:
     """
 
     def __init__(self, cfg: Config, model: torch.nn.Module) -> None:
+        from mmseg.datasets import BaseSegDataset
         from mmseg.registry import DATASETS
 
         dataset = (cfg.get("test_dataloader") or {}).get("dataset") or {}
-        if not hasattr(DATASETS.get(dataset.get("type", "")), "get_label_map"):
-            raise InputError(f"{cfg.filename} is for no data of MMSegmentation: give one that is")
-        metainfo = DATASETS.build({**dataset, "lazy_init": True}).metainfo
+        kind = DATASETS.get(dataset.get("type", ""))
+        known = {**getattr(kind, "METAINFO", {}), **(dataset.get("metainfo") or {})}
+        if not known.get("classes"):
+            raise InputError(
+                f"{cfg.filename} does not tell the classes of its test data: give the config of a "
+                "segmentation model, with the data_root that it was trained on"
+            )
+        metainfo = BaseSegDataset(metainfo=known, lazy_init=True).metainfo  # with colours
         self.classes, self.palette = metainfo["classes"], metainfo["palette"]
         self._model = model.to(get_device()).eval()
         self._pipeline = Compose([s for s in dataset.pipeline if s["type"] not in LOADING])
