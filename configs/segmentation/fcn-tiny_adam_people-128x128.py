@@ -84,7 +84,7 @@ def loader(split, batch_size, pipeline, train):
 
 train_dataloader = loader("train", 16, train_pipeline, True)
 val_dataloader = test_dataloader = loader("val", 16, val_pipeline, False)
-val_evaluator = test_evaluator = dict(type="IoUMetric", iou_metrics=["mIoU"])
+val_evaluator = test_evaluator = dict(type="MeanIoU")
 
 train_cfg = dict(by_epoch=True, max_epochs=8, val_interval=4)
 val_cfg = test_cfg = dict()

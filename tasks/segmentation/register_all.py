@@ -11,6 +11,7 @@ from tasks.segmentation import (  # noqa: E402, F401
     follow_classes,
     hooks,
     mask_folder,
+    metrics,
     people,
     preflight,
 )

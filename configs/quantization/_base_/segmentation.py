@@ -16,6 +16,6 @@ custom_hooks = [*_base_.custom_hooks, dict(type="CalibrationHook")]
 train_cfg = dict(max_epochs=_base_.train_cfg.max_epochs // 2)
 param_scheduler = _base_.lsq.param_scheduler
 optim_wrapper = dict(
-    optimizer=dict(lr=_base_.optim_wrapper.optimizer.lr / 10),
+    optimizer=dict(lr=_base_.optim_wrapper.optimizer.lr / 10, weight_decay=0.0),
     paramwise_cfg=dict(custom_keys=_base_.lsq.custom_keys),
 )

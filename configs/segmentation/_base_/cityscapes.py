@@ -9,3 +9,4 @@ _base_ = [
 num_classes = 19
 train_dataloader = dict(batch_size=8)  # 2 on each of MMSegmentation's 4 GPUs
 auto_scale_lr = dict(base_batch_size=8)
+val_evaluator = test_evaluator = dict(type="MeanIoU")

@@ -19,3 +19,4 @@ def masks(split, pipeline):
 train_dataloader = dict(batch_size=16, dataset=masks("train", _base_.train_pipeline))
 val_dataloader = test_dataloader = dict(dataset=masks("val", _base_.test_pipeline))
 auto_scale_lr = dict(base_batch_size=16)
+val_evaluator = test_evaluator = dict(type="MeanIoU")

@@ -13,3 +13,4 @@ replaced_by = [
 num_classes = 21
 train_dataloader = dict(batch_size=16)  # 4 on each of MMSegmentation's 4 GPUs
 auto_scale_lr = dict(base_batch_size=16)
+val_evaluator = test_evaluator = dict(type="MeanIoU")
