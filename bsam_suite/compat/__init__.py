@@ -9,28 +9,22 @@ from __future__ import annotations
 
 from bsam_suite.compat.mmpose import import_mmpose, mmpose_is_missing
 from bsam_suite.compat.openmmlab import PACKAGES, import_openmmlab, openmmlab_is_missing
-from bsam_suite.compat.patches import patch_mmengine
+from bsam_suite.compat.patches import patch_mmengine  # noqa: F401
 from bsam_suite.errors import InputError
 
-__all__ = [
-    "import_mmpose",
-    "import_openmmlab",
-    "import_scope",
-    "missing_package",
-    "patch_mmengine",
-]
 
-
-def import_scope(scope: str | None) -> None:
+def import_scope(scope: str | None) -> dict[str, bool]:
     """Import the package of OpenMMLab whose ``default_scope`` a config names, if it is one.
+
+    Returns:
+        For each incompatibility with the installed packages, whether a patch was needed.
 
     Raises:
         InputError: it is not installed, or cannot be imported.
     """
     if scope == "mmpose":
-        import_mmpose()
-    elif scope in PACKAGES:
-        import_openmmlab(scope)
+        return import_mmpose()
+    return import_openmmlab(scope) if scope in PACKAGES else {}
 
 
 def missing_package(error: ModuleNotFoundError) -> InputError | None:

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from rich.console import Console
 from rich.table import Table
 
-from bsam_suite.compat import import_mmpose
+from bsam_suite.compat import PACKAGES, import_scope
 from bsam_suite.errors import InputError
 
 TESTED = {
@@ -15,6 +15,7 @@ TESTED = {
     "mmengine": "0.10.7",
     "mmcv-lite": "2.2.0",
     "mmpose": "1.3.2",
+    "mmsegmentation": "1.2.2",
     "pycocotools": "2.0.11",
     "numpy": "2.4.6",
     "opencv-python": "5.0.0.93",
@@ -32,11 +33,14 @@ def main() -> None:
             installed = "-"
         table.add_row(name, installed, tested)
     Console().print(table)
-    try:
-        for package, needed in import_mmpose().items():
-            print(f"{package}: {'patched' if needed else 'nothing to patch'}")
-    except InputError as error:
-        print(error)
+    for package in ("mmpose", *PACKAGES):
+        try:
+            patched = import_scope(package)
+        except InputError as error:
+            print(error)
+            continue
+        for gap, needed in patched.items():
+            print(f"{package}: {gap}: {'patched' if needed else 'nothing to patch'}")
 
 
 if __name__ == "__main__":

@@ -83,4 +83,4 @@ def import_openmmlab(package: str) -> dict[str, bool]:
     except (AssertionError, ImportError) as error:
         how = pip_install(*PACKAGES[package])
         raise InputError(f"{package} cannot be imported ({error}): {how}") from error
-    return {f"{package}'s check of mmcv": version, "mmcv._ext": ext}
+    return {"its check of mmcv": version, "mmcv._ext": ext}

@@ -12,10 +12,7 @@ class MeanIoU(IoUMetric):
 
     mIoU is the mean over the classes of intersection over union, in percent, each summed over all
     pixels of all images whose class is known (M. Everingham et al., "The PASCAL Visual Object
-    Classes Challenge: A Retrospective", IJCV 2015).
-
-    Args:
-        **kwargs: as of MMSegmentation's ``IoUMetric``.
+    Classes Challenge: A Retrospective", IJCV 2015). It takes what ``IoUMetric`` does.
     """
 
     def compute_metrics(self, results: list) -> dict[str, float]:
