@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import FUNCTIONS
@@ -19,7 +20,7 @@ def pretrained_backbone(cfg: Config) -> None:
     Raises:
         InputError: the config names a file that cannot be read.
     """
-    init = cfg.model.backbone.get("init_cfg") or {}
+    init: Any = cfg.model.backbone.get("init_cfg") or {}
     if init.get("type") != "Pretrained" or cfg.get("load_from") or cfg.get("resume"):
         return
     timeout = socket.getdefaulttimeout()

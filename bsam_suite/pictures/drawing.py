@@ -29,22 +29,21 @@ class Drawing:
     """
 
     def __init__(self, source: Images | Video, folder: Path) -> None:
-        self._source, self._folder = source, folder
+        self._video, self._folder = source if isinstance(source, Video) else None, folder
         self._writer: cv2.VideoWriter | None = None
         self._tiles: list[np.ndarray] = []
         self._names: list[str] = []
         self._count = 0
         self.sheets: list[Path] = []
-        is_video = isinstance(source, Video)
-        self.path = folder / (f"{source.path.stem}.mp4" if is_video else "pictures")
-        self._every = -(-len(source) // (COLUMNS * ROWS)) if is_video else 1
+        self.path = folder / (f"{self._video.path.stem}.mp4" if self._video else "pictures")
+        self._every = -(-len(source) // (COLUMNS * ROWS)) if self._video else 1
 
     def add(self, picture: InputImage, draw: Draw) -> None:
         """Draw on the next image."""
         image = picture.image
         drawn = draw(image, 1.0)
-        if isinstance(self._source, Video):
-            self._write_frame(drawn)
+        if self._video:
+            self._write_frame(drawn, self._video.rate)
         else:
             file = self.path / picture.name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -64,11 +63,11 @@ class Drawing:
         if self._tiles:
             self._write_sheet()
 
-    def _write_frame(self, image: np.ndarray) -> None:
+    def _write_frame(self, image: np.ndarray, rate: float) -> None:
         if self._writer is None:
-            code = cv2.VideoWriter_fourcc(*"mp4v")
+            code = cv2.VideoWriter.fourcc(*"mp4v")
             size = image.shape[1], image.shape[0]
-            self._writer = cv2.VideoWriter(str(self.path), code, self._source.rate, size)
+            self._writer = cv2.VideoWriter(str(self.path), code, rate, size)
             if not self._writer.isOpened():
                 raise OSError(f"OpenCV cannot write {self.path}")
         self._writer.write(image)

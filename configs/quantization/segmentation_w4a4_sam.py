@@ -2,4 +2,4 @@
 
 _base_ = "./segmentation_w4a4_adam.py"
 
-optim_wrapper = dict(type="SAMOptimWrapper", rho=0.05)
+optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))

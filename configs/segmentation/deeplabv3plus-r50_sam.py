@@ -2,4 +2,4 @@
 
 _base_ = "./deeplabv3plus-r50_sgd.py"
 
-optim_wrapper = dict(type="SAMOptimWrapper", rho=0.05)
+optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))

@@ -2,4 +2,4 @@
 
 _base_ = "./fcn-tiny_adam_people-128x128.py"
 
-optim_wrapper = dict(type="SAMOptimWrapper", rho=0.05)
+optim_wrapper = dict(type="SharpnessOptimWrapper", rule=dict(type="SAM", rho=0.05))

@@ -136,7 +136,7 @@ def test_people_that_are_not_there_are_written(name, module, empty, people, monk
 
 @pytest.mark.parametrize("name", ON_DISK)
 def test_those_of_data_on_disk_build(name):
-    """Model, on the meta device that holds no numbers, optimizer, hooks and transforms."""
+    """Model, most on the meta device that holds no numbers, optimizer, hooks and transforms."""
     cfg = Config(read(name).to_dict())
     with DefaultScope.overwrite_default_scope(cfg.get("default_scope")):
         model = _model(str(cfg.model.to_dict()))
@@ -151,7 +151,8 @@ def test_those_of_data_on_disk_build(name):
 @cache
 def _model(text):
     """One for all rules."""
-    with torch.device("meta"):
+    # MMSegmentation's transformer reads numbers while it is built.
+    with torch.device("cpu" if "MixVisionTransformer" in text else "meta"):
         return MODELS.build({**ast.literal_eval(text), "data_preprocessor": None})
 
 

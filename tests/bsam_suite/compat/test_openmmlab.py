@@ -8,8 +8,10 @@ import mmcv
 import pytest
 from mmengine.utils import digit_version
 
+from bsam_suite.compat import PACKAGES, import_scope, missing_package
 from bsam_suite.compat.openmmlab import import_mmdet_for_mmpose
 from bsam_suite.compat.placeholders import mmdet_utils
+from bsam_suite.errors import InputError
 
 CHECK = """
 import mmcv
@@ -79,6 +81,43 @@ def test_one_that_cannot_be_imported_is_as_good_as_none(mmdet, init, utils, erro
 
 def test_where_there_is_none(monkeypatch):
     assert "mmdet" not in sys.modules and import_mmdet_for_mmpose() is False
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_that_is_missing_is_named_with_what_to_install(package, monkeypatch):
+    monkeypatch.setattr("bsam_suite.compat.openmmlab.is_missing", package.__eq__)
+    wanted = PACKAGES[package][0]
+    with pytest.raises(InputError, match=f"^{package} is missing: .*install {wanted} mmcv-lite"):
+        import_scope(package)
+    name = wanted.partition("==")[0]  # as MMEngine says it of PACKAGE::FILE
+    said = ModuleNotFoundError(f"{name} is not installed, please install {name} manually")
+    assert str(missing_package(said)).startswith(f"{package} is missing: ")
+
+
+def test_others_are_left_to_say_it_themselves():
+    assert import_scope(None) == import_scope("mmengine") == {}
+    assert missing_package(ModuleNotFoundError("No module named 'that'")) is None
+    assert "MMPose is missing" in str(missing_package(ModuleNotFoundError("mmpose is not")))
+
+
+def test_one_that_cannot_be_imported_says_why(mmdet):
+    mmdet("import package_that_is_missing")
+    with pytest.raises(InputError, match="mmdet cannot be imported .*package_that_is_missing.*: "):
+        import_scope("mmdet")
+
+
+def test_mmsegmentation_is_imported_with_its_ops_refused():
+    code = """
+from bsam_suite.compat import import_scope
+patched = import_scope("mmseg")
+import mmcv, sys
+from mmseg.registry import MODELS, DATASETS
+assert "SegformerHead" in MODELS and "CityscapesDataset" in DATASETS
+print(all(patched.values()), "mmcv._ext" in sys.modules, mmcv.__version__)
+"""
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.split("\n")[-2] == f"True False {mmcv.__version__}", done.stderr
 
 
 def test_mmpose_is_imported_beside_it(mmdet):

@@ -215,3 +215,9 @@ def test_argmaxes():
     assert validate.agreement(*edges) == (0, 1)
     line = np.eye(9)[None, [4, 4, 4, 4]]
     assert validate.agreement(np.eye(9)[None, [2, 4, 7, 6]], line) == (3, 4)
+    scores = np.zeros((2, 3, 4, 5))  # of classes at each pixel: two of 40 pixels are another
+    scores[:, 1] = 1
+    other = scores.copy()
+    other[0, 2, 0, 0] = other[1, 0, 3, 4] = 5
+    other[1, 1, 0, 0] = 9  # more of the same class
+    assert validate.agreement(other, scores, classes=True) == (38, 40)
