@@ -52,7 +52,7 @@ def main() -> None:
 def tables(study: Study, records: Path) -> list[str]:
     """Markdown tables of one study."""
     with tempfile.TemporaryDirectory() as out:
-        stages = Stages(study, Path(out), records, jobs=0)
+        stages = Stages(study, Path(out), records, None)
         choices = stages.tune()
         stages.test(choices)
         found = collect(stages.runs, study.metric)

@@ -61,7 +61,10 @@ STUDY: dict[str, Form] = {
     "trials": (lambda value: _is_count(value, 0), "a number from 0"),
     "tuning_seeds": COUNT,
     "seeds": COUNT,
-    "validation": (_is_number, "a share such as 0.2"),
+    "validation": (
+        lambda value: _is_number(value) or _is_dict(value),
+        "a share such as 0.2, or a dict of values by name",
+    ),
     "sampler": TEXT,
     "hooks": DICTS,
     "options": SETTINGS,

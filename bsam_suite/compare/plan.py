@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -128,7 +128,9 @@ def plan_runs(
     settings = {**method.settings, **chosen}
     fields = {name: value for name, value in settings.items() if "." in name}
     hyper = {name: value for name, value in settings.items() if "." not in name}
-    cfg = load_config(cell.config, {**cell.options, **fields})
+    held_out = study.validation if part == TUNING else None
+    data = held_out if isinstance(held_out, Mapping) else {}
+    cfg = load_config(cell.config, {**cell.options, **fields, **data})
     rule = choose_rule(cfg, method.rule, hyper, f"method {method.name!r}:")
     use_rule(cfg, rule)
     check_optim_wrapper(cfg)
@@ -141,9 +143,9 @@ def plan_runs(
     added = [*method.hooks, *(study.hooks if part == TEST else ())]
     if added:
         cfg.custom_hooks = [*(cfg.get("custom_hooks") or []), *added]
-    if part == TUNING:
-        hold_out(cfg, study.validation)
-    elif study.trials and cfg.get("test_dataloader"):
+    if isinstance(held_out, float):
+        hold_out(cfg, held_out)
+    elif part == TEST and study.trials and cfg.get("test_dataloader"):
         cfg.val_dataloader, cfg.val_evaluator = cfg.test_dataloader, cfg.test_evaluator
     training = Training(cfg, cfg.train_cfg.max_epochs * count_passes(rule))
     runs = [

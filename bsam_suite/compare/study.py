@@ -80,7 +80,8 @@ class Study:
         higher: whether more of it is better.
         trials: settings tried for each tuned method of a cell, at least; 0 without tuning.
         tuning_seeds: seeds of each trial; those that are tested are other ones.
-        validation: share of the training data that is cut off to choose by.
+        validation: what to choose by: a share of the training data, which is cut off, or overrides
+            of the config that give other data.
         sampler: ``"grid"``, or ``"optuna"``, which needs the extra ``tuning``.
         hooks: added to the ``custom_hooks`` of runs that are tested, such as
             ``dict(type="FlatnessHook")``.
@@ -91,7 +92,7 @@ class Study:
     higher: bool = True
     trials: int = 0
     tuning_seeds: int = 2
-    validation: float = 0.2
+    validation: float | Mapping[str, Any] = 0.2
     sampler: str = "grid"
     hooks: Sequence[Mapping] = ()
 
@@ -206,7 +207,7 @@ def _check(study: Study, file: str) -> None:
         raise InputError(f"sampler={study.sampler!r} in {file}: give 'grid' or 'optuna'")
     if study.trials and study.metric is None:
         raise InputError(f"metric=None in {file}: say by which one to choose")
-    if not 0 < study.validation < 1:
+    if not isinstance(study.validation, Mapping) and not 0 < study.validation < 1:
         raise InputError(f"validation={study.validation} in {file}: give a share such as 0.2")
     by_name = {cell.name: cell for cell in study.cells}
     if len(by_name) < len(study.cells):

@@ -40,6 +40,17 @@ def study(tmp_path, compared, monkeypatch):
     return tmp_path / "study.py"
 
 
+def test_a_study_tunes_on_other_data_where_it_names_them(compared, study, config_of):
+    other = "{'val_dataloader.dataset': dict(type='Other', _delete_=True)}"
+    study.write_text(study.read_text() + f"validation = {other}\n")
+    for run in compared("study.py"):
+        cfg = config_of(run)
+        tuned = run.part == "tuning"
+        assert cfg.train_dataloader.dataset == dict(type="Whole")
+        assert cfg.val_dataloader.dataset.type == ("Other" if tuned else "Whole")
+        assert cfg.val_dataloader.dataset.get("split") == (None if tuned else "test")
+
+
 def test_a_study_tunes_on_held_out_data_and_tests_fresh_seeds(compared, study, config_of, record):
     tuning = compared("study.py")
     assert [run.name for run in tuning if run.part == "tuning"] == [

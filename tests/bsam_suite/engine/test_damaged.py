@@ -180,6 +180,16 @@ def test_a_resumed_run_is_the_uninterrupted_one(files, monkeypatch):
     assert known.keys() == {"files/3.txt", "files/7.txt"}
 
 
+def test_a_resumed_run_counts_on(files):
+    options = {"work_dir": "run", LIMIT: 2}
+    damage()
+    files(train_cfg__max_epochs=1, **options)
+    repair()
+    Path("files/11.txt").unlink()
+    with pytest.raises(InputError, match="^3 images cannot be read, more than "):
+        files(train_cfg__max_epochs=2, resume="auto", **options)
+
+
 def test_one_more_than_the_limit_stops(files):
     damage()
     Path("files/11.txt").unlink()
@@ -262,9 +272,11 @@ def test_two_processes_add_up_and_end_together(files, monkeypatch):
     lines = (
         'custom_imports["imports"].append("test_damaged")',
         'train_dataloader["dataset"] = dict(type="NumberFiles")',
+        'train_dataloader["sampler"]["shuffle"] = False',
     )
     Path("two.py").write_text("\n".join([Path("small.py").read_text(), *lines]))
-    damage()
+    for i in (4, 7):  # one process reads the even numbers
+        Path(f"files/{i}.txt").unlink()
 
     def train(folder, limit):
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]

@@ -59,6 +59,18 @@ def test_few_labels_keeps_as_many_of_each_class():
         build(type="FewShotSubset", per_class=0)
 
 
+def test_those_that_are_skipped_are_the_ones_of_the_other_subset():
+    def images(**kwargs):
+        few = build(type="FewShotSubset", seed=1, **kwargs)
+        return [(*i.flatten().tolist(), int(y)) for i, y in zip(few.images, few.labels)]
+
+    first, others, both = images(per_class=7), images(per_class=5, skip=7), images(per_class=12)
+    assert len(others) == 50 and sorted(first + others) == sorted(both)
+    for skip in (-1, 10**6):
+        with pytest.raises(InputError, match=f"skip={skip} of FewShotSubset: a class has 1.. im"):
+            images(per_class=7, skip=skip)
+
+
 def evaluate(scores, labels):
     metric = METRICS.build(dict(type="TopAccuracy"))
     samples = [dict(scores=torch.tensor(s), label=int(y)) for s, y in zip(scores, labels)]
