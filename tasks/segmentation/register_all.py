@@ -10,6 +10,7 @@ from tasks.segmentation import (  # noqa: E402, F401
     check_masks,
     follow_classes,
     hooks,
+    last_layers,
     mask_folder,
     metrics,
     people,
