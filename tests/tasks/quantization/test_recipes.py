@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS, MODELS
+from mmengine.registry import HOOKS, MODELS, DefaultScope
 from PIL import Image
 
 import tasks.quantization.preflight as module
@@ -32,7 +32,8 @@ def test_every_config_builds(name):
     cfg = load(name)
     check_optim_wrapper(cfg)
     assert not {"STEP_SIZES", "epochs", "lr"} & set(cfg)  # what would be set without an effect
-    model = MODELS.build(cfg.model)
+    with DefaultScope.overwrite_default_scope(cfg.get("default_scope")):
+        model = MODELS.build(cfg.model)
     bits = int(name.split("_w")[1][0])
     table = layer_bits(model)
     last = next((r for r in table if r.name.endswith(".conv_seg")), table[-1])
