@@ -102,6 +102,16 @@ class OrthogonalBSAM(Idea):
 
 
 @RULES.register_module()
+class BoundedBSAM(Idea):
+    """a g is never longer than at the visit, as v is."""
+
+    def between(self, h: RuleContext, g: Vector, v: Vector) -> Vector:
+        a, factor = self.shrunk(h, g)
+        bound = ratio(h.memory.number("bsam_norm"), g.norm()).clamp(max=1)
+        return g * (1 + a * bound) + v * factor
+
+
+@RULES.register_module()
 class LayerwiseBSAM(Idea):
     """A factor of v for each parameter: its own |g| over its |g| at the visit, at most 1."""
 
