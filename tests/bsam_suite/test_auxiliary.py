@@ -103,11 +103,11 @@ def test_parts_of_m_samples(batch):
     assert (nn.utils.parameters_to_vector(net.parameters()) - wanted).abs().max() < 1e-14
 
 
-@pytest.mark.parametrize("weights_apart", [1e-20, 1e20])
-def test_lengths_of_gradients_do_not_matter(weights_apart):
-    """The direction is that of gradients of any length: in float32 nothing runs over or under."""
+@pytest.mark.parametrize("size", [1e-15, 1e15])
+def test_lengths_of_gradients_do_not_matter(size):
+    """In float32 neither they nor their product run over or under."""
     ends = []
-    for scale in (1.0, weights_apart):
+    for scale in (1.0, size):
         w = nn.Parameter(torch.tensor([3.0, -4.0]))
         optimizer = SharpnessOptimizer([w], torch.optim.SGD, AgnosticSAM(rho=0.3), lr=0.0)
         seen = []

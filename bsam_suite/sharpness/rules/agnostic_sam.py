@@ -43,6 +43,7 @@ class AgnosticSAM(Rule):
             return g
         g_a = yield Auxiliary()
         norm, norm_a = g.norm(where=h.rho), g_a.norm(where=h.rho)
-        d = g.mul_(h.lmbda * norm_a).add_(g_a.take(), alpha=-norm)  # over one denominator
-        g_max = yield Along(d.take(), h.rho, "loss_max", norm=norm * norm_a)
+        # The bracket times |g|. Norm 0/0 or inf/inf, of a g_a without a direction, leads nowhere.
+        d = g.mul_(h.lmbda).add_(g_a.take(), alpha=-norm / norm_a)
+        g_max = yield Along(d.take(), h.rho, "loss_max", norm=norm * (norm_a / norm_a))
         return g_max
