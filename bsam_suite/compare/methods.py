@@ -55,7 +55,10 @@ def list_methods(
 
 
 def count_passes(rule: dict | None) -> float:
-    """Forward and backward passes of a step of ``rule``, on average over its k steps."""
+    """Forward and backward passes of a step of ``rule``, on average over its k steps.
+
+    Over the data of a step, with those of an auxiliary batch.
+    """
     if rule is None:
         return 1
     weight, built = torch.ones(2, requires_grad=True), RULES.build(rule)
@@ -68,5 +71,5 @@ def count_passes(rule: dict | None) -> float:
         return loss
 
     for _ in range(built.k or 1):
-        optimizer.step(closure)
+        optimizer.step(closure, auxiliary=closure if built.auxiliary else None)
     return optimizer.passes_per_step

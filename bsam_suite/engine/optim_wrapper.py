@@ -104,7 +104,7 @@ class SharpnessOptimWrapper(OptimWrapper):
             super().optim_context(model),
             self._step.first_pass(model),
             self._autocast(model),
-            capture(model, self._step.begin, self.m) as self._last,
+            capture(model, self._step.begin, self.m, self._step.rule.auxiliary) as self._last,
         ):
             yield
 
@@ -170,10 +170,10 @@ class SharpnessOptimWrapper(OptimWrapper):
                 loss = self._again(part).detach()
             self._step.part(replay.model, loss, partial(self._again, part), scaler)
 
-    def _again(self, done: FirstPass) -> Tensor:
-        """Make a pass again and return its share of the loss."""
+    def _again(self, done: FirstPass, auxiliary: bool = False) -> Tensor:
+        """Make a pass again, or that over its auxiliary batch; return its share of the loss."""
         with self._autocast(done.replay.model):
-            loss = done.replay() * done.share
+            loss = done.replay(auxiliary) * done.share
         self.loss_scaler.scale(loss).backward()
         return loss
 
@@ -184,7 +184,7 @@ class SharpnessOptimWrapper(OptimWrapper):
 
     @property
     def passes_per_step(self) -> float:
-        """Forward and backward passes of a step, on average so far, a resumed run's included."""
+        """Forward and backward passes over a step's data, on average, a resumed run's included."""
         return self._step.hyper.passes_per_step
 
     @property

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_iter, tree_map
 
-from bsam_suite.engine.split import split_arguments
+from bsam_suite.engine.split import Arguments, split_arguments, split_auxiliary
 from bsam_suite.errors import InputError
 from bsam_suite.sharpness import Late
 
@@ -21,13 +21,18 @@ class Replay:
 
     Made by :func:`capture`. Containers (dict, list, tuple) are copied when the forward starts, so a
     model may take its arguments apart; a model that changes an input tensor in place is refused,
-    since its second pass would see other data. Where no further pass may follow, nothing is held.
+    since its second pass would see other data. Where no further pass may follow, nothing is held,
+    and the whole batch goes through the model also where a rule asks for an auxiliary batch.
     """
 
     def __init__(
-        self, model: nn.Module, starts: Callable[[nn.Module], bool], m: int | None
+        self,
+        model: nn.Module,
+        starts: Callable[[nn.Module], bool],
+        m: int | None,
+        auxiliary: bool,
     ) -> None:
-        self.model, self._starts, self._m = model, starts, m
+        self.model, self._starts, self._m, self._splits_off = model, starts, m, auxiliary
         #: With m: the forwards of all other parts of the batch, to be run after this one.
         self.others: list[Replay] = []
         #: Whether it may be run again.
@@ -35,27 +40,30 @@ class Replay:
         self.calls = 0
         self.losses = None
 
-    def _before(self, model: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
+    def _before(self, model: nn.Module, args: tuple, kwargs: dict) -> Arguments:
         self.calls += 1
+        self.needed = self._starts(model)
         parts = split_arguments(args, kwargs, self._m) if self._m else [(args, kwargs)]
         for part in parts[1:]:
-            other = Replay(model, self._starts, None)
+            other = Replay(model, self._starts, None, self._splits_off and self.needed)
             other._hold(part)
             self.others.append(other)
-        self.needed = self._starts(model)
-        if self.needed:
-            self._hold(parts[0])
-        return parts[0] if self._m else None
+        return self._hold(parts[0]) if self.needed else parts[0]
 
-    def _hold(self, arguments: tuple[tuple, dict]) -> None:
+    def _hold(self, arguments: Arguments) -> Arguments:
+        """Keep them, and return those that the forward is to be given."""
+        self.auxiliary: Arguments | None = None
+        if self._splits_off:
+            arguments, self.auxiliary = split_auxiliary(*arguments)
         self.arguments = tree_map(lambda leaf: leaf, arguments)
         self.versions = [t._version for t in self._tensors()]
+        return arguments
 
     def _after(self, model: nn.Module, args: tuple, output) -> None:
         self.losses = output
 
     def _tensors(self) -> list[Tensor]:
-        leaves = tree_iter(self.arguments)
+        leaves = tree_iter((self.arguments, self.auxiliary))
         return [t for t in leaves if isinstance(t, Tensor) and not t.is_inference()]
 
     def parse(self, losses) -> Tensor:
@@ -90,14 +98,14 @@ class Replay:
         """Of the model's class."""
         return type(getattr(self.model, "module", self.model)).__name__
 
-    def __call__(self) -> Tensor:
-        """Run the forward again: same arguments, weights as they are now."""
+    def __call__(self, auxiliary: bool = False) -> Tensor:
+        """Run the forward again, or that of the auxiliary batch, at the weights as they are now."""
         if [t._version for t in self._tensors()] != self.versions:
             raise InputError(
                 f"{self.name}.forward changes an input tensor in place, so a further pass would "
                 "see other data: let it work on a copy (tensor.clone())"
             )
-        args, kwargs = tree_map(lambda leaf: leaf, self.arguments)
+        args, kwargs = tree_map(lambda leaf: leaf, self.auxiliary if auxiliary else self.arguments)
         return self.parse(self.model(*args, **kwargs))
 
 
@@ -154,7 +162,10 @@ class LossCheck:
 
 @contextmanager
 def capture(
-    model: nn.Module, starts: Callable[[nn.Module], bool], m: int | None = None
+    model: nn.Module,
+    starts: Callable[[nn.Module], bool],
+    m: int | None = None,
+    auxiliary: bool = False,
 ) -> Iterator[Replay]:
     """Watch ``model`` while its forward runs inside.
 
@@ -162,11 +173,12 @@ def capture(
         model: its forward is run once.
         starts: called with it before; tells whether the forward may have to be run again.
         m: the model is given the first m samples of its batch only.
+        auxiliary: the last fifth of what it would be given is kept for an auxiliary batch.
 
     Raises:
-        InputError: the batch cannot be split into parts of m samples.
+        InputError: the batch cannot be split.
     """
-    replay = Replay(model, starts, m)
+    replay = Replay(model, starts, m, auxiliary)
     before = model.register_forward_pre_hook(replay._before, with_kwargs=True)
     after = model.register_forward_hook(replay._after)
     try:

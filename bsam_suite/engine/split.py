@@ -1,4 +1,4 @@
-"""A batch in parts of m samples, as the arguments of a model's forward hold it."""
+"""A batch in parts, as the arguments of a model's forward hold it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from bsam_suite.errors import InputError
+from bsam_suite.sharpness.rule import ONE_IN
 
 ALIKE = (str, bytes, bool, int, float, type(None))
 """What every part gets as it is."""
 
+Arguments = tuple[tuple, dict]
+"""Of a forward: by position and by name."""
 
-def split_arguments(args: tuple, kwargs: dict, m: int) -> list[tuple[tuple, dict]]:
+
+def split_arguments(args: tuple, kwargs: dict, m: int) -> list[Arguments]:
     """The arguments of a forward for each part of ``m`` samples.
 
     Tensors are split along their first dimension, lists and tuples by their elements; dicts are
@@ -22,19 +26,34 @@ def split_arguments(args: tuple, kwargs: dict, m: int) -> list[tuple[tuple, dict
     Raises:
         InputError: m does not divide the batch, or something in it cannot be split.
     """
-    content = {**{str(i): value for i, value in enumerate(args)}, **kwargs}
-    samples = _size(content)
+    samples = _size({**dict(enumerate(args)), **kwargs})
     if samples is None or samples % m:
         raise InputError(
             f"m={m} in optim_wrapper: the batch has {samples} samples: give a number that divides "
             "the size of every batch (drop_last=True in the dataloader leaves out a shorter last)"
         )
-    parts = []
-    for start in range(0, samples, m):
-        which = slice(start, start + m)
-        part = {k: _part(v, which, samples, f"forward.{k}") for k, v in content.items()}
-        parts.append((tuple(part.pop(str(i)) for i in range(len(args))), part))
-    return parts
+    starts = range(0, samples, m)
+    return [_take(args, kwargs, slice(start, start + m), samples) for start in starts]
+
+
+def split_auxiliary(args: tuple, kwargs: dict) -> tuple[Arguments, Arguments]:
+    """The arguments of a forward without the last fifth of the samples, and those for that fifth.
+
+    Of fewer than ten samples it is one. They are split as :func:`split_arguments` does.
+
+    Raises:
+        InputError: there are fewer than two samples, or something in them cannot be split.
+    """
+    samples = _size({**dict(enumerate(args)), **kwargs})
+    if samples is None or samples < 2:
+        raise InputError(
+            f"the batch has {samples} samples, and the rule needs some of them for its auxiliary "
+            "batch: give every batch at least 2, better 5 or more (drop_last=True in the "
+            "dataloader leaves out a shorter last)"
+        )
+    end = samples - max(1, samples // ONE_IN)
+    parts = slice(0, end), slice(end, samples)
+    return _take(args, kwargs, parts[0], samples), _take(args, kwargs, parts[1], samples)
 
 
 def _size(value: object) -> int | None:
@@ -49,6 +68,12 @@ def _size(value: object) -> int | None:
     return next((len(inner) for inner in values if isinstance(inner, (list, tuple))), None)
 
 
+def _take(args: tuple, kwargs: dict, which: slice, samples: int) -> Arguments:
+    """The arguments for some of the samples."""
+    own = tuple(_part(v, which, samples, f"forward.{i}") for i, v in enumerate(args))
+    return own, {k: _part(v, which, samples, f"forward.{k}") for k, v in kwargs.items()}
+
+
 def _part(value: object, which: slice, samples: int, place: str) -> object:
     if isinstance(value, ALIKE) or (isinstance(value, Tensor) and not value.ndim):
         return value
@@ -60,7 +85,7 @@ def _part(value: object, which: slice, samples: int, place: str) -> object:
         return type(value)(_part(v, which, samples, f"{place}.{i}") for i, v in enumerate(value))
     size = f" of {len(value)}" if isinstance(value, Tensor) else ""
     raise InputError(
-        f"m in optim_wrapper: {place} is a {type(value).__name__}{size}, which cannot be split as "
-        f"a batch of {samples} can: leave m out, or train with several processes and "
-        "perturbation='local'"
+        f"{place} is a {type(value).__name__}{size}, which cannot be split as a batch of {samples} "
+        "can. m in optim_wrapper and a rule with an auxiliary batch split batches: leave m out "
+        "(several processes with perturbation='local' do the same), or take another rule"
     )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bsam_suite.errors import InputError
+from bsam_suite.sharpness import Rule
 
 WHOLE_BATCH = (
     "the closure is called once for each pass, so it has to make the whole gradient: zero it, run "
@@ -50,6 +51,22 @@ def check_accumulation() -> None:
                 f"gradient_accumulation_steps={steps} of Accelerate: it calls step(closure) for "
                 f"the last micro-batch only, and {WHOLE_BATCH}. Leave it at 1"
             )
+
+
+def check_auxiliary(rule: Rule, auxiliary: object) -> None:
+    """Refuse a step without the auxiliary batch that ``rule`` asks for, or with one too many.
+
+    Raises:
+        InputError: likewise.
+    """
+    name = type(rule).__name__
+    if rule.auxiliary and not callable(auxiliary):
+        raise InputError(
+            f"{name} needs the gradient of an auxiliary batch: give step(closure, auxiliary=...) a "
+            "closure of other samples, a quarter as many (docs/training.md, an auxiliary batch)"
+        )
+    if auxiliary is not None and not rule.auxiliary:
+        raise InputError(f"{name} needs no auxiliary batch: leave auxiliary=... out of step")
 
 
 def mark_used(parameters: Iterable[Tensor]) -> None:

@@ -12,8 +12,16 @@ from torch.optim import Optimizer
 
 from bsam_suite.errors import InputError
 from bsam_suite.optim.batch_norm import refuse_batch_norm
-from bsam_suite.optim.closure import check_accumulation, checked_gradients, loss_of, mark_used
+from bsam_suite.optim.closure import (
+    check_accumulation,
+    check_auxiliary,
+    checked_gradients,
+    loss_of,
+    mark_used,
+)
 from bsam_suite.sharpness import Rule, SharpnessStep, rules
+
+Closure = Callable[[], Tensor]
 
 
 class SharpnessOptimizer(Optimizer):
@@ -85,8 +93,9 @@ class SharpnessOptimizer(Optimizer):
 
     def step(
         self,
-        closure: Callable[[], Tensor] | Sequence[Callable[[], Tensor]] | None = None,
+        closure: Closure | Sequence[Closure] | None = None,
         *,
+        auxiliary: Closure | None = None,
         grad_scaler: GradScaler | None = None,
     ) -> Tensor:
         """Make one step.
@@ -97,6 +106,9 @@ class SharpnessOptimizer(Optimizer):
                 micro-batches. It is called once for each pass. Several closures make m-sharpness
                 (in the SAM paper): each is of one part of the batch, all parts of m samples, which
                 is perturbed along its own gradient; the step is the mean over the parts.
+            auxiliary: for a rule that asks for an auxiliary batch (``AgnosticSAM``), and only for
+                such a one: does with that batch what ``closure`` does with its own. Draw its
+                samples before the step: each pass begins with the same random numbers.
             grad_scaler: of ``torch.amp``, for float16. It unscales the gradient and skips the step
                 if any pass overflowed; call its ``update()`` afterwards.
 
@@ -105,8 +117,8 @@ class SharpnessOptimizer(Optimizer):
 
         Raises:
             FloatingPointError: the gradient is not finite, with ``nonfinite="raise"``.
-            InputError: no closure, one that does not do all this, or a model with batch norm that
-                was not given to the optimizer.
+            InputError: no closure, one that does not do all this, a model with batch norm that was
+                not given to the optimizer, or an auxiliary batch that is missing or not asked for.
         """
         if not closure:
             raise InputError(
@@ -114,25 +126,37 @@ class SharpnessOptimizer(Optimizer):
                 "the loss, calls backward and returns the loss: the rule makes several passes"
             )
         check_accumulation()
+        check_auxiliary(self._step.rule, auxiliary)
         scaler = grad_scaler if grad_scaler is not None and grad_scaler.is_enabled() else None
         step, base = self._step, self.base_optimizer
         watched = self.model is None and not self.losses
         parts = closure if isinstance(closure, Sequence) else [closure]
         for part in parts:
+            again = partial(self._again, part, auxiliary)
             with step.guard(), step.first_pass(self.model), checked_gradients(step.parameters()):
                 step.begin(self.model)
                 with refuse_batch_norm(type(self).__name__) if watched else nullcontext():
                     loss = loss_of(part)
             if len(parts) > 1:
-                step.part(self.model, loss, partial(loss_of, part), scaler)
+                step.part(self.model, loss, again, scaler)
         make_step = base.step if scaler is None else lambda: scaler.step(base)
-        self.losses = step.finish(self.model, loss, [partial(loss_of, part)], make_step, scaler)
+        self.losses = step.finish(self.model, loss, [again], make_step, scaler)
         mark_used(step.parameters())
         return self.losses["loss"]
 
+    def _again(self, closure: Closure, auxiliary: Closure | None, other: bool) -> Tensor:
+        """Make the closure's pass again, or that over the other batch, the auxiliary one."""
+        if not other or auxiliary is None:
+            return loss_of(closure)
+        with checked_gradients(self._step.parameters()):
+            return loss_of(auxiliary)
+
     @property
     def passes_per_step(self) -> float:
-        """Forward and backward passes of a step, on average so far, a resumed run's included."""
+        """Forward and backward passes of a step, on average so far, a resumed run's included.
+
+        Over all data of a step: its auxiliary batch, where it has one, counts as a fifth of them.
+        """
         return self._step.hyper.passes_per_step
 
     @property

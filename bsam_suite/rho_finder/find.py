@@ -13,8 +13,8 @@ from rich.progress import Progress
 from torch import nn
 
 from bsam_suite.errors import InputError
-from bsam_suite.rho_finder.line import Closure, Look, check_radii, look
-from bsam_suite.sharpness import MomentumSAM, Rule
+from bsam_suite.rho_finder.line import Closure, Look, check_radii, check_rule, look
+from bsam_suite.sharpness import Rule
 
 RADII = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """The radii that are looked at, and between which the short runs search."""
@@ -124,19 +124,6 @@ def find(
     if found.trains is not None:
         found.rho = min(found.trains, after.bottom or math.inf)
     return found
-
-
-def check_rule(rule: Rule) -> None:
-    """Refuse a rule for which no radius can be found.
-
-    Raises:
-        InputError: it has none, or it does not look along g.
-    """
-    name = type(rule).__name__
-    if not rule.radius_names:
-        raise InputError(f"{name} has no radius to find (no hyperparameter that begins with rho)")
-    if isinstance(rule, MomentumSAM):
-        raise InputError(f"{name} looks along the momentum, not along g: its rho is not found here")
 
 
 def search(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bsam_suite.errors import InputError
 from bsam_suite.optim import SharpnessOptimizer
 from bsam_suite.optim.closure import loss_of
-from bsam_suite.sharpness import Along, PerGroup, Rule, RuleContext
+from bsam_suite.sharpness import Along, MomentumSAM, PerGroup, Rule, RuleContext
 from bsam_suite.sharpness.forward_state import ForwardState
 from bsam_suite.sharpness.rule import Walk
 
@@ -101,8 +101,10 @@ def look(
         tick: called after each batch, for progress.
 
     Raises:
-        InputError: fewer than 2 batches, or radii that are not as above.
+        InputError: fewer than 2 batches, radii that are not as above, or a rule as for
+            :func:`check_rule`.
     """
+    check_rule(rule)
     check_radii(radii, "radii")
     if len(closures) < 2:
         raise InputError(f"{len(closures)} batches to look at: give at least 2")
@@ -124,6 +126,24 @@ def look(
     clear = fmean(plain) > 2 * stdev(plain) / math.sqrt(len(plain))
     agreement = tuple(value / fmean(plain) for value in ruled) if clear else None
     return Look(step, fmean(losses), fmean(norms), tuple(radii), rise, fall, agreement)
+
+
+def check_rule(rule: Rule) -> None:
+    """Refuse a rule for which no radius can be found.
+
+    Raises:
+        InputError: it has none, or it does not look along g.
+    """
+    name = type(rule).__name__
+    if not rule.radius_names:
+        raise InputError(f"{name} has no radius to find (no hyperparameter that begins with rho)")
+    if isinstance(rule, MomentumSAM):
+        raise InputError(f"{name} looks along the momentum, not along g: its rho is not found here")
+    if rule.auxiliary:
+        raise InputError(
+            f"{name} looks along the gradients of two batches, not along g: its rho is not found "
+            "here; begin with the paper's"
+        )
 
 
 def check_radii(radii: Sequence[float], place: str) -> None:

@@ -23,8 +23,8 @@ from bsam_suite.engine.rule_option import NONE, use_rule
 from bsam_suite.engine.runner import Runner
 from bsam_suite.engine.sheet_hook import is_sheet
 from bsam_suite.errors import InputError
-from bsam_suite.rho_finder.find import Watch, check_rule
-from bsam_suite.rho_finder.line import Closure
+from bsam_suite.rho_finder.find import Watch
+from bsam_suite.rho_finder.line import Closure, check_rule
 
 SHORTEST, LONGEST = 20, 300
 """Steps of a short run that is a fifth of the training, at least and at most."""

@@ -197,7 +197,7 @@ class Hyperparameters:
         """How many passes they have made on average; 1 before the first."""
         return self.optimizer.param_groups[0].get(PASSES, 1) / max(self.steps, 1)
 
-    def count(self, passes: int) -> None:
+    def count(self, passes: float) -> None:
         """A step of so many passes was made."""
         first = self.optimizer.param_groups[0]
         first.update({STEPS: self.steps + 1, PASSES: first.get(PASSES, 0) + passes})

@@ -42,7 +42,21 @@ class Along:
     norm: Tensor | None = None
 
 
-Point = Here | Along
+@dataclass(frozen=True)
+class Auxiliary:
+    """The point w, where the gradient is that of the step's auxiliary batch.
+
+    These are other samples than the batch's, a quarter as many. For rules that say by
+    :attr:`Rule.auxiliary` that they ask for it.
+    """
+
+    name = "loss_auxiliary"
+
+
+ONE_IN = 5
+"""One in so many samples of a step is of its auxiliary batch, where there is one."""
+
+Point = Here | Along | Auxiliary
 Walk = Generator[Point, Vector, Vector]
 
 
@@ -73,6 +87,8 @@ class Rule:
     checks: ClassVar[Mapping[str, Callable[[str, float, str], None]]] = {}
     #: True where the base optimizer starts from the last point visited instead of from w.
     stays_at_last_point = False
+    #: Whether it asks for the gradient of an auxiliary batch, by :class:`Auxiliary`.
+    auxiliary = False
     #: Further points are visited in each k-th step only; None for each step.
     k: int | None = None
     #: The name in ``h.memory`` of what the steps between reuse: without it no step is between.

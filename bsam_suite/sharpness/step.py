@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import reduce
+from functools import partial, reduce
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +23,10 @@ from bsam_suite.sharpness.parallel import (
 )
 from bsam_suite.sharpness.rule import Rule
 from bsam_suite.sharpness.vector import Vector
-from bsam_suite.sharpness.visits import Found, Visits
+from bsam_suite.sharpness.visits import Found, Visits, count_passes
 from bsam_suite.sharpness.weights import Weights, set_gradient, spoil_gradient, take_gradient
 
-Again = Sequence[Callable[[], Tensor]]
+Again = Sequence[Callable[[bool], Tensor]]
 
 
 class SharpnessStep:
@@ -143,7 +143,7 @@ class SharpnessStep:
         self,
         model: nn.Module | None,
         loss: Tensor,
-        again: Callable[[], Tensor],
+        again: Callable[[bool], Tensor],
         scaler: GradScaler | None = None,
     ) -> None:
         """End the passes over a part of the batch, perturbed by itself; see :meth:`finish`."""
@@ -173,8 +173,8 @@ class SharpnessStep:
         Args:
             model: keeps its buffers as the first pass left them.
             loss: of the first pass, a scalar tensor.
-            again: for each micro-batch: makes its pass again, forward and backward, and returns
-                its share of the loss. Not called after parts.
+            again: for each micro-batch: makes its pass again, forward and backward, or (True) one
+                over its auxiliary batch; returns its share of the loss. Not called after parts.
             make_step: steps the base optimizer (through ``scaler``, where there is one).
             scaler: the loss scaler by which the gradients are multiplied.
 
@@ -214,7 +214,7 @@ class SharpnessStep:
                     self._skips.add_unless(finite)
                 else:
                     make_step()
-        self.hyper.count(len(losses))
+        self.hyper.count(count_passes(losses))
         return losses
 
     def _follow(
@@ -223,9 +223,9 @@ class SharpnessStep:
         """The further passes, after the first: see :meth:`Visits.follow`."""
         self.memory.scale = scaler.scale(torch.ones((), device=loss.device)) if scaler else None
         self._state.first_pass_ends(model, self.parameters())
-        return self._visits.pop().follow(loss, lambda: self._repeat(model, again))
+        return self._visits.pop().follow(loss, partial(self._repeat, model, again))
 
-    def _repeat(self, model: nn.Module | None, again: Again) -> Tensor:
+    def _repeat(self, model: nn.Module | None, again: Again, auxiliary: bool) -> Tensor:
         """Make a further pass, each micro-batch from where it started, and return its loss."""
         losses: list[Tensor] = []
         for number, make in enumerate(again):
@@ -233,7 +233,7 @@ class SharpnessStep:
             last = number + 1 == len(again)
             with self._sharing(model) if last else without_sync(model):
                 # Copied: PyTorch's mse_loss keeps the memory of all its summands with its mean.
-                losses.append(make().detach().clone())
+                losses.append(make(auxiliary).detach().clone())
         return reduce(torch.add, losses)
 
     def _refuse(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
 from bsam_suite.sharpness.context import RuleContext
-from bsam_suite.sharpness.rule import Along, Here, Rule
+from bsam_suite.sharpness.rule import ONE_IN, Along, Auxiliary, Here, Rule
 from bsam_suite.sharpness.vector import Vector
 from bsam_suite.sharpness.weights import Weights, perturbing, set_gradient, take_gradient
 
@@ -76,7 +77,7 @@ class Visits:
 
     @torch.no_grad()
     def follow(
-        self, loss: Tensor, repeat: Callable[[], Tensor]
+        self, loss: Tensor, repeat: Callable[[bool], Tensor]
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Visit the further points, and leave the rule's gradient in ``p.grad``.
 
@@ -85,7 +86,7 @@ class Visits:
 
         Args:
             loss: of the first pass, whose gradient is in ``p.grad``.
-            repeat: makes the pass again and returns its loss.
+            repeat: makes the pass again, over the auxiliary batch or not, and returns its loss.
 
         Returns:
             The losses by the points' names; whether all gradients are finite.
@@ -97,17 +98,21 @@ class Visits:
         try:
             while True:
                 point = self._formula.send(gradient)
-                assert isinstance(point, Along), "Here() may be the first point alone"
-                if first is not None and point.rho.all_zero:
+                assert not isinstance(point, Here), "Here() may be the first point alone"
+                away = isinstance(point, Along)
+                if first is not None and isinstance(point, Along) and point.rho.all_zero:
                     gradient = first.again()
                     continue
                 self._check_expected(point)
                 name = point.name
-                self._weights.move(point)
+                if isinstance(point, Along):
+                    self._weights.move(point)
+                else:
+                    self._weights.restore()
                 del point, gradient  # and with them a direction that nobody else needs
                 torch.clear_autocast_cache()  # it holds the weights of the pass before
-                with torch.enable_grad(), perturbing():
-                    losses[name] = repeat()
+                with torch.enable_grad(), perturbing() if away else nullcontext():
+                    losses[name] = repeat(not away)
                 gradient = take_gradient(params)
                 finite = finite & gradient.norm().isfinite()
         except StopIteration as stop:
@@ -116,10 +121,21 @@ class Visits:
         set_gradient(params, gradient)
         return losses, finite
 
-    def _check_expected(self, point: Along) -> None:
+    def _check_expected(self, point: Along | Auxiliary) -> None:
+        name = type(self._rule).__name__
+        if isinstance(point, Auxiliary) and not self._rule.auxiliary:
+            raise TypeError(
+                f"{name}.gradient asks for an auxiliary batch: write auxiliary = True in {name}"
+            )
         if not self.further:
-            name = type(self._rule).__name__
             raise TypeError(
                 f"{name}.gradient visits {point.name!r} in a step for which {name}.radii tells of "
                 "no radius but 0: write radii, or let the radius's name begin with rho"
             )
+
+
+def count_passes(losses: Mapping[str, Tensor]) -> float:
+    """The passes of a step with these losses, over all the data that it was given."""
+    if Auxiliary.name not in losses:
+        return len(losses)
+    return ((ONE_IN - 1) * (len(losses) - 1) + 1) / ONE_IN

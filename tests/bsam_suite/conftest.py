@@ -35,7 +35,7 @@ class PlainFace:
         optimizer = getattr(torch.optim, base)
         rule = RULES.build(rule)
         self.optimizer = SharpnessOptimizer(params, optimizer, rule, model=net, **kwargs)
-        self.net, self.dtype = net, dtype
+        self.net, self.dtype, self.rule = net, dtype, rule
         device = next(net.parameters()).device.type
         self.scaler = scaler or torch.amp.GradScaler(device, enabled=dtype == "float16")
 
@@ -43,7 +43,7 @@ class PlainFace:
     def skipped(self):
         return self.optimizer.skipped
 
-    def train(self, x, y):
+    def closure_of(self, x, y):
         def closure():
             self.optimizer.zero_grad()
             dtype = getattr(torch, self.dtype or "bfloat16")
@@ -52,7 +52,16 @@ class PlainFace:
             self.scaler.scale(loss).backward()
             return loss
 
-        loss = self.optimizer.step(closure, grad_scaler=self.scaler)
+        return closure
+
+    def train(self, x, y):
+        """An auxiliary batch, where the rule asks for one, is the last fifth of the samples."""
+        kwargs = dict(grad_scaler=self.scaler)
+        if self.rule.auxiliary:
+            end = len(x) - max(1, len(x) // 5)
+            kwargs["auxiliary"] = self.closure_of(x[end:], y[end:])
+            x, y = x[:end], y[:end]
+        loss = self.optimizer.step(self.closure_of(x, y), **kwargs)
         self.scaler.update()
         return loss
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 BSAM = dict(type="BSAM", rho=0.3, rho_min=0.2)
+TWO_POINTS = ["SAM", "ASAM", "GSAM", "FriendlySAM", "GCSAM", "AgnosticSAM"]
 
 
 def equal(before, after):
@@ -81,7 +82,7 @@ def test_a_gradient_that_is_not_finite_is_skipped(
     assert all(t.isfinite().all() for t in net.state_dict().values())
 
 
-@pytest.mark.parametrize("rule", ["SAM", "ASAM", "GSAM", "FriendlySAM", "GCSAM", "AdaptiveBSAM"])
+@pytest.mark.parametrize("rule", [*TWO_POINTS, "AdaptiveBSAM"])
 @pytest.mark.parametrize("which", [1, 2])
 def test_every_rule_skips(face, make_net, batch, snapshot, rule, which):
     net = make_net()
@@ -118,7 +119,7 @@ def test_raise_instead_of_skip(face, make_net, batch, snapshot):
     assert equal(before, snapshot(net)) and all(p.grad is None for p in net.parameters())
 
 
-@pytest.mark.parametrize("rule", ["SAM", "ASAM", "GSAM", "FriendlySAM", "GCSAM", "BSAM"])
+@pytest.mark.parametrize("rule", [*TWO_POINTS, "BSAM"])
 def test_a_zero_gradient_moves_nothing(face, make_net, batch, rule):
     net = make_net(dropout=0.0)
     run = face(net, net.parameters(), "SGD", dict(type=rule), lr=0.1, momentum=0.9)

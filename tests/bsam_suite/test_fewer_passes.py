@@ -53,7 +53,7 @@ def test_passes(face, make_net, batch, rule):
     assert run.optimizer.passes_per_step == sum(wanted) / 8
 
 
-@pytest.mark.parametrize("rule", CHEAP + EVERY, ids=str)
+@pytest.mark.parametrize("rule", [*CHEAP, *EVERY, dict(type="AgnosticSAM")], ids=str)
 @pytest.mark.parametrize("base", ["SGD", "Adam"])
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
 def test_resumed_at_any_step_is_the_uninterrupted_run(face, make_net, batch, rule, base, at):
@@ -226,7 +226,7 @@ def test_a_fused_optimizer_that_skips_reuses_nothing_bad(face, make_net, batch, 
     assert all(t.isfinite().all() for t in net.state_dict().values())
 
 
-@pytest.mark.parametrize("rule", CHEAP, ids=str)
+@pytest.mark.parametrize("rule", [*CHEAP, dict(type="AgnosticSAM")], ids=str)
 def test_a_loss_scale_enters_nowhere(face, make_net, batch, rule):
     """float16's scale changes between the steps; what is reused does not."""
     ends = []

@@ -23,7 +23,7 @@ def test_the_remainder_falls_with_the_square_of_the_radii():
 
 
 def test_every_rule_is_listed_with_its_passes():
-    listed = dict(re.findall(r"^\| `(\w+)` \|.* \| (\d(?: \+ 1/k)?) \|", PAGE, re.M))
+    listed = dict(re.findall(r"^\| `(\w+)` \|.* \| (\d(?:\.\d| \+ 1/k)?) \|", PAGE, re.M))
     ours = {n for n, r in RULES.module_dict.items() if r.__module__.startswith("bsam_suite.")}
     assert set(listed) == ours
     for name, passes in listed.items():
@@ -40,7 +40,8 @@ def test_every_rule_is_listed_with_its_passes():
 
         steps = rule.k or 1
         for _ in range(steps):
-            optimizer.step(closure)
+            optimizer.step(closure, auxiliary=closure if rule.auxiliary else None)
         first, *rest = passes.split(" + ")
-        assert len(calls) == int(first) * steps + len(rest)
+        assert optimizer.passes_per_step * steps == float(first) * steps + len(rest)
+        assert len(calls) == (3 if rule.auxiliary else int(first) * steps + len(rest))
         assert (rule.k is not None) == bool(rest)

@@ -15,7 +15,7 @@ def test_the_page_works():
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (wrapper,) = [block for block in blocks if "FullySharded" in block]
     blocks.remove(wrapper)
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     names = {}
     exec(wrapper, names)
     assert MODEL_WRAPPERS.get(names["model_wrapper_cfg"]["type"]) is FullySharded
@@ -33,9 +33,12 @@ def test_the_page_works():
     parts.clear()
     exec(blocks[4], names)
     assert parts == [4] * 2 * passes
-    exec("".join(blocks[5:7]), names)
+    parts.clear()
+    exec(blocks[5], names)
+    assert parts == [6, 2, 6] and names["optimizer"].passes_per_step == 1.8
+    exec("".join(blocks[6:8]), names)
     assert [g["rho"] for g in names["optimizer"].param_groups] == [0.05, 0.0]
-    exec(blocks[7], names)
+    exec(blocks[8], names)
     gradient = [p.grad.norm() for p in names["model"].parameters()]
     assert torch.stack(gradient).norm() < 1.001
     assert not torch.equal(before, names["model"][0].weight)

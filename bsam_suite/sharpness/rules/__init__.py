@@ -1,6 +1,7 @@
 """The rules: each is its paper's formula. w are the weights, g = grad L(w), |.| the 2-norm."""
 
 from bsam_suite.sharpness.rules.adaptive_bsam import AdaptiveBSAM
+from bsam_suite.sharpness.rules.agnostic_sam import AgnosticSAM
 from bsam_suite.sharpness.rules.asam import ASAM
 from bsam_suite.sharpness.rules.bsam import BSAM
 from bsam_suite.sharpness.rules.friendly_sam import FriendlySAM
@@ -14,6 +15,7 @@ from bsam_suite.sharpness.rules.vsam import VSAM
 __all__ = [
     "ASAM",
     "AdaptiveBSAM",
+    "AgnosticSAM",
     "BSAM",
     "FriendlySAM",
     "GCSAM",

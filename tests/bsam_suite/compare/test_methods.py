@@ -16,6 +16,7 @@ def config(**wrapper):
     [
         ("MomentumSAM", 1),
         *((name, 1.2) for name in ("LookSAM", "VSAM")),
+        ("AgnosticSAM", 1.8),
         *((name, 2) for name in ("SAM", "ASAM", "GSAM", "FriendlySAM", "GCSAM")),
         *((name, 3) for name in ("BSAM", "AdaptiveBSAM")),
     ],

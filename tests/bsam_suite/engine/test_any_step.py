@@ -10,6 +10,7 @@ ITERATIONS = "train_cfg = dict(_delete_=True, by_epoch=False, max_iters=7, val_i
 WRAPPERS = {
     "BSAM k=3": "type='BSAMOptimWrapper', rho=0.1, k=3, rho_warmup=6",
     "LookSAM": "type='SharpnessOptimWrapper', rule=dict(type='LookSAM', rho=0.1, k=3)",
+    "AgnosticSAM": "type='SharpnessOptimWrapper', rule=dict(type='AgnosticSAM', rho=0.1)",
     "MomentumSAM": "type='SharpnessOptimWrapper', rule=dict(type='MomentumSAM', rho=0.1)",
     "float16": "type='BSAMOptimWrapper', rho=0.1, dtype='float16', "
     "loss_scale=dict(init_scale=2.0**40, growth_interval=3)",

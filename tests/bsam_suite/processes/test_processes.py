@@ -76,7 +76,10 @@ class Reference:
             x = torch.randn(world * SHARE, 5, generator=g, dtype=torch.float64)
             y = torch.randn(world * SHARE, generator=g, dtype=torch.float64)
             parts = zip(x.chunk(shares), y.chunk(shares))
-            grads = [lambda at, x=x, y=y: self.grad(at, x, y) for x, y in parts]
+            grads = [
+                lambda at, which=slice(None), x=x, y=y: self.grad(at, x[which], y[which])
+                for x, y in parts
+            ]
             velocity = MOMENTUM * velocity + gradient(grads, w)
             w = w - LR * velocity
         return w
@@ -158,6 +161,31 @@ def test_cheap_bsam(results):
         assert torch.equal(result["cheap_local"]["kept"], results[0]["cheap_local"]["kept"])
         assert result["cheap_local"]["kept"].norm() > 0
     assert results[0]["cheap_accumulated"]["shared"] == 2 + 1 + 2
+
+
+def agnostic_sam(samples, size):
+    """Of each ``size`` samples in turn the last one is of the auxiliary batch."""
+    batch, other = [i for i in range(samples) if i % size < size - 1], slice(size - 1, None, size)
+
+    def step_of(grad, w):
+        g, g_a = grad(w, batch), grad(w, other)
+        return grad(w + RHO * (2 * g / g.norm() - g_a / g_a.norm()), batch)
+
+    return step_of
+
+
+def test_an_auxiliary_batch_is_that_of_all_processes_or_of_each(results):
+    reference, world = Reference(), len(results)
+    joint = reference.train(world, agnostic_sam(world * SHARE, SHARE))
+    for case in ("auxiliary_global", "auxiliary_plain"):
+        same(results, case, joint)
+    halves = reference.train(world, agnostic_sam(world * SHARE, SHARE // 2))
+    same(results, "auxiliary_accumulated", halves)
+    own = reference.train(world, agnostic_sam(SHARE, SHARE), shares=world)
+    same(results, "auxiliary_local", own)
+    assert all((joint - other).abs().max() > 1e-3 for other in (halves, own))
+    shared = [results[0][f"auxiliary_{kind}"]["shared"] for kind in ("global", "accumulated")]
+    assert shared == [3 * STEPS] * 2 and results[0]["auxiliary_local"]["shared"] == STEPS
 
 
 def test_shards_by_fully_shard(results):

@@ -18,7 +18,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
-from bsam_suite.engine import BSAMOptimWrapper
+from bsam_suite.engine import BSAMOptimWrapper, SharpnessOptimWrapper
 from bsam_suite.engine.divergence import DivergenceHook
 from bsam_suite.engine.loops import check_equal_lengths
 from bsam_suite.errors import InputError
@@ -26,7 +26,7 @@ from bsam_suite.flatness import Objective
 from bsam_suite.flatness.hessian import top_eigenpairs
 from bsam_suite.optim import BSAM, SharpnessOptimizer
 from bsam_suite.sharpness import BSAM as BSAM_RULE
-from bsam_suite.sharpness import GSAM, SAM, AdaptiveBSAM, MomentumSAM
+from bsam_suite.sharpness import GSAM, SAM, AdaptiveBSAM, AgnosticSAM, MomentumSAM
 
 RANK, WORLD, FOLDER = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
 STEPS, SHARE = 3, 4
@@ -136,6 +136,45 @@ def wrapped(perturbation, micro_batches=1, k=None):
         for xs, ys in zip(x.chunk(micro_batches), y.chunk(micro_batches)):
             model.train_step(dict(x=xs, y=ys), wrapper)
     return dict(weights=weights(net), shared=sum(calls), buckets=len(calls))
+
+
+def auxiliary(perturbation, micro_batches=1):
+    """The last sample of each micro-batch of this process is of its auxiliary batch."""
+    net = make()
+    model = MMDistributedDataParallel(net, broadcast_buffers=False)
+    calls = counted(model)
+    wrapper = SharpnessOptimWrapper(
+        torch.optim.SGD(net.parameters(), lr=LR, momentum=0.9),
+        AgnosticSAM(rho=RHO),
+        perturbation=perturbation,
+        accumulative_counts=micro_batches,
+    )
+    for x, y in batches():
+        for xs, ys in zip(x.chunk(micro_batches), y.chunk(micro_batches)):
+            model.train_step(dict(x=xs, y=ys), wrapper)
+    return dict(weights=weights(net), shared=sum(calls))
+
+
+def plain_auxiliary():
+    net = make()
+    model = DistributedDataParallel(net)
+    kwargs = dict(model=model, lr=LR, momentum=0.9)
+    optimizer = SharpnessOptimizer(
+        net.parameters(), torch.optim.SGD, AgnosticSAM(rho=RHO), **kwargs
+    )
+
+    def closure_of(x, y):
+        def closure():
+            optimizer.zero_grad()
+            loss = model(x, y)["loss"]
+            loss.backward()
+            return loss
+
+        return closure
+
+    for x, y in batches():
+        optimizer.step(closure_of(x[:-1], y[:-1]), auxiliary=closure_of(x[-1:], y[-1:]))
+    return dict(weights=weights(net))
 
 
 def cheap(perturbation, rule=None):
@@ -287,6 +326,10 @@ CASES = dict(
     cheap_accumulated=lambda: wrapped("global", 2, k=2),
     momentum_global=lambda: cheap("global", MomentumSAM(rho=RHO)),
     momentum_local=lambda: cheap("local", MomentumSAM(rho=RHO)),
+    auxiliary_global=lambda: auxiliary("global"),
+    auxiliary_local=lambda: auxiliary("local"),
+    auxiliary_accumulated=lambda: auxiliary("global", 2),
+    auxiliary_plain=plain_auxiliary,
     sharded_cheap=lambda: sharded(BSAM_RULE(rho=RHO, rho_min=RHO_MIN, k=2)),
     sharded_gsam=lambda: sharded(GSAM(rho=RHO)),
     synchronized_norm=synchronized_norm,

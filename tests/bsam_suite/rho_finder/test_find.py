@@ -10,7 +10,7 @@ from bsam_suite.errors import InputError
 from bsam_suite.rho_finder import Found, Look, find_rho
 from bsam_suite.rho_finder.find import search
 from bsam_suite.rho_finder.report import as_dict, draw, table, verdict
-from bsam_suite.sharpness import BSAM, SAM, MomentumSAM, Rule
+from bsam_suite.sharpness import BSAM, SAM, AgnosticSAM, MomentumSAM, Rule
 
 RADII = (0.02, 0.06, 0.2, 0.6, 2.0)
 
@@ -130,6 +130,7 @@ class Plain(Rule):
     [
         (dict(rule=Plain()), "Plain has no radius"),
         (dict(rule=MomentumSAM()), "along the momentum"),
+        (dict(rule=AgnosticSAM()), "AgnosticSAM looks along the gradients of two batches"),
         (dict(batches=[0]), "there are 1"),
         (dict(batches=[]), "there are 0"),
         (dict(steps=5), "steps 5: give a whole number >= 20"),

@@ -40,11 +40,14 @@ def by_formula(net, formula, h, steps=STEPS):
     memory, velocity = {}, torch.zeros_like(w)
     for step, (x, y) in enumerate(batches(steps)):
 
-        def grad(w, x=x, y=y):
+        def grad(w, which=slice(None), x=x, y=y):
+            """Of the loss of these of the batch's samples."""
             w = w.clone().requires_grad_()
             parts = w.split([shape.numel() for shape in shapes.values()])
             named = {name: part.view(shapes[name]) for name, part in zip(shapes, parts)}
-            return torch.autograd.grad(functional_call(net, named, (x, y))["loss"], w)[0]
+            return torch.autograd.grad(
+                functional_call(net, named, (x[which], y[which]))["loss"], w
+            )[0]
 
         gradient = formula(grad, w, dict(h, lr=lr_at(step)), memory)
         velocity = MOMENTUM * velocity + gradient
@@ -55,14 +58,20 @@ def by_formula(net, formula, h, steps=STEPS):
 def plain(net, base, rule):
     optimizer = SharpnessOptimizer(base.param_groups, lambda _: base, rule)
 
-    def step(x, y):
+    def closure_of(x, y):
         def closure():
             optimizer.zero_grad()
             loss = net(x, y)["loss"]
             loss.backward()
             return loss
 
-        optimizer.step(closure)
+        return closure
+
+    def step(x, y):
+        if rule.auxiliary:
+            optimizer.step(closure_of(x[:-1], y[:-1]), auxiliary=closure_of(x[-1:], y[-1:]))
+        else:
+            optimizer.step(closure_of(x, y))
 
     return step
 
