@@ -1,6 +1,7 @@
 """A rule that asks for the gradient of an auxiliary batch, in both faces."""
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -132,7 +133,10 @@ def test_lengths_of_gradients_do_not_matter(size):
 def test_batch_norm_dropout_and_random_numbers_are_those_of_the_first_pass(face, make_net, batch):
     net, plain = make_net(), make_net()
     run = face(net, net.parameters(), "SGD", AGNOSTIC, lr=0.1)
-    sizes, masks = [], []
+    sizes, masks, starts = [], [], []
+    net.before_pass = lambda _: starts.append(
+        [torch.get_rng_state(), *(b.clone() for b in net.buffers())]
+    )
     net.net[0].register_forward_hook(lambda _, args, out: sizes.append(len(args[0])))
     net.net[3].register_forward_hook(lambda _, args, out: masks.append(out == 0))
     x, y = batch(n=16)
@@ -143,6 +147,8 @@ def test_batch_norm_dropout_and_random_numbers_are_those_of_the_first_pass(face,
     plain(x[:13], y[:13])
     assert sizes == [13, 3, 13] and run.optimizer.passes_per_step == 1.8
     assert torch.equal(masks[0], masks[2]) and masks[0].any()
+    for other in starts[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(starts[0], other))
     assert torch.equal(after, torch.rand(1))
     for a, b in zip(net.buffers(), plain.buffers()):
         assert torch.equal(a, b)
@@ -208,18 +214,24 @@ def test_a_pass_that_fails_takes_the_step_back(face, make_net, batch, snapshot, 
     assert run.optimizer.passes_per_step == 1.8
 
 
-@pytest.mark.parametrize("bad", ["batch", "auxiliary"])
-def test_a_gradient_that_is_not_finite_leads_nowhere(make_net, batch, bad):
-    """Its further pass is made at w, whichever of the two it is."""
+@pytest.mark.parametrize("which", [1, 2])
+@pytest.mark.parametrize("length", ["zero", "infinite"])
+def test_a_gradient_without_a_direction_leads_nowhere(make_net, batch, which, length):
+    """The last pass is made at w, whichever of the two it is; all else of it is finite."""
     net, seen = make_net(dropout=0.0), []
     wrapper = SharpnessOptimWrapper(torch.optim.SGD(net.parameters(), lr=0.1), AGNOSTIC)
     net.before_pass = lambda _: seen.append(
         nn.utils.parameters_to_vector(net.parameters()).detach()
     )
-    number = dict(batch=1, auxiliary=2)[bad]
-    net.after_forward = lambda count, loss: loss * (float("inf") if count == number else 1)
+
+    def spoil(count, loss):
+        if count != which:
+            return loss
+        return loss * 0 if length == "zero" else loss + net.net[4].bias.sum() * float("inf")
+
+    net.after_forward = spoil
     x, y = batch()
-    with pytest.warns(RuntimeWarning, match="skipped"):
+    with pytest.warns(RuntimeWarning, match="skipped") if length != "zero" else nullcontext():
         net.train_step(dict(x=x, y=y), wrapper)
     assert len(seen) == 3 and all(torch.equal(seen[0], w) for w in seen)
 
@@ -242,7 +254,7 @@ class Listed(BaseModel):
 
 def listed(n, **more):
     return dict(
-        inputs=dict(x=list(torch.randn(n, 2))),
+        inputs=dict(x=[torch.randn(2) for _ in range(n)]),
         samples=[dict(y=torch.tensor(float(i))) for i in range(n)],
         **more,
     )

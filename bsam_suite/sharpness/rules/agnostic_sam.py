@@ -15,14 +15,14 @@ class AgnosticSAM(Rule):
     2, rho 0.05 on CIFAR-10 and 0.1 on CIFAR-100, and accuracies on CIFAR-100 of 83.72 against 83.00
     with SAM (WRN-28-10) and 69.10 against 68.72 (DenseNet-121).
 
-    There the auxiliary batch is drawn from the training set beside the batch. Here it is the last
-    fifth of what the loader gives, in the MMEngine face: 160 samples are a batch of 128 and an
-    auxiliary one of 32. So there is no second loader, several processes and a resumed run have the
-    same auxiliary batches as one, and a step costs 1.8 passes over what was loaded; but an epoch
-    trains on four fifths of its samples, other ones each time. A batch and a part of itself would
-    not do: with lmbda 2 the gradient's noise in that quarter cancels. Nor would the batch before
-    this one, which no checkpoint holds. In the plain face the auxiliary batch is yours:
-    ``step(closure, auxiliary=...)``.
+    There the auxiliary batch is drawn from the training set beside the batch. Here, in the MMEngine
+    face, it is the last fifth of what the loader gives: of 160 samples 128 are the batch and 32 the
+    auxiliary one. So there is no second loader, a resumed run goes on bit for bit, every process
+    makes the same passes, and a step costs 1.8 of them over the loaded data; but an epoch trains on
+    four fifths of its samples, other ones each time. A quarter of the batch itself would not do:
+    with lmbda 2 the bracket loses its noise, and so the direction that sets it apart from SAM. Nor
+    would the batch before this one, which no checkpoint holds. In the plain face the auxiliary
+    batch is yours: ``step(closure, auxiliary=...)``.
 
     Args:
         rho: radius: the weights move by ``lmbda - 1`` to ``lmbda + 1`` times as much. Default 0.05.
