@@ -68,7 +68,7 @@ def test_tools_and_extras_are_found_from_any_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
     for file in (ROOT / "tools").glob("*.py"):
         assert os.path.samefile(shlex.split(shell.tool(file.stem))[-1], file)
-    assert len(EXTRAS) == 12
+    assert len(EXTRAS) == 13
     for name in EXTRAS:
         *_, option, place = shlex.split(shell.add_extra(name))
         path, _, extra = place.rstrip("]").partition("[")

@@ -54,7 +54,10 @@ def test_of_epochs(small, wrapper):
         "train_cfg = dict(max_epochs=2)\n",
     )
     steps = {"accumulated": [6], "none": [4, 7]}.get(wrapper, [5])
-    whole = goes_on(small, steps, train_dataloader__num_workers=2 * (wrapper == "none"))
+    data = dict(train_dataloader__num_workers=2 * (wrapper == "none"))
+    if wrapper == "AgnosticSAM":  # of ten samples two are of the auxiliary batch
+        data |= dict(train_dataloader__batch_size=10, train_dataloader__dataset__size=40)
+    whole = goes_on(small, steps, **data)
     if wrapper == "float16":
         scales = {file["optimizer"]["loss_scaler"]["scale"] for file in whole.values()}
         assert len(scales) > 3

@@ -181,13 +181,16 @@ def test_a_resumed_run_is_the_uninterrupted_one(files, monkeypatch):
 
 
 def test_a_resumed_run_counts_on(files):
+    """Two files are gone from the start, others in the second epoch, of which one stays away."""
     options = {"work_dir": "run", LIMIT: 2}
-    damage()
-    files(train_cfg__max_epochs=1, **options)
-    repair()
-    Path("files/11.txt").unlink()
+    for i in (5, 11):
+        Path(f"files/{i}.txt").unlink()
     with pytest.raises(InputError, match="^3 images cannot be read, more than "):
-        files(train_cfg__max_epochs=2, resume="auto", **options)
+        files(later=True, **options)
+    repair()
+    Path("files/3.txt").unlink()
+    with pytest.raises(InputError, match="^3 images cannot be read, more than "):
+        files(later=True, resume="auto", **options)
 
 
 def test_one_more_than_the_limit_stops(files):
