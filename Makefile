@@ -13,7 +13,7 @@ test: setup
 
 # What takes long: the site with all its links, and the tests that `make test` leaves out.
 check: docs
-	$(RUN) -m pytest -m slow
+	$(RUN) -m pytest -m "slow or long"
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet

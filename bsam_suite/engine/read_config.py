@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 
 from bsam_suite.compat import missing_package
-from bsam_suite.engine.imports import inherited_imports
+from bsam_suite.engine.imports import inherited_imports, metafiles_once
 from bsam_suite.errors import InputError
 from bsam_suite.nearest import did_you_mean, nearest
 from bsam_suite.options import meaning
@@ -39,7 +39,7 @@ def read_config(path: str, options: Mapping) -> Config:
     if not Path(path).is_file():
         raise InputError(f"config {path!r} does not exist{_near(path)}")
     try:
-        with inherited_imports(), _replacing(options):
+        with inherited_imports(), metafiles_once(), _replacing(options):
             return Config.fromfile(path, import_custom_modules=False)
     except InputError:
         raise

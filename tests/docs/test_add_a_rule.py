@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 # What a user has besides the page: a config with a model, to which the page's lines are added.
@@ -39,6 +41,7 @@ def run(folder, *command):
     return done.stdout
 
 
+@pytest.mark.long
 def test_the_page_works(tmp_path):
     page = (ROOT / "docs/add_a_rule.md").read_text()
     files = re.findall(r"^`(\S+\.py)`:\n\n```python\n(.*?)^```", page, re.M | re.S)

@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.long
 def test_the_page_works(in_wheel, tmp_path):
     page = (ROOT / "docs/add_a_task.md").read_text()
     files = re.findall(r"^`(\S+\.py)`:\n\n```python\n(.*?)^```", page, re.M | re.S)

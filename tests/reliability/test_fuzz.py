@@ -30,6 +30,7 @@ def check(done, inputs):
     return len(found)
 
 
+@pytest.mark.long
 def test_changed_files_end_in_a_result_or_an_input_error(tmp_path):
     assert check(run(tmp_path, "--inputs=40", "--plain"), 40) == 9
 

@@ -10,6 +10,7 @@ import pytest
 DRIVER = Path(__file__).with_name("kills.py")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kills", "processes"), [(12, 1), (3, 2)])
 def test_killed_runs_end_as_uninterrupted_ones(kills, processes):
     command = [sys.executable, str(DRIVER), f"--kills={kills}", f"--processes={processes}"]

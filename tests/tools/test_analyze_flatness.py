@@ -28,6 +28,7 @@ def save(file, seed):
     torch.save(dict(state_dict=model.state_dict()), file)
 
 
+@pytest.mark.long
 def test_two_networks_side_by_side(tool, tmp_path):
     for seed in range(2):
         save(tmp_path / f"{seed}.pth", seed)

@@ -76,6 +76,7 @@ options = {
 """
 
 
+@pytest.mark.long
 def test_a_study_is_killed_and_goes_on_there_and_elsewhere(tool, tmp_path):
     opened, records, runs = tmp_path / "opened.txt", tmp_path / "records", tmp_path / "out/runs"
     (tmp_path / "tattling.py").write_text(TATTLING.replace("FILE", str(opened)))

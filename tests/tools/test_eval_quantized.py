@@ -3,10 +3,13 @@
 import json
 import re
 
+import pytest
+
 CONFIG = "configs/classification/resnet18_sgd.py"
 OPTIONS = ["train_cfg.max_epochs=2"]
 
 
+@pytest.mark.long
 def test_widths_of_a_trained_network(tool, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")  # results are the same, and sooner there
     trained = tool("train", CONFIG, "--work-dir", "run", options=OPTIONS)

@@ -14,6 +14,7 @@ FLOAT = "configs/classification/resnet18_sgd.py"
 CONFIG = "configs/quantization/resnet18_w4a4_sgd.py"
 
 
+@pytest.mark.long
 def test_files_of_a_trained_network(tool, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")  # results are the same, and sooner there
     done = tool("train", FLOAT, "--work-dir", "float", options=["train_cfg.max_epochs=2"])

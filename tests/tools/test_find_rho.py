@@ -14,6 +14,7 @@ CONFIG = "configs/classification/resnet18_sgd.py"
 SMALL = ["image_size=8", "model.net.width=4", "train_cfg.max_epochs=1"]
 
 
+@pytest.mark.long
 def test_a_radius_for_a_config(tool, tmp_path):
     args = ["--rule", "BSAM", "k=2", "--steps", 20, "--looks", 4, "--radii", 0.05, 3]
     done = tool("find_rho", CONFIG, *args, "--out", "out", options=SMALL)

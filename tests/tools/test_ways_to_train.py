@@ -40,6 +40,7 @@ def torchrun(home, tmp_path):
     return run
 
 
+@pytest.mark.long
 def test_two_processes_train_and_evaluate_as_one(tool, torchrun, tmp_path):
     trained = torchrun("train", "--work-dir", "run")
     assert trained.returncode == 0, trained.stderr[-2000:]

@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pytest
 from mmengine.config import Config
 
 import bsam_suite
@@ -71,6 +72,7 @@ def test_only_the_commands_of_the_library_are_there(in_wheel):
     assert refused.returncode == 1 and "'tran'" in refused.stderr and "'train'" in refused.stderr
 
 
+@pytest.mark.long
 def test_any_config_trains_with_any_rule_and_goes_on_with_it_alone(in_wheel, project, tmp_path):
     options = "--amp --cfg-options optim_wrapper.clip_grad.max_norm=1"
     trained = in_wheel(f"bsam train configs/line_sgd.py --rule bsam rho=0.1 {options}")
@@ -99,6 +101,7 @@ def test_any_config_trains_with_any_rule_and_goes_on_with_it_alone(in_wheel, pro
     assert "flatness" not in plain.stdout
 
 
+@pytest.mark.long
 def test_the_command_to_start_several_processes(in_wheel, project):
     refused = in_wheel("bsam train configs/line_sgd.py --launcher pytorch")
     torchrun, words = re.search(r"start it as (\S+) (.*)$", refused.stderr.strip()).groups()

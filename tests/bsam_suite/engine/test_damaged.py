@@ -131,6 +131,7 @@ def test_it_stops_by_default_and_goes_on_once_repaired(files, kind, workers):
     assert not differences(content(Path("whole")), content(Path("run")))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["WholeBatches", "ByMMEngine"])
 def test_a_few_are_left_out_counted_and_told_once(files, kind, capsys):
     from small_run import content, differences

@@ -1,14 +1,18 @@
 """Modules that a config names: added to those of its base, and taken from beside the config."""
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from mmengine.config import utils
+from mmengine.fileio import load
 
-from bsam_suite.engine import RULES
+from bsam_suite.engine import RULES, imports
 from bsam_suite.engine.check_optim import check_optim_wrapper
 from bsam_suite.engine.checkpoint_config import config_of_checkpoint
 from bsam_suite.engine.config import load_config
+from bsam_suite.engine.read_config import read_config
 from bsam_suite.errors import InputError
 
 ROOT = Path(__file__).parents[3]
@@ -122,3 +126,10 @@ def test_what_cannot_be_imported_is_named(folder, imports, words):
 def test_failed_imports_may_be_allowed(folder):
     with pytest.warns(UserWarning, match="no_such_module"):
         load_config(write(folder, "dict(imports=['no_such_module'], allow_failed_imports=True)"))
+
+
+def test_lists_of_a_packages_configs_are_read_once(monkeypatch):
+    seen = []
+    monkeypatch.setattr(imports, "_load_once", cache(lambda file: seen.append(file) or load(file)))
+    read_config(str(ROOT / "configs/segmentation/fcn-r50_bsam.py"), {})
+    assert len(seen) == len(set(seen)) > 40 and utils.load is load

@@ -120,6 +120,7 @@ def test_what_cannot_be_read_is_named(root):
         list(loader(root))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_few_damaged_images_are_left_out(root, workers):
     """The others of their batches are there; those in their places have their own labels."""

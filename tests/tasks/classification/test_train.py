@@ -70,6 +70,7 @@ def stripes(tmp_path):
     return root
 
 
+@pytest.mark.long
 def test_a_folder_is_trained_on_and_resumed_bit_for_bit(tool, tmp_path, stripes):
     options = [
         f"data_root={stripes}",
@@ -104,6 +105,7 @@ def test_a_folder_is_trained_on_and_resumed_bit_for_bit(tool, tmp_path, stripes)
     assert accuracy(tested.stdout) > 0.6  # of two classes: it has learned, and its weights are read
 
 
+@pytest.mark.long
 def test_a_folder_of_imagenets_form_is_resumed_bit_for_bit(tmp_path, stripes):
     patch_mmengine()  # as the tools do: MMEngine's checkpoints load safely
     for path in stripes.glob("*/*"):

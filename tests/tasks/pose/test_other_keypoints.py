@@ -102,6 +102,7 @@ def test_onnx(trained, fish, tmp_path):
         np.testing.assert_allclose(points, expected[image], atol=0.02)
 
 
+@pytest.mark.long
 def test_quantized(trained, fish, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Compiled, "__call__", lambda self, *x: self.plain(*x))  # in less time

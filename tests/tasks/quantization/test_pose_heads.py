@@ -62,6 +62,7 @@ class Net(nn.Module):
         return self.head((self.stem(x),))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", HEADS)
 def test_outputs(tmp_path, name):
     """Both, as in float64; where a value is next to the middle of a step, but for that step."""

@@ -131,6 +131,7 @@ def test_batch_norms_that_stay(tmp_path):
     assert batch_norms(file) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bits", [8, 4])
 def test_resnet(tmp_path, bits):
     x = torch.randn(16, 3, 16, 16)

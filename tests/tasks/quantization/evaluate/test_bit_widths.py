@@ -105,6 +105,7 @@ def test_refused_before_the_first_test_batch(folder, monkeypatch, config, checkp
     assert not list(Path().glob("quantized/quantized.*"))
 
 
+@pytest.mark.long
 def test_pose(people, home, tmp_path, monkeypatch):
     monkeypatch.setenv("BSAM_SUITE_HOME", str(home))
     options = {"people.train": 48, "people.val": 12}
