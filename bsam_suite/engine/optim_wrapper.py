@@ -26,11 +26,10 @@ from bsam_suite.sharpness.rule import check_period
 class SharpnessOptimWrapper(OptimWrapper):
     """Train with a sharpness-aware rule; nothing else of a config or model changes.
 
-    ``train_step`` runs its forward inside :meth:`optim_context`, which keeps the arguments.
-    :meth:`update_params` makes the first backward, replays that forward at the further points the
-    rule asks for, and gives the base optimizer the rule's gradient. All passes see the same dropout
-    masks; buffers such as batch-norm statistics are updated by the first pass only. A rule's
-    auxiliary batch, where it asks for one, is the last fifth of each batch.
+    ``train_step`` runs its forward inside :meth:`optim_context`, which keeps the arguments;
+    :meth:`update_params` makes the first backward, replays that forward at the rule's further
+    points and gives the base optimizer the rule's gradient. All passes see the same dropout masks,
+    the first alone updates batch norm. An auxiliary batch is the last fifth of each batch.
 
     The rule's hyperparameters (``rho``, ...) are put in the optimizer's parameter groups, where
     MMEngine's parameter schedulers can move them and checkpoints keep them. Each step logs
