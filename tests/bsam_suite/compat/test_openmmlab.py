@@ -8,7 +8,7 @@ import mmcv
 import pytest
 from mmengine.utils import digit_version
 
-from bsam_suite.compat.openmmlab import import_mmdet_for_mmpose
+from bsam_suite.compat.openmmlab import import_mmdet_beside
 from bsam_suite.compat.placeholders import mmdet_utils
 
 CHECK = """
@@ -47,13 +47,13 @@ def test_mmcv_is_as_new_as_the_check_is_strict():
 def test_the_check_is_passed_and_the_real_one_is_used(mmdet, check, needed):
     mmdet(check)
     version = mmcv.__version__
-    assert import_mmdet_for_mmpose() is needed
+    assert import_mmdet_beside() is needed
     assert mmcv.__version__ == version
     with mmdet_utils() as placed:
         from mmdet.utils import reduce_mean
     assert not placed and reduce_mean(1) == "its own"
     assert importlib.import_module("mmdet.utils").reduce_mean is reduce_mean
-    assert import_mmdet_for_mmpose() is False
+    assert import_mmdet_beside() is False
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_check_is_passed_and_the_real_one_is_used(mmdet, check, needed):
 def test_one_that_cannot_be_imported_is_as_good_as_none(mmdet, init, utils, error):
     mmdet(init, utils)
     version = mmcv.__version__
-    import_mmdet_for_mmpose()
+    import_mmdet_beside()
     assert mmcv.__version__ == version
     with mmdet_utils() as placed:
         from mmdet.utils import ConfigType, reduce_mean
@@ -78,7 +78,7 @@ def test_one_that_cannot_be_imported_is_as_good_as_none(mmdet, init, utils, erro
 
 
 def test_where_there_is_none(monkeypatch):
-    assert "mmdet" not in sys.modules and import_mmdet_for_mmpose() is False
+    assert "mmdet" not in sys.modules and import_mmdet_beside() is False
 
 
 def test_mmpose_is_imported_beside_it(mmdet):
