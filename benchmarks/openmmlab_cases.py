@@ -66,7 +66,7 @@ def _detector(config: str, *options: str) -> Case:
 
 def _segmenter(config: str, data: str, weights: str, *options: str) -> Case:
     steps = ["train_cfg.max_iters=2", "train_cfg.val_interval=2"]
-    size = ["model.data_preprocessor.size=(128,128)", *_scored("pipeline.1.scale=(512,128)")]
+    size = ["model.data_preprocessor.size=(64,64)", *_scored("pipeline.1.scale=(256,64)")]
     return Case(config, [*LOADERS, f"data_root=DATA/{data}", *steps, weights, *size, *options])
 
 
@@ -76,33 +76,33 @@ SMALL = [
 ]
 VIEWS = ["train_dataloader.dataset.pipeline.1.transforms.0.0.scale=64"]
 BOXES = [
-    "train_dataloader.dataset.pipeline.2.scale=(128,128)",
-    *_scored("pipeline.1.scale=(128,128)"),
+    "train_dataloader.dataset.pipeline.2.scale=(64,64)",
+    *_scored("pipeline.1.scale=(64,64)"),
 ]
 FEW_SCORES = ["model.test_cfg.score_thr=0.005"]  # an untrained model has no higher ones
-CROPS = ["pipeline.2.scale=(512,128)", "pipeline.3.crop_size=(128,128)"]
+CROPS = ["pipeline.2.scale=(256,64)", "pipeline.3.crop_size=(64,64)"]
 VOC_CROPS = [
     f"train_dataloader.dataset.datasets.{part}.{option}"
     for part in (0, 1)
-    for option in (*CROPS, "pipeline.6.size=(128,128)")
+    for option in (*CROPS, "pipeline.6.size=(64,64)")
 ]
 MOSAIC = [
     f"train_dataloader.dataset.pipeline.{option}"
     for option in (
-        "2.img_scale=(128,128)",
-        "3.scale=(256,256)",
-        "4.crop_size=(128,128)",
-        "7.size=(128,128)",
-        "8.img_scale=(128,128)",
+        "2.img_scale=(64,64)",
+        "3.scale=(128,128)",
+        "4.crop_size=(64,64)",
+        "7.size=(64,64)",
+        "8.img_scale=(64,64)",
     )
 ]
 CHOICES = [
     f"train_dataloader.dataset.pipeline.3.transforms.{option}"
     for option in (
-        "0.0.scales=[(128,256)]",
-        "1.0.scales=[(128,256)]",
-        "1.1.crop_size=(96,96)",
-        "1.2.scales=[(128,256)]",
+        "0.0.scales=[(64,128)]",
+        "1.0.scales=[(64,128)]",
+        "1.1.crop_size=(48,48)",
+        "1.2.scales=[(64,128)]",
     )
 ]
 
@@ -124,12 +124,12 @@ CASES = {
         _detector(
             "mmdet::rtmdet/rtmdet_tiny_8xb32-300e_coco.py",
             *MOSAIC,
-            *_scored("pipeline.1.scale=(128,128)", "pipeline.2.size=(128,128)"),
+            *_scored("pipeline.1.scale=(64,64)", "pipeline.2.size=(64,64)"),
         ),
         _detector(
             "mmdet::detr/detr_r50_8xb2-150e_coco.py",
             *CHOICES,
-            *_scored("pipeline.1.scale=(128,128)"),
+            *_scored("pipeline.1.scale=(64,64)"),
         ),
         _detector(
             "mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py",

@@ -84,7 +84,7 @@ def check_part(
         raise InputError(f"{place}.type={kind!r} does not exist{_instead(str(kind), names)}")
     _check_kind(fields, found, place, extra)
     _check_plain(fields, found, place, scope)
-    _check_inside(fields, place, scope)
+    _check_inside(fields, place, scope, found)
     return found
 
 
@@ -144,25 +144,42 @@ def _check_kind(fields: Mapping, found: Callable, place: str, extra: Mapping) ->
             check_fields(fields[name], fields_of(function), owner, inner)
 
 
-def _check_inside(value: Any, place: str, scope: str | None) -> None:
-    """Check the dicts in a part, which itself knows what builds them."""
+def _check_inside(
+    value: Any, place: str, scope: str | None, owner: Callable | None, name: str = ""
+) -> None:
+    """Check the dicts in a part, which itself knows what builds them.
+
+    Args:
+        value: the part, or a list in it.
+        owner: what builds the part.
+        name: of the field that holds the list.
+    """
     entries: Iterable[tuple] = value.items() if isinstance(value, Mapping) else enumerate(value)
     for key, inner in entries:
         where = f"{place}.{key}"
+        field = key if isinstance(value, Mapping) else name
         if key == "metainfo":  # describes the data; its types are no parts
             continue
         if isinstance(inner, Mapping):
             registry = INSIDE.get(key, INSIDE.get(place.rpartition(".")[2]))
-            _check_unknown(inner, registry, where, scope)
+            _check_unknown(inner, registry, where, scope, _read_by(owner, field))
         elif isinstance(inner, (list, tuple)):
-            _check_inside(inner, where, scope)
+            _check_inside(inner, where, scope, owner, field)
+
+
+def _read_by(owner: Callable | None, field: str) -> Mapping:
+    """What the owner of a field itself takes out of the dict in it, before it builds that."""
+    found: dict = {}
+    for base in getattr(owner, "__mro__", ()):
+        found |= reads(base, field)
+    return found
 
 
 def _check_unknown(
-    fields: Mapping, registry: Registry | None, place: str, scope: str | None
+    fields: Mapping, registry: Registry | None, place: str, scope: str | None, extra: Mapping
 ) -> None:
     scope = fields.get("_scope_") or scope
-    kind = fields.get("type")
+    kind, chosen = fields.get("type"), None
     if kind is None:
         for name, value in fields.items():
             like = isinstance(value, str) and nearest("type", [str(name)], 0.75)
@@ -172,7 +189,8 @@ def _check_unknown(
         found = find(kind, registry, scope) if registry is not None else None
         candidates = [found] if found is not None else find_anywhere(kind, scope)
         if candidates:
-            _check_plain(fields, _check_one_of(fields, candidates, place), place, scope)
+            chosen = _check_one_of(fields, candidates, place, extra)
+            _check_plain(fields, chosen, place, scope)
         else:
             searched = registries_of(scope) if registry is None else [registry]
             pool = {name for one in searched for name in registered(one, scope)}
@@ -181,7 +199,7 @@ def _check_unknown(
             if close is not None:
                 hint = did_you_mean(str(kind), [close])
                 raise InputError(f"{place}.type={kind!r} does not exist{hint}")
-    _check_inside(fields, place, scope)
+    _check_inside(fields, place, scope, chosen)
 
 
 def _check_plain(fields: Mapping, found: Callable, place: str, scope: str | None) -> None:
@@ -208,14 +226,16 @@ def _types(value: object, scope: str | None) -> Iterator[Callable]:
             yield from _types(inner, scope)
 
 
-def _check_one_of(fields: Mapping, candidates: list[Callable], place: str) -> Callable:
+def _check_one_of(
+    fields: Mapping, candidates: list[Callable], place: str, extra: Mapping
+) -> Callable:
     refused = []
     for found in candidates:
         try:
             # What builds it may read more itself; what is like no field is left to it.
             known = fields_of(found).kinds
-            extra = {name: None for name in fields if nearest(str(name), known) is None}
-            _check_kind(fields, found, place, extra)
+            others = {name: None for name in fields if nearest(str(name), known) is None}
+            _check_kind(fields, found, place, {**extra, **others})
             return found
         except InputError as error:
             refused.append(error)

@@ -156,7 +156,8 @@ def wrong_kind(value: object, kinds: frozenset[type] | None) -> str | None:
     """What to give instead of ``value``, where it is surely of another kind than ``kinds``.
 
     Judged are text and lists where numbers belong, and what is neither true nor false where that
-    is asked for. Everything else passes: libraries are lax about what they annotate.
+    is asked for. Everything else passes, as the three numbers of a colour do where one is annotated
+    (RTMDet's mix-up): libraries are lax about what they annotate.
     """
     if value is None or not kinds or not kinds & NUMBERS:
         return None
@@ -169,5 +170,6 @@ def wrong_kind(value: object, kinds: frozenset[type] | None) -> str | None:
     elif kinds == {bool}:
         right, wanted = value in (True, False), "True or False"
     else:
-        right = not isinstance(value, (list, tuple, dict))
+        colour = float in kinds and isinstance(value, tuple) and len(value) == 3
+        right = colour or not isinstance(value, (list, tuple, dict))
     return None if right else wanted

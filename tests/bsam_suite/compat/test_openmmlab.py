@@ -1,4 +1,4 @@
-"""MMPose is imported whatever MMDetection is installed beside it, by packages that stand for it."""
+"""MMPose and others are imported whatever MMDetection is beside them, by what stands for it."""
 
 import importlib
 import subprocess
@@ -8,8 +8,9 @@ import mmcv
 import pytest
 from mmengine.utils import digit_version
 
-from bsam_suite.compat.openmmlab import import_mmdet_beside
+from bsam_suite.compat.openmmlab import PACKAGES, import_mmdet_beside, import_openmmlab
 from bsam_suite.compat.placeholders import mmdet_utils
+from bsam_suite.errors import InputError
 
 CHECK = """
 import mmcv
@@ -97,3 +98,41 @@ print(mmcv.__version__, rtmo_head.reduce_mean(1))
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[-3:-1] == ["True False True", f"{mmcv.__version__} its own"]
+
+
+REGISTER = "registered = []\ndef register_all_modules(init_default_scope): {}\n"
+
+
+@pytest.fixture
+def mmseg(tmp_path, monkeypatch):
+    """Install what stands for MMSegmentation, whether it is installed or not; gone afterwards."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mmseg"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(init, registering):
+        (tmp_path / "mmseg").mkdir()
+        (tmp_path / "mmseg/__init__.py").write_text(init)
+        (tmp_path / "mmseg/utils.py").write_text(REGISTER.format(registering))
+        importlib.invalidate_caches()
+
+    yield install
+    for name in ("mmseg", "mmseg.utils"):
+        sys.modules.pop(name, None)
+
+
+def test_a_package_whose_models_import_mmdetection(mmdet, mmseg):
+    mmdet(V3_3)
+    mmseg(V3_3, "import mmdet; registered.append(init_default_scope)")
+    assert import_openmmlab("mmseg")["check of mmcv"] is True
+    assert sys.modules["mmseg.utils"].registered == [False]
+    assert digit_version(mmcv.__version__) >= digit_version("2.2.0")
+
+
+def test_what_is_missing_and_what_cannot_be_imported_is_told(mmseg, monkeypatch):
+    mmseg("import package_that_is_missing", "pass")
+    with pytest.raises(InputError, match="mmseg cannot be imported .*package_that_is_missing.*ftfy"):
+        import_openmmlab("mmseg")
+    monkeypatch.setitem(PACKAGES, "mmnone", ["mmnone==1"])
+    with pytest.raises(InputError, match="mmnone is missing: .*install mmnone==1"):
+        import_openmmlab("mmnone")
