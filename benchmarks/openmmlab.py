@@ -3,8 +3,8 @@
     python benchmarks/openmmlab.py [mmpretrain mmdet mmseg] [--folder DIR]
 
 Each package is installed as it is on the registry, in an environment of its own that uv makes, and
-so is the suite. Prints the rows of the table in docs/openmmlab.md. With --folder, environments, logs
-and results stay in DIR, and environments that are there are used again.
+so is the suite. Prints the rows of the table in docs/openmmlab.md. With --folder, what is made
+stays in DIR, and environments that are there are used again.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def environment(place: Path, packages: list[str]) -> Path:
-    """The interpreter of an environment with the suite and ``packages``, made if it is not there."""
+    """The interpreter of an environment with the suite and ``packages``, made if there is none."""
     python = place / "bin/python"
     if not python.is_file():
         path = os.pathsep.join([os.environ["PATH"], str(Path(sys.executable).parent)])

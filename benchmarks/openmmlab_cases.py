@@ -1,8 +1,8 @@
-"""The shipped configs of OpenMMLab's packages that ``openmmlab.py`` trains, and with which options.
+"""The shipped configs of OpenMMLab's packages that ``openmmlab.py`` trains, and their options.
 
-Options change paths, the number of steps, the size of batches and pictures, and leave out pretrained
-weights, which would be downloaded. Models, losses, augmentations, optimizers and schedules are as
-the packages ship them.
+Options change paths, the number of steps, the size of batches and pictures, and leave out
+pretrained weights, which would be downloaded. Models, losses, augmentations, optimizers and
+schedules are as the packages ship them.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 SIDE, COUNT = 64, 4
-THINGS = (  # of COCO, all of them: MMDetection's evaluation finds its classes by these names
+THINGS = (
     "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,"
     "stop sign,parking meter,bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,"
     "backpack,umbrella,handbag,tie,suitcase,frisbee,skis,snowboard,sports ball,kite,baseball bat,"
@@ -17,7 +17,8 @@ THINGS = (  # of COCO, all of them: MMDetection's evaluation finds its classes b
     "banana,apple,sandwich,orange,broccoli,carrot,hot dog,pizza,donut,cake,chair,couch,"
     "potted plant,bed,dining table,toilet,tv,laptop,mouse,remote,keyboard,cell phone,microwave,"
     "oven,toaster,sink,refrigerator,book,clock,vase,scissors,teddy bear,hair drier,toothbrush"
-).split(",")
+)
+"""All classes of COCO: MMDetection's evaluation finds its own by these names."""
 
 
 def make_data(root: Path) -> None:
@@ -71,7 +72,7 @@ def _coco(root: Path, rng: np.random.Generator) -> None:
             images.append(dict(id=n, file_name=f"{n}.jpg", width=SIDE, height=SIDE))
             box = dict(bbox=[x, y, side, side], area=side * side, segmentation=[corners])
             annotations.append(dict(id=n, image_id=n, category_id=n, iscrowd=0, **box))
-        categories = [dict(id=n, name=name) for n, name in enumerate(THINGS, 1)]
+        categories = [dict(id=n, name=name) for n, name in enumerate(THINGS.split(","), 1)]
         content = dict(images=images, annotations=annotations, categories=categories)
         _lines(root / f"annotations/instances_{split}.json", [json.dumps(content)])
 
