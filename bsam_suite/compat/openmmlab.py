@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
+from bsam_suite.compat.hue import patch_adjust_hue
 from bsam_suite.compat.patches import patch_mmengine
 from bsam_suite.compat.placeholders import is_missing, mmcv_ext
 from bsam_suite.errors import InputError
@@ -85,4 +86,4 @@ def import_openmmlab(package: str) -> dict[str, bool]:
     except (AssertionError, ImportError) as error:
         how = pip_install(*PACKAGES[package])
         raise InputError(f"{package} cannot be imported ({error}): {how}") from error
-    return {"check of mmcv": version, "mmcv._ext": ext}
+    return {"check of mmcv": version, "mmcv._ext": ext, "hues": patch_adjust_hue()}

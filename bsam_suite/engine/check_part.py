@@ -10,7 +10,7 @@ from mmengine import registry as registries
 from mmengine.registry import Registry
 
 from bsam_suite.engine.registered import find, find_anywhere, registered, registries_of
-from bsam_suite.engine.signatures import Fields, fields_of, reads, wrong_kind
+from bsam_suite.engine.signatures import Fields, fields_of, names_in, reads, wrong_kind
 from bsam_suite.errors import InputError, brief
 from bsam_suite.nearest import did_you_mean, nearest
 
@@ -144,39 +144,29 @@ def _check_kind(fields: Mapping, found: Callable, place: str, extra: Mapping) ->
             check_fields(fields[name], fields_of(function), owner, inner)
 
 
-def _check_inside(
-    value: Any, place: str, scope: str | None, owner: Callable | None, name: str = ""
-) -> None:
+def _check_inside(value: Any, place: str, scope: str | None, owner: Callable | None) -> None:
     """Check the dicts in a part, which itself knows what builds them.
 
     Args:
         value: the part, or a list in it.
         owner: what builds the part.
-        name: of the field that holds the list.
     """
     entries: Iterable[tuple] = value.items() if isinstance(value, Mapping) else enumerate(value)
     for key, inner in entries:
         where = f"{place}.{key}"
-        field = key if isinstance(value, Mapping) else name
         if key == "metainfo":  # describes the data; its types are no parts
             continue
+        if key == "transforms" and getattr(owner, "__name__", "").startswith("Albu"):
+            continue  # of the library Albumentations
         if isinstance(inner, Mapping):
             registry = INSIDE.get(key, INSIDE.get(place.rpartition(".")[2]))
-            _check_unknown(inner, registry, where, scope, _read_by(owner, field))
+            _check_unknown(inner, registry, where, scope, owner)
         elif isinstance(inner, (list, tuple)):
-            _check_inside(inner, where, scope, owner, field)
-
-
-def _read_by(owner: Callable | None, field: str) -> Mapping:
-    """What the owner of a field itself takes out of the dict in it, before it builds that."""
-    found: dict = {}
-    for base in getattr(owner, "__mro__", ()):
-        found |= reads(base, field)
-    return found
+            _check_inside(inner, where, scope, owner)
 
 
 def _check_unknown(
-    fields: Mapping, registry: Registry | None, place: str, scope: str | None, extra: Mapping
+    fields: Mapping, registry: Registry | None, place: str, scope: str | None, owner: Any
 ) -> None:
     scope = fields.get("_scope_") or scope
     kind, chosen = fields.get("type"), None
@@ -189,7 +179,8 @@ def _check_unknown(
         found = find(kind, registry, scope) if registry is not None else None
         candidates = [found] if found is not None else find_anywhere(kind, scope)
         if candidates:
-            chosen = _check_one_of(fields, candidates, place, extra)
+            taken = names_in(owner) & fields.keys() if isinstance(owner, type) else ()
+            chosen = _check_one_of(fields, candidates, place, dict.fromkeys(taken))
             _check_plain(fields, chosen, place, scope)
         else:
             searched = registries_of(scope) if registry is None else [registry]
@@ -232,7 +223,7 @@ def _check_one_of(
     refused = []
     for found in candidates:
         try:
-            # What builds it may read more itself; what is like no field is left to it.
+            # What builds it may read more itself: what its source names, or what is like no field.
             known = fields_of(found).kinds
             others = {name: None for name in fields if nearest(str(name), known) is None}
             _check_kind(fields, found, place, {**extra, **others})

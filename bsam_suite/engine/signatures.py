@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 NUMBERS = {int, float, bool}
 
+STRICT = ("bsam_suite", "mmengine", "tasks", "torch")
+"""Libraries that take one number where they say so; others may take several, such as a colour."""
+
 
 class Fields(NamedTuple):
     """The arguments of a class or function.
@@ -63,13 +66,14 @@ def _fields(function: Callable) -> Fields:
 
 def _kinds(parameter: inspect.Parameter, function: Callable) -> frozenset[type] | None:
     hint, default = parameter.annotation, parameter.default
+    strict = function.__module__.partition(".")[0] in STRICT
     if isinstance(hint, str):
         try:
             hint = eval(hint, getattr(inspect.unwrap(function), "__globals__", {}))
         except (AttributeError, NameError, TypeError):
             return None
     if hint is parameter.empty:
-        return frozenset({type(default)}) & NUMBERS or None
+        return _with_several({type(default)} & NUMBERS, strict) or None
     found = set()
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     for part in typing.get_args(hint) if union else [hint]:
@@ -80,7 +84,11 @@ def _kinds(parameter: inspect.Parameter, function: Callable) -> frozenset[type] 
             return None
         # Text is a sequence too, but not one of numbers.
         found.add(list if issubclass(str, kind) and _of_numbers(part) else kind)
-    return frozenset(found | {type(default)} & {bool, float, str})
+    return _with_several(found | {type(default)} & {bool, float, str}, strict)
+
+
+def _with_several(kinds: set[type], strict: bool) -> frozenset[type]:
+    return frozenset(kinds | ({list} if kinds & {int, float} and not strict else set()))
 
 
 def _of_numbers(hint: object) -> bool:
@@ -141,6 +149,15 @@ def reads(function: Callable, name: str) -> dict[str, frozenset[type] | None]:
     return found
 
 
+@cache
+def names_in(kind: type) -> frozenset[str]:
+    """The texts and the names of attributes in the source of a class and its bases."""
+    nodes = [node for base in kind.__mro__ for node in ast.walk(_tree(base) or ast.Module([], []))]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return frozenset(text for text in texts | attributes if isinstance(text, str))
+
+
 def _label(node: ast.AST | None) -> str | None:
     return getattr(node, "id", getattr(node, "attr", None))
 
@@ -156,8 +173,7 @@ def wrong_kind(value: object, kinds: frozenset[type] | None) -> str | None:
     """What to give instead of ``value``, where it is surely of another kind than ``kinds``.
 
     Judged are text and lists where numbers belong, and what is neither true nor false where that
-    is asked for. Everything else passes, as the three numbers of a colour do where one is annotated
-    (RTMDet's mix-up): libraries are lax about what they annotate.
+    is asked for. Everything else passes: libraries are lax about what they annotate.
     """
     if value is None or not kinds or not kinds & NUMBERS:
         return None
@@ -170,6 +186,5 @@ def wrong_kind(value: object, kinds: frozenset[type] | None) -> str | None:
     elif kinds == {bool}:
         right, wanted = value in (True, False), "True or False"
     else:
-        colour = float in kinds and isinstance(value, tuple) and len(value) == 3
-        right = colour or not isinstance(value, (list, tuple, dict))
+        right = not isinstance(value, (list, tuple, dict))
     return None if right else wanted
