@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsam_suite.compat.openmmlab import import_mmdet_for_mmpose
+from bsam_suite.compat.openmmlab import import_mmdet_beside
 from bsam_suite.compat.patches import patch_mmengine
 from bsam_suite.compat.placeholders import is_missing, mmcv_ext, mmdet_utils
 from bsam_suite.errors import InputError
@@ -31,7 +31,7 @@ def import_mmpose() -> dict[str, bool]:
 
     patch_mmengine()
     patched = {"xtcocotools": provide_xtcocotools()}
-    patched["mmdet's check of mmcv"] = import_mmdet_for_mmpose()
+    patched["mmdet's check of mmcv"] = import_mmdet_beside()
     with mmcv_ext() as ext, mmdet_utils() as mmdet:
         import mmpose.codecs
         import mmpose.datasets

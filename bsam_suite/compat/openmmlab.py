@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib
 import sys
 
+from bsam_suite.compat.hue import patch_adjust_hue
 from bsam_suite.compat.patches import patch_mmengine
 from bsam_suite.compat.placeholders import is_missing, mmcv_ext
 from bsam_suite.errors import InputError
 from bsam_suite.shell import pip_install
 
 PACKAGES = {
-    "mmdet": ["mmdet==3.3.0", "mmcv-lite"],
-    "mmpretrain": ["mmpretrain==1.2.0", "mmcv-lite", "importlib-metadata", "markdown"],
-    "mmseg": ["mmsegmentation==1.2.2", "mmcv-lite", "ftfy", "regex"],
+    "mmdet": ["mmdet==3.3.0", "mmcv-lite", "torchvision"],
+    "mmpretrain": ["mmpretrain==1.2.0", "mmcv-lite", "torchvision"],
+    "mmseg": ["mmsegmentation==1.2.2", "mmcv-lite", "torchvision", "ftfy", "regex"],
 }
 """By their scopes, which are their modules' names, too: what to install."""
 
@@ -21,9 +22,9 @@ PACKAGES = {
 def import_despite_mmcv(package: str) -> bool:
     """Import a package that refuses mmcv 2.2; returns whether the patch was needed.
 
-    MMDetection 3.3.0, MMPreTrain 1.2.0 and MMSegmentation 1.2.2 raise an error for mmcv 2.2.0 and
-    later (older ones for earlier versions), although they work with it. They check once, at import,
-    so the package is imported while mmcv reports version 2.0.1.
+    MMDetection 3.3.0 and MMSegmentation 1.2.2 raise an error for mmcv 2.2.0 and later (older ones
+    for earlier versions), although they work with it. They check once, at import, so the package is
+    imported while mmcv reports version 2.0.1.
 
     Raises:
         AssertionError: the package refuses MMEngine, or this mmcv for being too old.
@@ -45,10 +46,11 @@ def import_despite_mmcv(package: str) -> bool:
     return False
 
 
-def import_mmdet_for_mmpose() -> bool:
-    """Import MMDetection, as MMPose 1.3.2 does, where it is installed and can be imported.
+def import_mmdet_beside() -> bool:
+    """Import MMDetection where it is installed and can be imported; its models are not.
 
-    Returns whether the patch was needed.
+    MMPose 1.3.2, MMPreTrain 1.2.0 and MMSegmentation 1.2.2 import it where they find it. Returns
+    whether the patch was needed.
     """
     if is_missing("mmdet"):
         return False
@@ -77,10 +79,11 @@ def import_openmmlab(package: str) -> dict[str, bool]:
     patch_mmengine()
     try:
         with mmcv_ext() as ext:
-            version = import_despite_mmcv(package)
+            beside = import_mmdet_beside()
+            version = import_despite_mmcv(package) or beside
             parts = importlib.import_module(f"{package}.utils")
             parts.register_all_modules(init_default_scope=False)
     except (AssertionError, ImportError) as error:
         how = pip_install(*PACKAGES[package])
         raise InputError(f"{package} cannot be imported ({error}): {how}") from error
-    return {"its check of mmcv": version, "mmcv._ext": ext}
+    return {"check of mmcv": version, "mmcv._ext": ext, "hues": patch_adjust_hue()}

@@ -1,4 +1,4 @@
-"""Modules that MMPose 1.3.2 imports but does not need for this suite."""
+"""Modules that packages of OpenMMLab import but do not need for this suite."""
 
 from __future__ import annotations
 
@@ -19,35 +19,21 @@ def is_missing(name: str) -> bool:
         return True
 
 
-class _CompiledOps(ModuleType):
-    """Replaces ``mmcv._ext``: every op exists, but calling one raises an error."""
-
-    def __getattr__(self, name: str):
-        if name.startswith("__"):
-            raise AttributeError(name)
-
-        def op(*args, **kwargs):
-            raise RuntimeError(
-                f"mmcv's compiled op {name!r} was called, but this is mmcv-lite, which has none: "
-                "use a model without it, or build the full mmcv"
-            )
-
-        return op
-
-
 @contextmanager
 def mmcv_ext() -> Iterator[bool]:
-    """Let ``mmcv.ops`` of mmcv-lite 2.2.0 be imported, which MMPose's model package does.
+    """Let ``mmcv.ops`` of mmcv-lite 2.2.0 be imported, which packages with models do.
 
     mmcv-lite has no compiled extension ``mmcv._ext``. The placeholder exists inside this context
-    only, so that ``mmcv_full_available()`` is right afterwards. Its ops raise an error when
-    called. Yields whether it was needed.
+    only, so that ``mmcv_full_available()`` is right afterwards. Some of its ops are computed by
+    torchvision, others raise an error when called. Yields whether it was needed.
     """
     name = "mmcv._ext"
     if name in sys.modules or not is_missing(name):
         yield False
         return
-    sys.modules[name] = _CompiledOps(name)
+    from bsam_suite.compat.mmcv_ops import CompiledOps
+
+    sys.modules[name] = CompiledOps(name)
     try:
         yield True
     finally:

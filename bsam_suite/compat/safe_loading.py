@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+from contextlib import AbstractContextManager, nullcontext
 from http.client import HTTPException
 from types import ModuleType
 from urllib.parse import urlparse
@@ -22,6 +23,8 @@ def patch_checkpoint_loading() -> None:
     with PyTorch's ``load_state_dict_from_url``, which by default runs any code in the file. It
     reads other files with ``torch.load``, which is safe since PyTorch 2.6 unless
     ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`` is set. Both are replaced, in MMEngine's module only.
+    onedl-mmengine 0.10.12 reads once more with ``weights_only=False`` what was refused, and lets
+    files call ``getattr`` before: here it does neither.
     """
     import mmengine.runner.checkpoint
 
@@ -35,7 +38,20 @@ class _TorchLoadingSafely(ModuleType):
     def __getattr__(self, name: str):
         import torch
 
-        return load_checkpoint if name == "load" else getattr(torch, name)
+        return {"load": _load, "serialization": _NoGlobals}.get(name) or getattr(torch, name)
+
+
+class _NoGlobals:
+    """``torch.serialization`` as onedl-mmengine's loaders see it."""
+
+    @staticmethod
+    def safe_globals(names: list) -> AbstractContextManager:
+        """Allow nothing more than :func:`add_safe_globals` has."""
+        return nullcontext()
+
+
+def _load(file, map_location=None, weights_only: bool = True):
+    return load_checkpoint(file, map_location)  # whatever is asked for
 
 
 def load_checkpoint(file, map_location=None):

@@ -168,7 +168,9 @@ def _check_paramwise(settings: Mapping, constructor: type, group: dict) -> None:
         raise InputError(f"{place}.custom_keys={custom!r}: give a dict of dicts")
     for pattern, changes in custom.items():
         where = f"{place}.custom_keys.{pattern}"
-        check_fields(changes, Fields(group, False), "a parameter group", where)
+        # Optimizers and hooks of other libraries mark groups by fields of their own.
+        own = [n for n in changes if nearest(str(n), group, 0.75) is None]
+        check_fields(changes, Fields(group, False), "a parameter group", where, dict.fromkeys(own))
         for name in {"lr_mult", "decay_mult"} & set(changes):
             _check_multiplier(changes[name], f"{where}.{name}")
 

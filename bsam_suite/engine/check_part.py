@@ -10,7 +10,7 @@ from mmengine import registry as registries
 from mmengine.registry import Registry
 
 from bsam_suite.engine.registered import find, find_anywhere, registered, registries_of
-from bsam_suite.engine.signatures import Fields, fields_of, reads, wrong_kind
+from bsam_suite.engine.signatures import Fields, fields_of, names_in, reads, wrong_kind
 from bsam_suite.errors import InputError, brief
 from bsam_suite.nearest import did_you_mean, nearest
 
@@ -84,7 +84,7 @@ def check_part(
         raise InputError(f"{place}.type={kind!r} does not exist{_instead(str(kind), names)}")
     _check_kind(fields, found, place, extra)
     _check_plain(fields, found, place, scope)
-    _check_inside(fields, place, scope)
+    _check_inside(fields, place, scope, found)
     return found
 
 
@@ -144,25 +144,32 @@ def _check_kind(fields: Mapping, found: Callable, place: str, extra: Mapping) ->
             check_fields(fields[name], fields_of(function), owner, inner)
 
 
-def _check_inside(value: Any, place: str, scope: str | None) -> None:
-    """Check the dicts in a part, which itself knows what builds them."""
+def _check_inside(value: Any, place: str, scope: str | None, owner: Callable | None) -> None:
+    """Check the dicts in a part, which itself knows what builds them.
+
+    Args:
+        value: the part, or a list in it.
+        owner: what builds the part.
+    """
     entries: Iterable[tuple] = value.items() if isinstance(value, Mapping) else enumerate(value)
     for key, inner in entries:
         where = f"{place}.{key}"
         if key == "metainfo":  # describes the data; its types are no parts
             continue
+        if key == "transforms" and getattr(owner, "__name__", "").startswith("Albu"):
+            continue  # of the library Albumentations
         if isinstance(inner, Mapping):
             registry = INSIDE.get(key, INSIDE.get(place.rpartition(".")[2]))
-            _check_unknown(inner, registry, where, scope)
+            _check_unknown(inner, registry, where, scope, owner)
         elif isinstance(inner, (list, tuple)):
-            _check_inside(inner, where, scope)
+            _check_inside(inner, where, scope, owner)
 
 
 def _check_unknown(
-    fields: Mapping, registry: Registry | None, place: str, scope: str | None
+    fields: Mapping, registry: Registry | None, place: str, scope: str | None, owner: Any
 ) -> None:
     scope = fields.get("_scope_") or scope
-    kind = fields.get("type")
+    kind, chosen = fields.get("type"), None
     if kind is None:
         for name, value in fields.items():
             like = isinstance(value, str) and nearest("type", [str(name)], 0.75)
@@ -172,7 +179,9 @@ def _check_unknown(
         found = find(kind, registry, scope) if registry is not None else None
         candidates = [found] if found is not None else find_anywhere(kind, scope)
         if candidates:
-            _check_plain(fields, _check_one_of(fields, candidates, place), place, scope)
+            taken = names_in(owner) & fields.keys() if isinstance(owner, type) else ()
+            chosen = _check_one_of(fields, candidates, place, dict.fromkeys(taken))
+            _check_plain(fields, chosen, place, scope)
         else:
             searched = registries_of(scope) if registry is None else [registry]
             pool = {name for one in searched for name in registered(one, scope)}
@@ -181,7 +190,7 @@ def _check_unknown(
             if close is not None:
                 hint = did_you_mean(str(kind), [close])
                 raise InputError(f"{place}.type={kind!r} does not exist{hint}")
-    _check_inside(fields, place, scope)
+    _check_inside(fields, place, scope, chosen)
 
 
 def _check_plain(fields: Mapping, found: Callable, place: str, scope: str | None) -> None:
@@ -208,14 +217,16 @@ def _types(value: object, scope: str | None) -> Iterator[Callable]:
             yield from _types(inner, scope)
 
 
-def _check_one_of(fields: Mapping, candidates: list[Callable], place: str) -> Callable:
+def _check_one_of(
+    fields: Mapping, candidates: list[Callable], place: str, extra: Mapping
+) -> Callable:
     refused = []
     for found in candidates:
         try:
-            # What builds it may read more itself; what is like no field is left to it.
+            # What builds it may read more itself: what its source names, or what is like no field.
             known = fields_of(found).kinds
-            extra = {name: None for name in fields if nearest(str(name), known) is None}
-            _check_kind(fields, found, place, extra)
+            others = {name: None for name in fields if nearest(str(name), known) is None}
+            _check_kind(fields, found, place, {**extra, **others})
             return found
         except InputError as error:
             refused.append(error)

@@ -11,13 +11,14 @@ from mmengine.model import convert_sync_batchnorm
 from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 
+from bsam_suite.compat.mmcv_ops import check_ops
 from bsam_suite.engine.fully_sharded import FullySharded, gathered, is_cut, shard_state
 from bsam_suite.errors import InputError
 from bsam_suite.quiet import is_quiet, screen
 
 
 class Runner(mmengine.runner.Runner):
-    """Takes :class:`FullySharded` as a wrapper.
+    """Takes :class:`FullySharded` as a wrapper, and refuses models that need mmcv's compiled ops.
 
     Under ``--quiet`` only warnings and errors of its log are seen; the log file has all.
     """
@@ -29,6 +30,12 @@ class Runner(mmengine.runner.Runner):
                 handler.setStream(screen())
                 handler.setLevel(max(handler.level, logging.WARNING))
         return logger
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """Refuse at once what would call ops that are not there, an epoch later perhaps."""
+        built = super().build_model(model)
+        check_ops(built, self.cfg.get("model"))
+        return built
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Cut a model that may be too large for one device before any of it goes there."""

@@ -13,13 +13,16 @@ from typing import NamedTuple
 
 NUMBERS = {int, float, bool}
 
+STRICT = ("bsam_suite", "mmengine", "tasks", "torch")
+"""Libraries that take one number where they say so; others may take several, such as a colour."""
+
 
 class Fields(NamedTuple):
     """The arguments of a class or function.
 
     Attributes:
         kinds: for each name the types it is annotated with, or None where that is not known. What
-            has no annotation takes what its default is, if that is a number (or several) or a bool.
+            has no annotation takes what its default is, if that is a number or a bool.
         open: whether others are taken as well.
     """
 
@@ -63,15 +66,14 @@ def _fields(function: Callable) -> Fields:
 
 def _kinds(parameter: inspect.Parameter, function: Callable) -> frozenset[type] | None:
     hint, default = parameter.annotation, parameter.default
+    strict = function.__module__.partition(".")[0] in STRICT
     if isinstance(hint, str):
         try:
             hint = eval(hint, getattr(inspect.unwrap(function), "__globals__", {}))
         except (AttributeError, NameError, TypeError):
             return None
     if hint is parameter.empty:
-        kinds = frozenset({type(default)}) & NUMBERS
-        # Where a number is the default, several may do as well: FCNHead(in_index=[2, 3]).
-        return kinds | {list} if kinds - {bool} else kinds or None
+        return _with_several({type(default)} & NUMBERS, strict) or None
     found = set()
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
     for part in typing.get_args(hint) if union else [hint]:
@@ -82,7 +84,11 @@ def _kinds(parameter: inspect.Parameter, function: Callable) -> frozenset[type] 
             return None
         # Text is a sequence too, but not one of numbers.
         found.add(list if issubclass(str, kind) and _of_numbers(part) else kind)
-    return frozenset(found | {type(default)} & {bool, float, str})
+    return _with_several(found | {type(default)} & {bool, float, str}, strict)
+
+
+def _with_several(kinds: set[type], strict: bool) -> frozenset[type]:
+    return frozenset(kinds | ({list} if kinds & {int, float} and not strict else set()))
 
 
 def _of_numbers(hint: object) -> bool:
@@ -141,6 +147,15 @@ def reads(function: Callable, name: str) -> dict[str, frozenset[type] | None]:
             is_bool = isinstance(getattr(default, "value", None), bool)
             found[key.value] = frozenset({bool}) if is_bool else found.get(key.value)
     return found
+
+
+@cache
+def names_in(kind: type) -> frozenset[str]:
+    """The texts and the names of attributes in the source of a class and its bases."""
+    nodes = [node for base in kind.__mro__ for node in ast.walk(_tree(base) or ast.Module([], []))]
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return frozenset(text for text in texts | attributes if isinstance(text, str))
 
 
 def _label(node: ast.AST | None) -> str | None:

@@ -1,4 +1,4 @@
-"""State that a forward pass uses up or changes: random numbers, buffers, training mode.
+"""State that a forward pass uses up or changes: random numbers, buffers, averages, training mode.
 
 All passes of a step shall see one and the same function of the weights: the same dropout masks, and
 the same buffers to start from. What the first pass leaves behind is what the step leaves behind.
@@ -108,10 +108,12 @@ class RandomState:
 
 
 class ModuleState:
-    """The values of a model's buffers, and which of its modules are in training mode.
+    """The values of a model's buffers and averages, and which modules are in training mode.
 
     Buffers are the running statistics of every kind of batch norm, the observers of quantizers and
-    whatever else a forward keeps in one.
+    whatever else a forward keeps in one. Averages are moving averages of weights in the model that
+    its forward updates, as those of MoCo and BYOL: the frozen parameters of modules with a method
+    ``update_parameters``, which PyTorch's ``AveragedModel`` and MMEngine's have.
     """
 
     def __init__(self, model: nn.Module | None) -> None:
@@ -124,9 +126,11 @@ class ModuleState:
             if buffer is not None
         ]
         self.values: dict[tuple, tuple[list[Tensor], list[Tensor]]] = {}
+        averages = [m for m in modules if hasattr(type(m), "update_parameters")]
+        weights = {id(p): p for m in averages for p in m.parameters() if not p.requires_grad}
         kinds = defaultdict(list)
-        for _, _, buffer in self.owners:
-            kinds[buffer.device, buffer.dtype].append(buffer.detach())
+        for value in [*(buffer for _, _, buffer in self.owners), *weights.values()]:
+            kinds[value.device, value.dtype].append(value.detach())
         for kind, buffers in kinds.items():  # one multi-tensor copy for all of a kind
             kept = [torch.empty_like(buffer) for buffer in buffers]
             torch._foreach_copy_(kept, buffers)
@@ -134,7 +138,7 @@ class ModuleState:
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put the buffers and the training modes back."""
+        """Put the buffers, the averages and the training modes back."""
         for module, training in self.training:
             if module.training != training:  # setting it costs more
                 module.training = training

@@ -149,6 +149,40 @@ def test_frozen_and_unused_parameters(face, batch):
     assert torch.equal(after["blocks.0.0.weight"], twin.blocks[0][0].weight)
 
 
+class Momentum(BaseModel):
+    """Like MoCo: its forward moves an average of its own weights, and compares itself with it."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.query = nn.Linear(5, 1).double()
+        self.key = ExponentialMovingAverage(self.query, momentum=0.25)
+        self.starts = []
+
+    def forward(self, x, y, mode="tensor"):
+        self.starts.append(self.key.module.weight.clone())
+        with torch.no_grad():
+            self.key.update_parameters(self.query)
+            key = self.key(x).squeeze(-1)
+        return dict(loss=(self.query(x).squeeze(-1) - y + key).square().mean())
+
+
+def test_an_average_of_weights_is_moved_once_a_step(face, batch):
+    net = Momentum()
+    run = face(net, net.query.parameters(), "SGD", RULE, lr=LR)
+    weights = []
+    for seed in range(3):
+        weights.append(net.query.weight.detach().clone())
+        run.train(*batch(seed, 16, torch.float64))
+    wanted = weights[0]  # which the first update copies
+    for weight in weights[1:]:
+        wanted = 0.75 * wanted + 0.25 * weight
+    assert (net.key.module.weight - wanted).abs().max() < 1e-15
+    assert net.key.steps == 3 and len(net.starts) == 9
+    for step in (net.starts[0:3], net.starts[3:6], net.starts[6:9]):
+        assert torch.equal(step[0], step[1]) and torch.equal(step[0], step[2])
+
+
 def test_groups_with_rho_0_stay_in_place(face, batch):
     x, y = batch(0, 16, torch.float64)
     net, twin = Deep(BLOCKS["batch norm"]), Deep(BLOCKS["batch norm"])

@@ -5,6 +5,7 @@ import http.server
 import json
 import threading
 from collections import OrderedDict
+from pickle import UnpicklingError
 
 import mmengine.runner.checkpoint as mmengine_checkpoint
 import pytest
@@ -102,3 +103,32 @@ def test_a_download_that_fails_or_is_no_checkpoint(served):
         InputError, match=r"checkpoints/page\.pth is no checkpoint.*delete it.*downloaded again"
     ):
         CheckpointLoader.load_checkpoint(f"{address}/page.pth")
+
+
+class Method:
+    """A method when it is unpickled, got by ``getattr``."""
+
+    def __reduce__(self):
+        return getattr, (OrderedDict, "fromkeys")
+
+
+def load_as_onedl(file):
+    """As onedl-mmengine 0.10.12 does with what its ``mmengine.runner.checkpoint`` has as torch."""
+    torch = mmengine_checkpoint.torch
+    try:
+        with torch.serialization.safe_globals([getattr]):
+            return torch.load(file, map_location=None, weights_only=True)
+    except UnpicklingError:
+        return torch.load(file, map_location=None, weights_only=False)
+
+
+def test_a_loader_that_tries_again_takes_no_code_either(tmp_path):
+    torch.save(dict(state_dict=dict(w=torch.ones(2))), tmp_path / "good.pth")
+    assert load_as_onedl(tmp_path / "good.pth")["state_dict"]["w"].tolist() == [1, 1]
+    torch.save(dict(a=Trap(str(tmp_path / "made"))), tmp_path / "code.pth")
+    with pytest.raises(InputError, match="not allowed"):
+        load_as_onedl(tmp_path / "code.pth")
+    assert not (tmp_path / "made").exists()
+    torch.save(dict(a=Method()), tmp_path / "method.pth")
+    with pytest.raises(InputError, match="fromkeys"):
+        load_as_onedl(tmp_path / "method.pth")

@@ -1,4 +1,4 @@
-"""MMPose is imported whatever MMDetection is installed beside it, by packages that stand for it."""
+"""MMPose and others are imported whatever MMDetection is beside them, by what stands for it."""
 
 import importlib
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from mmengine.utils import digit_version
 
 from bsam_suite.compat import PACKAGES, import_scope, missing_package
-from bsam_suite.compat.openmmlab import import_mmdet_for_mmpose
+from bsam_suite.compat.openmmlab import import_mmdet_beside, import_openmmlab
 from bsam_suite.compat.placeholders import mmdet_utils
 from bsam_suite.errors import InputError
 
@@ -49,13 +49,13 @@ def test_mmcv_is_as_new_as_the_check_is_strict():
 def test_the_check_is_passed_and_the_real_one_is_used(mmdet, check, needed):
     mmdet(check)
     version = mmcv.__version__
-    assert import_mmdet_for_mmpose() is needed
+    assert import_mmdet_beside() is needed
     assert mmcv.__version__ == version
     with mmdet_utils() as placed:
         from mmdet.utils import reduce_mean
     assert not placed and reduce_mean(1) == "its own"
     assert importlib.import_module("mmdet.utils").reduce_mean is reduce_mean
-    assert import_mmdet_for_mmpose() is False
+    assert import_mmdet_beside() is False
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_check_is_passed_and_the_real_one_is_used(mmdet, check, needed):
 def test_one_that_cannot_be_imported_is_as_good_as_none(mmdet, init, utils, error):
     mmdet(init, utils)
     version = mmcv.__version__
-    import_mmdet_for_mmpose()
+    import_mmdet_beside()
     assert mmcv.__version__ == version
     with mmdet_utils() as placed:
         from mmdet.utils import ConfigType, reduce_mean
@@ -80,7 +80,7 @@ def test_one_that_cannot_be_imported_is_as_good_as_none(mmdet, init, utils, erro
 
 
 def test_where_there_is_none(monkeypatch):
-    assert "mmdet" not in sys.modules and import_mmdet_for_mmpose() is False
+    assert "mmdet" not in sys.modules and import_mmdet_beside() is False
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -136,3 +136,41 @@ print(mmcv.__version__, rtmo_head.reduce_mean(1))
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split("\n")[-3:-1] == ["True False True", f"{mmcv.__version__} its own"]
+
+
+REGISTER = "registered = []\ndef register_all_modules(init_default_scope): {}\n"
+
+
+@pytest.fixture
+def mmseg(tmp_path, monkeypatch):
+    """Install what stands for MMSegmentation, whether it is installed or not; gone afterwards."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mmseg"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(init, registering):
+        (tmp_path / "mmseg").mkdir()
+        (tmp_path / "mmseg/__init__.py").write_text(init)
+        (tmp_path / "mmseg/utils.py").write_text(REGISTER.format(registering))
+        importlib.invalidate_caches()
+
+    yield install
+    for name in ("mmseg", "mmseg.utils"):
+        sys.modules.pop(name, None)
+
+
+def test_a_package_whose_models_import_mmdetection(mmdet, mmseg):
+    mmdet(V3_3)
+    mmseg(V3_3, "import mmdet; registered.append(init_default_scope)")
+    assert import_openmmlab("mmseg")["check of mmcv"] is True
+    assert sys.modules["mmseg.utils"].registered == [False]
+    assert digit_version(mmcv.__version__) >= digit_version("2.2.0")
+
+
+def test_what_is_missing_and_what_cannot_be_imported_is_told(mmseg, monkeypatch):
+    mmseg("import package_that_is_missing", "pass")
+    with pytest.raises(InputError, match="mmseg cannot be imported .*that_is_missing.*ftfy"):
+        import_openmmlab("mmseg")
+    monkeypatch.setitem(PACKAGES, "mmnone", ["mmnone==1"])
+    with pytest.raises(InputError, match="mmnone is missing: .*install mmnone==1"):
+        import_openmmlab("mmnone")

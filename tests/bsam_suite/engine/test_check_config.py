@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import MODELS
 
 from bsam_suite.engine.check_config import check_config
 from bsam_suite.engine.check_optim import check_optim_wrapper
+from bsam_suite.engine.check_part import check_part
 from bsam_suite.engine.config import load_config, merge_options
 from bsam_suite.engine.curves import CurvesHook
 from bsam_suite.errors import InputError
@@ -316,6 +318,34 @@ def test_right_values_of_other_kinds_pass():
     cfg.val_evaluator.pop("type", None)
     check_optim_wrapper(cfg)
     check_config(cfg)
+
+
+class MixUp:  # like RTMDet's, which takes a colour
+    def __init__(self, pad_val: float = 114.0):
+        pass
+
+
+class ClassLoss:
+    def __init__(self, class_weight=None):
+        pass
+
+
+class Head:  # like DETR's, which takes a field out of the loss's config before it builds that
+    def __init__(self, loss_cls, mix_up=None):
+        self.weight = loss_cls.get("bg_cls_weight", 1.0)
+
+
+def test_parts_are_as_lax_as_their_libraries_use_them():
+    def check_head(**fields):
+        loss = dict(type=ClassLoss, **fields)
+        mix_up = dict(type=MixUp, pad_val=(114, 114, 114))
+        check_part(dict(type=Head, loss_cls=loss, mix_up=mix_up), MODELS, "head", None)
+
+    check_head(bg_cls_weight=0.1, class_weight=1.0)
+    with pytest.raises(InputError, match="head.loss_cls.bgcls_weight=0.1: ClassLoss takes no"):
+        check_head(bgcls_weight=0.1)
+    with pytest.raises(InputError, match="mix_up.pad_val='grey': give a number"):
+        check_part(dict(type=MixUp, pad_val="grey"), MODELS, "mix_up", None)
 
 
 def test_an_optimizer_is_built_before_data_is_touched():
