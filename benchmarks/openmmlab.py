@@ -3,7 +3,7 @@
     python benchmarks/openmmlab.py [mmpretrain mmdet mmseg] [--folder DIR]
 
 Each package is installed as it is on the registry, in an environment of its own that uv makes, and
-so is the suite. Prints the rows of the table in docs/openmmlab.md. With --folder, what is made
+so is the suite. Prints a table of what ran. With --folder, what is made
 stays in DIR, and environments that are there are used again.
 """
 

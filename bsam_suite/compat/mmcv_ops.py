@@ -61,7 +61,7 @@ def check_ops(model: nn.Module, config: Mapping | None = None) -> None:
 def _missing(module: str) -> set[str]:
     """The ops that a module of mmcv calls and that are not there."""
     source = sys.modules.get(module) if module.startswith("mmcv.ops.") else None
-    if not isinstance(getattr(source, "ext_module", None), CompiledOps):
+    if source is None or not isinstance(getattr(source, "ext_module", None), CompiledOps):
         return set()
     if module == ON_CPU and not torch.cuda.is_available():
         return set()
