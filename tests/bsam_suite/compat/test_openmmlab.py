@@ -87,7 +87,7 @@ def test_where_there_is_none(monkeypatch):
 def test_a_package_that_is_missing_is_named_with_what_to_install(package, monkeypatch):
     monkeypatch.setattr("bsam_suite.compat.openmmlab.is_missing", package.__eq__)
     wanted = PACKAGES[package][0]
-    with pytest.raises(InputError, match=f"^{package} is missing: .*install {wanted} mmcv-lite"):
+    with pytest.raises(InputError, match=f"^{package} is missing: .*install .*{wanted} mmcv-lite"):
         import_scope(package)
     name = wanted.partition("==")[0]  # as MMEngine says it of PACKAGE::FILE
     said = ModuleNotFoundError(f"{name} is not installed, please install {name} manually")
@@ -172,5 +172,5 @@ def test_what_is_missing_and_what_cannot_be_imported_is_told(mmseg, monkeypatch)
     with pytest.raises(InputError, match="mmseg cannot be imported .*that_is_missing.*ftfy"):
         import_openmmlab("mmseg")
     monkeypatch.setitem(PACKAGES, "mmnone", ["mmnone==1"])
-    with pytest.raises(InputError, match="mmnone is missing: .*install mmnone==1"):
+    with pytest.raises(InputError, match="mmnone is missing: .*install .*mmnone==1"):
         import_openmmlab("mmnone")
